@@ -1,0 +1,101 @@
+# Every command of the project. Each sets up what it needs; nothing is written outside this folder
+# but the package managers' own caches.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# The first Python that is new enough. Asked by running it, since a version manager leaves commands
+# on the PATH that refuse to work.
+NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo "$$python" && break; done),\
+	$(error Install Python 3.11 or newer with its venv module, or set PYTHON))
+
+# Two, because that is what the time budget was measured on.
+WORKERS ?= 2
+# Printed by test-slow; give it back to repeat a campaign.
+SEED ?= $(shell date +%s)
+
+VENV := .venv/.installed
+PROVIDERS := .cache/terraform/cli.tfrc
+LINTERS := .cache/bin/.installed
+CHECKOV := .cache/checkov/.installed
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(CHECKOV)
+
+.PHONY: help
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: demo
+demo: $(VENV) $(PROVIDERS) ## Watch a key rotate under load, on the embedded local AWS
+	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" .venv/bin/python -m dev.demo
+
+.PHONY: test
+test: $(SETUP) ## Everything that guards the promises
+	@.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests
+
+.PHONY: test-slow
+test-slow: $(SETUP) ## The long campaigns, with random seeds (SEED repeats one)
+	@echo "SEED=$(SEED)"
+	@SEED=$(SEED) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m slow \
+		--hypothesis-profile=campaign --hypothesis-seed=$(SEED) tests
+
+.PHONY: local-aws
+local-aws: $(VENV) ## Start the local AWS and print the environment to export
+	@.venv/bin/python -m dev.local_aws
+
+.PHONY: lint
+lint: $(SETUP) ## The static checks alone
+	@.venv/bin/pytest --quiet tests/static
+
+.PHONY: fmt
+fmt: $(VENV) ## Format the Python and the HCL
+	@.venv/bin/ruff check --fix --quiet
+	@.venv/bin/ruff format --quiet
+	@terraform fmt -recursive
+
+.PHONY: docs
+docs: $(LINTERS) ## Write inputs and outputs into README.md
+	@.cache/bin/terraform-docs .
+
+.PHONY: lock
+lock: $(VENV) ## Update every pinned Python dependency
+	@cd requirements; for input in *.in; do \
+		../.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url "$$input" --output-file "$${input%.in}.txt"; done
+
+.PHONY: venv
+venv: $(VENV) ## Make .venv alone
+
+.PHONY: setup
+setup: $(SETUP) ## Make everything that the other commands need
+
+.PHONY: clean
+clean: ## Delete all that the set-up made
+	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is brought up to date in place: it may be in use. A package that left the lock stays
+# until `make clean`; CI starts from nothing.
+$(VENV): requirements/dev.txt
+	@echo "setup: Python packages into .venv" >&2
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# checkov pins an older botocore than the tests run on: an environment of its own.
+$(CHECKOV): requirements/checkov.txt
+	@echo "setup: checkov into .cache/checkov" >&2
+	@$(PYTHON) -m venv .cache/checkov
+	@.cache/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+$(PROVIDERS): dev/setup.py dev/tools/archive/go.mod dev/tools/archive/go.sum
+	@$(PYTHON) dev/setup.py
+
+$(LINTERS): dev/tools/lint/go.mod dev/tools/lint/go.sum
+	@echo "setup: building tflint and terraform-docs (a minute or two, once)" >&2
+	@go build -C dev/tools/lint -mod=readonly -o "$(CURDIR)/.cache/bin/" tool
+	@touch $@
