@@ -1,0 +1,1 @@
+"""Rotation of one secret: a state machine, and a strategy for each kind of credential."""

@@ -1,0 +1,66 @@
+"""The record of an attempt to issue: what tells an orphan from a credential of somebody else.
+
+It is written before the issuer is asked, as a tag on the secret, so that a try that comes after
+a crash can read it. A tag's value has at most 256 characters of a small alphabet
+(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html), hence the owner's
+digest: an IAM user's name may hold a comma, which a tag may not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rotation.strategies import Issued
+
+TAG = "rotation-attempt"
+NO_ATTEMPT = "none"
+
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request to an issuer, which may have been carried out although nobody saw the answer.
+
+    Times are UTC and whole seconds, as an issuer's own are.
+    """
+
+    token: str
+    owner: str
+    started: datetime
+    ended: datetime
+    present: frozenset[str]
+
+    def may_have_made(self, issued: Issued) -> bool:
+        """Say whether this credential appeared while the attempt was under way."""
+        return issued.identity not in self.present and self.started <= issued.created <= self.ended
+
+    def text(self) -> str:
+        """Write the record as the tag's value."""
+        times = [time.strftime(_FORMAT) for time in (self.started, self.ended)]
+        return " ".join([self.token, self.owner, *times, *sorted(self.present)])
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a tag's value; what this module did not write is no record."""
+        token, *rest = text.split(" ")
+        try:
+            owner, started, ended, *present = rest
+            return cls(
+                token=token,
+                owner=owner,
+                started=datetime.strptime(started, _FORMAT).replace(tzinfo=UTC),
+                ended=datetime.strptime(ended, _FORMAT).replace(tzinfo=UTC),
+                present=frozenset(present),
+            )
+        except ValueError:
+            return None
+
+
+def digest(owner: str) -> str:
+    """Shorten an owner to what a tag can hold; it is only ever compared."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:16]

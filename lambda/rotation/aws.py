@@ -1,0 +1,144 @@
+"""AWS as the function calls it: clients made late, errors translated where the SDK is called."""
+
+from __future__ import annotations
+
+import functools
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from rotation.errors import (
+    InternalError,
+    PermissionDenied,
+    ProtocolError,
+    ServiceUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from botocore.exceptions import ClientError
+
+T = TypeVar("T")
+
+# https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html; Secrets Manager answers
+# DecryptionFailure and EncryptionFailure where a key cannot be used:
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+_DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "DecryptionFailure", "EncryptionFailure"}
+)
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+_THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+# One call with all its attempts (3 x 15 s and the pauses) ends well within the function's default
+# time-out of 120 s, so that a hanging service becomes our error instead of a killed process.
+_ATTEMPTS = 3
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 10
+
+
+class Clients(Protocol):
+    """How a strategy gets the clients it needs, when it needs them."""
+
+    def __call__(self, service: str, /, *, attempts: int = ...) -> Any:
+        """Return the client of a service under the function's role; it is made once."""
+
+    def of(self, service: str, /, *, key_id: str, secret: str) -> Any:
+        """Make a client under another principal's access key; it is not kept."""
+
+
+class SdkClients:
+    """The SDK's clients, made late: that saves more of a cold start than anything else."""
+
+    @functools.cache  # noqa: B019 -- one object, which lives as long as the execution environment
+    def __call__(self, service: str, /, *, attempts: int = _ATTEMPTS) -> Any:
+        """Return the client of a service; `attempts=1` where a repetition would make a second."""
+        return self._made(service, attempts=attempts)
+
+    def of(self, service: str, /, *, key_id: str, secret: str) -> Any:
+        """Make a client under another principal's access key."""
+        return self._made(
+            service,
+            attempts=_ATTEMPTS,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+        )
+
+    def _made(self, service: str, *, attempts: int, **key: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        )
+        make: Callable[..., Any] = boto3.client  # its stubs know only literal names
+        return make(service, config=config, **key)
+
+
+def call(
+    action: str,
+    resource: str,
+    effect: Callable[[], T],
+    known: Mapping[str, Exception] | None = None,
+) -> T:
+    """Make one call, and turn the SDK's errors into ours.
+
+    Args:
+        action: the IAM action, for the message.
+        resource: on what, for the message.
+        effect: the call.
+        known: what to raise instead, by error code.
+
+    Raises:
+        PermissionDenied: The caller may not do that.
+        ServiceUnavailable: Throttled, which is a definite no, or the answer was lost.
+        ProtocolError: Any other error code.
+        InternalError: The SDK refused the parameters.
+    """
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        HTTPClientError,
+        ParamValidationError,
+    )
+    from botocore.parsers import ResponseParserError
+
+    failure: Exception
+    try:
+        return effect()
+    except ClientError as error:
+        failure = _translated(action, resource, error, known or {})
+    except ParamValidationError as error:
+        failure = InternalError(kind=type(error).__name__, place=action)
+    except (BotoCoreError, ResponseParserError) as error:
+        # Everything but an error of the open connection happens before the request is sent.
+        lost = isinstance(error, HTTPClientError | ResponseParserError)
+        failure = ServiceUnavailable(action=action, resource=resource, answer_lost=lost)
+    raise failure
+
+
+def _translated(
+    action: str, resource: str, error: ClientError, known: Mapping[str, Exception]
+) -> Exception:
+    code = str(error.response.get("Error", {}).get("Code"))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in known:
+        return known[code]
+    if code in _DENIED:
+        return PermissionDenied(action=action, resource=resource)
+    if code in _THROTTLED:
+        return ServiceUnavailable(action=action, resource=resource, answer_lost=False)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ServiceUnavailable(action=action, resource=resource, answer_lost=True)
+    return ProtocolError.answer(action=action, resource=resource, code=code)

@@ -1,0 +1,361 @@
+"""The four steps of a rotation. Knows labels, ownership and time; knows no service.
+
+Every step may be delivered twice, die before or after any call, and be repeated from the first
+step with the same token
+(https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
+So each begins by looking at what is already done, and each effect is either harmless when
+repeated or can be found again: a version by its token, an issued credential by the record of the
+attempt.
+
+Whose a credential is decides what may be retired:
+    current   AWSCURRENT names it: never touched
+    ours      another version names it, or it was adopted
+    orphan    no version names it, and a recorded attempt must have made it
+    foreign   everything else: never touched
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rotation.attempt import Attempt, digest
+from rotation.errors import (
+    AlreadyStored,
+    ConfigurationError,
+    CredentialRejected,
+    ForeignCredential,
+    OutOfTime,
+    ProtocolError,
+    RotationError,
+    ServiceUnavailable,
+    TooSoon,
+)
+from rotation.event import Step
+from rotation.secret import Stage
+from rotation.strategies import Credential, Generator, Issued, Issuer, Setter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from rotation.event import Event
+    from rotation.secret import Description, Secret, Version
+
+# What an issued credential needs to be stored: two calls, each with its retries in the worst
+# case answered at the last moment. Nothing is issued with less time left.
+_STORING_SECONDS = 15
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 4
+
+
+class Outcome(StrEnum):
+    """How a step ended that did not fail."""
+
+    DONE = "done"
+    NOTHING_TO_DO = "nothing_to_do"
+    NOTHING_TO_TEST = "nothing_to_test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time, as the invocation has it."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    left: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    version: Version
+    credential: Credential
+
+
+class Engine:
+    """Carries one step of the rotation of one secret."""
+
+    def __init__(
+        self,
+        secret: Secret,
+        strategy: Generator | Issuer,
+        *,
+        clock: Clock,
+        minimum_overlap: timedelta,
+    ) -> None:
+        """Take the parts; no call is made.
+
+        Args:
+            secret: which to rotate.
+            strategy: how.
+            clock: the time, and how much of it the invocation has left.
+            minimum_overlap: how long a credential lives on after its successor was promoted.
+        """
+        self._secret = secret
+        self._strategy = strategy
+        self._clock = clock
+        self._minimum_overlap = minimum_overlap
+
+    def run(self, event: Event) -> Outcome:
+        """Carry out the step.
+
+        Raises:
+            RotationError: One of its classes; what was done so far is found again by the retry.
+        """
+        match event.step:
+            case Step.CREATE:
+                return self._create(event)
+            case Step.SET:
+                return self._set(event.token)
+            case Step.TEST:
+                return self._test(event.token)
+            case Step.FINISH:
+                return self._finish(event.token)
+
+    def _create(self, event: Event) -> Outcome:
+        labels = self._staged(event.token)
+        # A retry that comes after the promotion, or after the value was stored.
+        if _promoted(labels, event.token) or self._secret.read(event.token) is not None:
+            return Outcome.NOTHING_TO_DO
+        current = self._current(labels, event.token)
+        if isinstance(self._strategy, Issuer):
+            return self._issue(self._strategy, event, labels, current)
+        credential = self._strategy.generate(current.credential if current else None)
+        with suppress(AlreadyStored):
+            self._secret.put(event.token, credential.value, rotation_token=event.rotation_token)
+        return Outcome.DONE
+
+    def _issue(
+        self, issuer: Issuer, event: Event, labels: Description, current: _Stored | None
+    ) -> Outcome:
+        held = issuer.inventory()
+        surplus = self._surplus(issuer, event.token, labels, current, held)
+        # The first value of a secret is AWSCURRENT as soon as it is stored, so that it must have
+        # been proven before.
+        seconds = _STORING_SECONDS + (0 if current else issuer.settling_seconds)
+        self._require(seconds, event.step)
+        for issued, credential in surplus:
+            issuer.retire(issued, credential)
+        self._require(seconds, event.step)
+        retired = {issued.identity for issued, _ in surplus}
+        now = self._clock.now()
+        self._secret.record(
+            Attempt(
+                token=event.token,
+                owner=_digest(issuer),
+                started=now,
+                ended=now + timedelta(seconds=self._clock.left()),
+                present=frozenset(one.identity for one in held) - retired,
+            )
+        )
+        try:
+            credential = issuer.issue()
+        except RotationError as error:
+            if not error.answer_lost:
+                self._secret.record(None)
+            raise
+        if current is None:
+            self._prove(issuer, credential, reserve=_STORING_SECONDS)
+        try:
+            self._secret.put(event.token, credential.value, rotation_token=event.rotation_token)
+        except AlreadyStored:
+            # A second delivery of this step was faster. Its record counts as settled by the
+            # value that it stored, so nobody would find ours again.
+            own = Issued(identity=credential.identity, owner=credential.owner, created=now)
+            issuer.retire(own, credential)
+        return Outcome.DONE
+
+    def _surplus(
+        self,
+        issuer: Issuer,
+        token: str,
+        labels: Description,
+        current: _Stored | None,
+        held: Sequence[Issued],
+    ) -> list[tuple[Issued, Credential | None]]:
+        """Find what has to go, and make every refusal before anything is changed."""
+        kept = {current.credential.identity} if current else set()
+        ours: dict[str, Credential | None] = {}
+        if issuer.adopted and current:
+            ours[issuer.adopted] = None
+        elif issuer.adopted:
+            # Nothing has replaced the adopted one yet: applications still live on it.
+            kept.add(issuer.adopted)
+
+        unexplained = {one.identity for one in held} - kept - ours.keys()
+        settled = {current.version.version_id} if current else set()
+        for version in self._versions(labels, {token, *settled}) if unexplained else ():
+            settled.add(version.version_id)
+            credential = self._recognised(version)
+            if credential is not None and credential.identity in unexplained:
+                ours[credential.identity] = credential
+                unexplained.remove(credential.identity)
+            if not unexplained:
+                break
+
+        orphans = self._orphans(issuer, labels, settled, held) & unexplained
+        foreign = unexplained - orphans
+        taken = len(foreign) + sum(one.identity in kept for one in held)
+        if issuer.slots is not None and foreign and taken >= issuer.slots:
+            raise ForeignCredential(owner=issuer.owner, identities=foreign)
+
+        published = [one for one in held if one.identity in ours.keys() - kept]
+        if published and current:
+            since = max(filter(None, (labels.last_rotated, current.version.created)))
+            until = since + self._minimum_overlap
+            if self._clock.now() < until:
+                raise TooSoon(identities=[one.identity for one in published], until=until)
+        removed = [one for one in held if one.identity in orphans]
+        return [(one, ours.get(one.identity)) for one in published + removed]
+
+    def _versions(self, labels: Description, known: AbstractSet[str]) -> Iterator[Version]:
+        """Read the other versions, each when it is asked for, the likeliest first."""
+        previous = labels.holder(Stage.PREVIOUS)
+        if previous is not None:
+            yield from self._values([previous])
+        # Unlabelled ones too: an abandoned rotation leaves one.
+        others = self._secret.version_ids()
+        yield from self._values(one for one in others if one not in {previous, *known})
+
+    def _values(self, version_ids: Iterable[str]) -> Iterator[Version]:
+        for version_id in version_ids:
+            version = self._secret.read(version_id)
+            if version is not None:
+                yield version
+
+    def _orphans(
+        self, issuer: Issuer, labels: Description, settled: AbstractSet[str], held: Sequence[Issued]
+    ) -> set[str]:
+        """Find what a recorded attempt made and did not live to store."""
+        attempt = labels.attempt
+        if attempt is None or attempt.token in settled or attempt.owner != _digest(issuer):
+            return set()
+        made = {one.identity for one in held if attempt.may_have_made(one)}
+        # Of two, one is somebody else's, and nothing tells which.
+        return made if len(made) == 1 else set()
+
+    def _set(self, token: str) -> Outcome:
+        if not isinstance(self._strategy, Setter):
+            return Outcome.NOTHING_TO_DO
+        labels = self._staged(token)
+        if _promoted(labels, token):
+            return Outcome.NOTHING_TO_DO
+        version = self._secret.read(token)
+        if version is None:
+            raise ProtocolError.no_value(secret=self._secret.arn, version_id=token)
+        pending = self._own(version)
+        current = self._current(labels, token)
+        try:
+            self._strategy.verify(pending)
+        except CredentialRejected:
+            self._strategy.apply(pending, current.credential if current else None)
+            return Outcome.DONE
+        # The service knows it already: an earlier delivery of this step told it.
+        return Outcome.NOTHING_TO_DO
+
+    def _test(self, token: str) -> Outcome:
+        strategy = self._strategy
+        if not isinstance(strategy, Setter | Issuer):
+            return Outcome.NOTHING_TO_DO
+        labels = self._staged(token)
+        if _promoted(labels, token):
+            return Outcome.NOTHING_TO_DO
+        version = self._secret.read(token)
+        if version is None:
+            # Rotation was switched on without rotating: AWS tests a secret that is still empty.
+            return Outcome.NOTHING_TO_TEST
+        if isinstance(strategy, Issuer):
+            self._prove(strategy, self._own(version), reserve=0)
+        else:
+            strategy.verify(self._own(version))
+        return Outcome.DONE
+
+    def _finish(self, token: str) -> Outcome:
+        labels = self._staged(token)
+        current = labels.holder(Stage.CURRENT)
+        if current == token:
+            return Outcome.NOTHING_TO_DO
+        self._secret.promote(token, demoted=current)
+        return Outcome.DONE
+
+    def _prove(self, issuer: Issuer, credential: Credential, *, reserve: float) -> None:
+        """Wait until the credential was accepted over the settling time without a break.
+
+        One acceptance proves little: a service answers from several places, which learn of a new
+        credential at different times.
+        """
+        pause = _FIRST_PAUSE_SECONDS
+        accepted: datetime | None = None
+        while True:
+            refusal: RotationError | None = None
+            try:
+                issuer.verify(credential)
+            except (CredentialRejected, ServiceUnavailable) as error:
+                refusal = error
+            now = self._clock.now()
+            accepted = None if refusal else accepted or now
+            settling = timedelta(seconds=issuer.settling_seconds)
+            if accepted is not None and now - accepted >= settling:
+                return
+            left = self._clock.left() - reserve
+            if left < pause and refusal is not None:
+                raise refusal
+            if left < pause:
+                raise OutOfTime(
+                    step="Proving the new credential", needed=issuer.settling_seconds, left=left
+                )
+            self._clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _require(self, seconds: float, step: Step) -> None:
+        left = self._clock.left()
+        if left < seconds:
+            raise OutOfTime(step=step, needed=seconds, left=left)
+
+    def _staged(self, token: str) -> Description:
+        labels = self._secret.describe()
+        if not labels.stages.get(token, frozenset()) & {Stage.PENDING, Stage.CURRENT}:
+            raise ProtocolError.not_staged(secret=self._secret.arn, version_id=token)
+        return labels
+
+    def _current(self, labels: Description, token: str) -> _Stored | None:
+        """Read what AWSCURRENT holds beside the version of this rotation."""
+        holder = labels.holder(Stage.CURRENT)
+        version = self._secret.read(holder) if holder not in {None, token} else None
+        return _Stored(version=version, credential=self._own(version)) if version else None
+
+    def _own(self, version: Version) -> Credential:
+        """Insist on the configured strategy and owner, before anything else is done."""
+        value = version.value
+        credential = None if value is None else self._strategy.parse(value)
+        if credential is None:
+            raise ConfigurationError.other_kind(
+                secret=self._secret.arn,
+                version_id=version.version_id,
+                shape=self._strategy.shape,
+            )
+        if credential.owner != self._strategy.owner:
+            raise ConfigurationError.other_owner(
+                secret=self._secret.arn,
+                version_id=version.version_id,
+                found=credential.owner,
+                configured=self._strategy.owner,
+            )
+        return credential
+
+    def _recognised(self, version: Version) -> Credential | None:
+        """Look at a value that may be anybody's: it may name one of ours, or not."""
+        credential = None if version.value is None else self._strategy.parse(version.value)
+        return credential if credential and credential.owner == self._strategy.owner else None
+
+
+def _promoted(labels: Description, token: str) -> bool:
+    """Tell a finished promotion from a first value, which AWS labels AWSCURRENT by itself."""
+    return labels.holder(Stage.CURRENT) == token and labels.holder(Stage.PREVIOUS) is not None
+
+
+def _digest(issuer: Issuer) -> str:
+    return digest(f"{type(issuer).__name__} {issuer.owner}")

@@ -1,0 +1,72 @@
+"""The event with which Secrets Manager invokes a rotation function.
+
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+from rotation.errors import ProtocolError
+
+
+class Step(StrEnum):
+    """The four steps, in their order."""
+
+    CREATE = "createSecret"
+    SET = "setSecret"
+    TEST = "testSecret"
+    FINISH = "finishSecret"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One step of one rotation. The token is the id of the version that the rotation fills."""
+
+    step: Step
+    secret_arn: str
+    token: str
+    rotation_token: str | None = field(repr=False)
+
+    @classmethod
+    def parse(cls, event: object, *, secret_arn_pattern: str) -> Self:
+        """Check an event whole before anything is called.
+
+        Args:
+            event: as Lambda hands it over.
+            secret_arn_pattern: the ARN of the configured secret, which ends in `-??????`: any
+                other secret, account or region is refused.
+
+        Raises:
+            ProtocolError: A field is missing, of another type, or not allowed.
+        """
+        if not isinstance(event, Mapping):
+            raise ProtocolError.event(field="(all)", given=event, allowed="an object")
+        prefix = secret_arn_pattern.removesuffix("-??????")
+        rotation_token = event.get("RotationToken")
+        # A sensitive value (RotateSecret's API reference): it is not shown.
+        if rotation_token is not None and not isinstance(rotation_token, str):
+            raise ProtocolError.event(
+                field="RotationToken", given=[], allowed="a text, where there is one"
+            )
+        return cls(
+            step=Step(_matching(event, "Step", "|".join(Step), f"one of {', '.join(Step)}")),
+            secret_arn=_matching(
+                event, "SecretId", rf"{re.escape(prefix)}-[A-Za-z0-9]{{6}}", secret_arn_pattern
+            ),
+            token=_matching(
+                event, "ClientRequestToken", r"[A-Za-z0-9-]{32,64}", "32 to 64 letters, digits, -"
+            ),
+            rotation_token=rotation_token,
+        )
+
+
+def _matching(event: Mapping[object, object], name: str, pattern: str, allowed: str) -> str:
+    value = event.get(name)
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ProtocolError.event(field=name, given=value, allowed=allowed)
+    return value

@@ -1,0 +1,195 @@
+"""An IAM user's access key.
+
+Secret: `{"Version": 1, "AccessKeyId": …, "SecretAccessKey": …, "UserName": …}` beside the
+constants, which is what every SDK takes from a `credential_process`
+(https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html).
+Idempotency: issue makes a second key when repeated, so it is sent once; retire succeeds where
+the key is gone.
+Privileges: iam:CreateAccessKey, iam:DeleteAccessKey, iam:ListAccessKeys on the user. Verifying
+needs none: sts:GetCallerIdentity cannot be denied
+(https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+Promised by IAM: two keys per user, inactive ones included
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html); a new key takes
+seconds to be accepted everywhere
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from rotation.aws import call
+from rotation.errors import ConfigurationError, CredentialRejected, ServiceUnavailable
+from rotation.strategies import Credential, Issued, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_sts import STSClient
+
+    from rotation.aws import Clients
+    from rotation.settings import Fields
+
+_USER_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:user/(?:[!-~]+/)?([A-Za-z0-9_+=,.@-]{1,64})")
+_KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
+
+
+class IamAccessKey:
+    """Issues and retires the access keys of one IAM user."""
+
+    slots = 2
+
+    def __init__(
+        self, clients: Clients, *, user_arn: str, adopted: str | None, settling_seconds: int
+    ) -> None:
+        """Take the user; no call is made.
+
+        Raises:
+            ConfigurationError: The ARN or the adopted key's id is none.
+        """
+        match = _USER_ARN.fullmatch(user_arn)
+        if match is None:
+            raise ConfigurationError.setting(
+                field="options.user_arn", given=user_arn, allowed="the ARN of an IAM user"
+            )
+        if adopted is not None and not _KEY_ID.fullmatch(adopted):
+            raise ConfigurationError.setting(
+                field="options.adopted_access_key_id",
+                given=adopted,
+                allowed="an access key id such as AKIAIOSFODNN7EXAMPLE, or null",
+            )
+        self._clients = clients
+        self._user_arn = user_arn
+        self._user_name = match[1]
+        self._callers: dict[str, STSClient] = {}
+        self.adopted = adopted
+        self.settling_seconds = settling_seconds
+        self.owner = _owner(self._user_name)
+        self.shape = "a JSON object with the texts AccessKeyId, SecretAccessKey and UserName"
+
+    def parse(self, value: Value) -> Credential | None:
+        """Recognise the JSON of a `credential_process`, of whatever user."""
+        if not isinstance(value, Mapping):
+            return None
+        identity, secret, user_name = (
+            value.get(name) for name in ("AccessKeyId", "SecretAccessKey", "UserName")
+        )
+        if (
+            not isinstance(identity, str)
+            or not _KEY_ID.fullmatch(identity)
+            or not (isinstance(secret, str) and secret)
+            or not (isinstance(user_name, str) and user_name)
+        ):
+            return None
+        return Credential(identity=identity, owner=_owner(user_name), value=value)
+
+    def inventory(self) -> Sequence[Issued]:
+        """List the user's keys, inactive ones included; two are fewer than one page."""
+        iam: IAMClient = self._clients("iam")
+        answer = call(
+            "iam:ListAccessKeys",
+            self._user_arn,
+            lambda: iam.list_access_keys(UserName=self._user_name),
+            known={"NoSuchEntity": ConfigurationError.no_such_owner(owner=self._user_arn)},
+        )
+        return [
+            Issued(identity=key["AccessKeyId"], owner=self.owner, created=key["CreateDate"])
+            for key in answer["AccessKeyMetadata"]
+        ]
+
+    def issue(self) -> Credential:
+        """Create a key.
+
+        Raises:
+            ServiceUnavailable: Somebody took the slot since the inventory was made; the retry
+                sees who.
+        """
+        iam: IAMClient = self._clients("iam", attempts=1)
+        key = call(
+            "iam:CreateAccessKey",
+            self._user_arn,
+            lambda: iam.create_access_key(UserName=self._user_name),
+            known={
+                "LimitExceeded": ServiceUnavailable(
+                    action="iam:CreateAccessKey", resource=self._user_arn, answer_lost=False
+                )
+            },
+        )["AccessKey"]
+        return Credential(
+            identity=key["AccessKeyId"],
+            owner=self.owner,
+            value={
+                "Version": 1,
+                "AccessKeyId": key["AccessKeyId"],
+                "SecretAccessKey": key["SecretAccessKey"],
+                "UserName": self._user_name,
+            },
+        )
+
+    def verify(self, credential: Credential) -> None:
+        """Ask STS who the key is.
+
+        Raises:
+            CredentialRejected: The key is unknown, inactive, or not known everywhere yet.
+            ConfigurationError: The key belongs to another user than the configured one.
+        """
+        sts = self._caller(credential)
+        rejected = CredentialRejected(owner=self.owner, identity=credential.identity)
+        found = call(
+            "sts:GetCallerIdentity",
+            credential.identity,
+            sts.get_caller_identity,
+            known={"InvalidClientTokenId": rejected, "SignatureDoesNotMatch": rejected},
+        )["Arn"]
+        if found != self._user_arn:
+            raise ConfigurationError.wrong_identity(
+                identity=credential.identity, found=found, expected=self._user_arn
+            )
+
+    def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
+        """Delete a key of the user."""
+        iam: IAMClient = self._clients("iam")
+        with suppress(_GoneAlready):
+            call(
+                "iam:DeleteAccessKey",
+                self._user_arn,
+                lambda: iam.delete_access_key(
+                    UserName=self._user_name, AccessKeyId=issued.identity
+                ),
+                known={"NoSuchEntity": _GoneAlready()},
+            )
+
+    def _caller(self, credential: Credential) -> STSClient:
+        # One client for all polls of a key: making one costs more than a call.
+        if credential.identity not in self._callers:
+            fields = cast("Mapping[str, str]", credential.value)
+            self._callers[credential.identity] = self._clients.of(
+                "sts", key_id=fields["AccessKeyId"], secret=fields["SecretAccessKey"]
+            )
+        return self._callers[credential.identity]
+
+
+class _GoneAlready(Exception):  # noqa: N818 -- what retire wants is no error
+    pass
+
+
+def _owner(user_name: str) -> str:
+    return f"IAM user {user_name}"
+
+
+def build(options: Fields, clients: Clients) -> IamAccessKey:
+    """Read the options.
+
+    Raises:
+        ConfigurationError: An option is missing or wrong.
+    """
+    return IamAccessKey(
+        clients,
+        user_arn=options.text("user_arn"),
+        adopted=options.optional_text("adopted_access_key_id"),
+        settling_seconds=options.number("settling_seconds", least=0),
+    )

@@ -1,0 +1,93 @@
+"""A random value that no service has to know: a signing secret, a pepper, a session key.
+
+Secret: the value as plain text, or a JSON object with the value under `json_key` beside the
+constants.
+Idempotency: generate makes a new value at each call; the engine stores only one per rotation.
+Privileges: none but those on the secret.
+Source: the standard library's `secrets`, which draws from the operating system
+(https://docs.python.org/3/library/secrets.html). The classes are those of GetRandomPassword
+(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html).
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rotation.errors import ConfigurationError
+from rotation.strategies import Credential, Value
+
+if TYPE_CHECKING:
+    from rotation.aws import Clients
+    from rotation.settings import Fields
+
+_CLASSES = {
+    "lowercase": string.ascii_lowercase,
+    "numbers": string.digits,
+    "punctuation": string.punctuation,
+    "uppercase": string.ascii_uppercase,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomValue:
+    """Generates values of one length, with at least one character of each class."""
+
+    length: int
+    classes: tuple[str, ...]
+    json_key: str | None
+
+    owner = "this secret"
+
+    @property
+    def shape(self) -> str:
+        """Say what its values look like."""
+        return f"a JSON object with the text {self.json_key}" if self.json_key else "a plain text"
+
+    def parse(self, value: Value) -> Credential | None:
+        """Recognise a plain text, or an object with the key, whichever is configured."""
+        found = value.get(self.json_key) if isinstance(value, Mapping) and self.json_key else value
+        if not isinstance(found, str) or isinstance(value, str) == bool(self.json_key):
+            return None
+        return Credential(identity="the random value", owner=self.owner, value=value)
+
+    def generate(self, current: Credential | None) -> Credential:  # noqa: ARG002 -- the Protocol's
+        """Draw whole values until one has every class, so that all such values are as likely."""
+        alphabet = "".join(self.classes)
+        while True:
+            drawn = "".join(secrets.choice(alphabet) for _ in range(self.length))
+            if all(set(drawn) & set(members) for members in self.classes):
+                value: Value = {self.json_key: drawn} if self.json_key else drawn
+                return Credential(identity="the random value", owner=self.owner, value=value)
+
+
+def build(options: Fields, clients: Clients) -> RandomValue:  # noqa: ARG001 -- it asks no service
+    """Read the options.
+
+    Raises:
+        ConfigurationError: An option is wrong, or leaves nothing to draw from.
+    """
+    length = options.number("length", least=1)
+    excluded = options.optional_text("exclude_characters") or ""
+    names = sorted(options.texts("character_classes"))
+    strategy = RandomValue(
+        length=length,
+        classes=tuple(
+            "".join(sorted(set(_CLASSES.get(name, "")) - set(excluded))) for name in names
+        ),
+        json_key=options.optional_text("json_key"),
+    )
+    if not names or not all(strategy.classes):
+        raise ConfigurationError.setting(
+            field="options.character_classes",
+            given=f"{', '.join(names)} without {excluded}",
+            allowed=f"one or more of {', '.join(_CLASSES)}, each with a character left",
+        )
+    if length < len(names):
+        raise ConfigurationError.setting(
+            field="options.length", given=length, allowed=f"{len(names)} or more, one per class"
+        )
+    return strategy
