@@ -39,11 +39,14 @@ _THROTTLED = frozenset(
     }
 )
 
-# One call with all its attempts (3 x 15 s and the pauses) ends well within the function's default
-# time-out of 120 s, so that a hanging service becomes our error instead of a killed process.
+# A service that hangs has to become our error before Lambda kills the process.
 _ATTEMPTS = 3
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 10
+_CONNECT_SECONDS = 3
+_READ_SECONDS = 7
+LONGEST_ATTEMPT_SECONDS = _CONNECT_SECONDS + _READ_SECONDS
+# The standard mode pauses at most 1 s before the second attempt and 2 s before the third:
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+LONGEST_CALL_SECONDS = _ATTEMPTS * LONGEST_ATTEMPT_SECONDS + 3
 
 
 class Clients(Protocol):

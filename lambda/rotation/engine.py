@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rotation.attempt import Attempt, digest
+from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
 from rotation.errors import (
     AlreadyStored,
     ConfigurationError,
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
     from rotation.event import Event
     from rotation.secret import Description, Secret, Version
 
-# What an issued credential needs to be stored: two calls, each with its retries in the worst
-# case answered at the last moment. Nothing is issued with less time left.
-_STORING_SECONDS = 15
+# To issue (once) and to store (with retries) when both are as slow as they can be. Nothing is
+# issued with less time left, so that an issued credential is never lost to the time-out.
+_STORING_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 4
 
@@ -139,7 +140,6 @@ class Engine:
         self._require(seconds, event.step)
         for issued, credential in surplus:
             issuer.retire(issued, credential)
-        self._require(seconds, event.step)
         retired = {issued.identity for issued, _ in surplus}
         now = self._clock.now()
         self._secret.record(
@@ -151,6 +151,7 @@ class Engine:
                 present=frozenset(one.identity for one in held) - retired,
             )
         )
+        self._require(seconds, event.step)
         try:
             credential = issuer.issue()
         except RotationError as error:
