@@ -1,0 +1,85 @@
+"""What every kind of test shares: where things are, Terraform's environment, a copy to work in."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import hypothesis
+import pytest
+
+# `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.
+# No deadline, because the time of one example says more about the machine than about the code.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("campaign", max_examples=5000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("repeatable")
+
+# What no copy takes along: the set-up's results, state and values, the tools' caches.
+_LEFT_BEHIND = shutil.ignore_patterns(
+    *(".git", ".venv", ".cache", ".*_cache", ".hypothesis", "__pycache__"),
+    *(".terraform", ".terraform.*", "*.tfstate*", "*.tfvars", "*.tfplan"),
+)
+
+
+class Terraform(Protocol):
+    """Runs Terraform in a folder and fails the test, with the whole output, where it fails."""
+
+    def __call__(self, folder: Path, *arguments: str) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def cache(repository: Path) -> Path:
+    """The folder where `make setup` puts tools and providers."""
+    return repository / ".cache"
+
+
+@pytest.fixture(scope="session")
+def terraform_env(cache: Path) -> dict[str, str]:
+    """A whole environment: the set-up's providers, and none of a person's own TF_ variables."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    return inherited | {
+        "CHECKPOINT_DISABLE": "1",
+        "TF_CLI_CONFIG_FILE": str(cache / "terraform" / "cli.tfrc"),
+        "TF_IN_AUTOMATION": "1",
+        "TF_INPUT": "0",
+    }
+
+
+@pytest.fixture(scope="session")
+def terraform(terraform_env: dict[str, str]) -> Terraform:
+    def run(folder: Path, *arguments: str) -> str:
+        result = subprocess.run(
+            ["terraform", f"-chdir={folder}", *arguments],
+            check=False,
+            env=terraform_env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert result.returncode == 0, f"terraform {' '.join(arguments)}:\n{result.stdout}"
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def copy_module(repository: Path) -> Callable[[Path], Path]:
+    """Copies the checkout, without state, values or .terraform, to a folder yet to be made."""
+
+    def copy(destination: Path) -> Path:
+        return Path(shutil.copytree(repository, destination, ignore=_LEFT_BEHIND))
+
+    return copy
+
+
+@pytest.fixture
+def module_copy(copy_module: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """A copy of the checkout for this test alone."""
+    return copy_module(tmp_path / "module")

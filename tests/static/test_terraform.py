@@ -1,0 +1,77 @@
+"""The HCL is formatted, valid and clean under tflint and checkov, and its native tests pass."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Terraform
+
+_REPOSITORY = Path(__file__).resolve().parent.parent.parent
+# The root, the modules below it and the examples: every folder that holds configuration.
+_FOLDERS = sorted(
+    str(folder)
+    for folder in {path.parent.relative_to(_REPOSITORY) for path in _REPOSITORY.rglob("*.tf")}
+    if not any(part.startswith(".") for part in folder.parts)
+)
+each_folder = pytest.mark.parametrize("folder", _FOLDERS)
+
+
+def test_hcl_is_formatted(repository: Path, terraform: Terraform) -> None:
+    terraform(repository, "fmt", "-check", "-diff", "-recursive")
+
+
+@each_folder
+def test_configuration_is_valid_without_a_warning(
+    folder: str, module_copy: Path, terraform: Terraform
+) -> None:
+    terraform(module_copy / folder, "init", "-backend=false")
+    report = json.loads(terraform(module_copy / folder, "validate", "-json"))
+    assert report["diagnostics"] == []
+
+
+@each_folder
+def test_tflint_finds_nothing(folder: str, repository: Path, cache: Path) -> None:
+    result = subprocess.run(
+        [
+            cache / "bin" / "tflint",
+            f"--chdir={repository / folder}",
+            f"--config={repository / '.tflint.hcl'}",
+        ],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: Path) -> None:
+    # Its exit code alone would also be zero where it could not parse a file, or found none.
+    result = subprocess.run(
+        [
+            cache / "checkov" / "bin" / "checkov",
+            "--config-file=.checkov.yaml",
+            "--directory=.",
+            "--framework=terraform",
+            "--output=json",
+            "--skip-download",
+        ],
+        check=False,
+        capture_output=True,
+        cwd=module_copy,
+        text=True,
+    )
+    assert result.returncode in {0, 1}, result.stderr
+    report = json.loads(result.stdout)
+    failed = report["results"]["failed_checks"]
+    assert [f"{one['check_id']} {one['resource']} {one['file_path']}" for one in failed] == []
+    assert report["results"]["parsing_errors"] == []
+    read = {Path(one["file_path"]).parent for one in report["results"]["passed_checks"]}
+    assert {Path("/") / folder for folder in _FOLDERS} <= read
+
+
+def test_native_tests_pass(module_copy: Path, terraform: Terraform) -> None:
+    terraform(module_copy, "init", "-backend=false")
+    assert "Success!" in terraform(module_copy, "test", "-no-color")
