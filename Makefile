@@ -21,8 +21,13 @@ SEED ?= $(shell date +%s)
 VENV := .venv/.installed
 PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
-CHECKOV := .cache/checkov/.installed
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(CHECKOV)
+# Commands that pin older libraries than the tests run on: an environment for each.
+COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
+# What a function finds beside its package, and the generated bindings of provider 6.x.
+LIBRARIES := .cache/lambda/.installed .cache/aws-provider-6/.downloaded
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES)
+
+PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help
 help: ## Say what there is
@@ -62,8 +67,9 @@ docs: $(LINTERS) ## Write inputs and outputs into README.md
 
 .PHONY: lock
 lock: $(VENV) ## Update every pinned Python dependency
-	@cd requirements; for input in *.in; do \
-		../.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	@cd requirements; for input in dev.in $(filter-out dev.in,$(notdir $(wildcard requirements/*.in))); do \
+		options=; [[ $$input != aws-provider-6.in ]] || options=--no-deps; \
+		../.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 $$options \
 			--generate-hashes --no-emit-index-url "$$input" --output-file "$${input%.in}.txt"; done
 
 .PHONY: venv
@@ -82,14 +88,25 @@ clean: ## Delete all that the set-up made
 $(VENV): requirements/dev.txt
 	@echo "setup: Python packages into .venv" >&2
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@.venv/bin/pip install $(PIP_OPTIONS) --requirement $<
 	@touch $@
 
-# checkov pins an older botocore than the tests run on: an environment of its own.
-$(CHECKOV): requirements/checkov.txt
-	@echo "setup: checkov into .cache/checkov" >&2
-	@$(PYTHON) -m venv .cache/checkov
-	@.cache/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+$(COMMANDS): .cache/%/.installed: requirements/%.txt
+	@echo "setup: $* into .cache/$*" >&2
+	@$(PYTHON) -m venv .cache/$*
+	@.cache/$*/bin/pip install $(PIP_OPTIONS) --requirement $<
+	@touch $@
+
+.cache/lambda/.installed: requirements/lambda.txt $(VENV)
+	@echo "setup: the Lambda runtime's libraries into .cache/lambda" >&2
+	@rm -rf $(@D)
+	@.venv/bin/pip install $(PIP_OPTIONS) --requirement $< --target $(@D)
+	@touch $@
+
+.cache/aws-provider-6/.downloaded: requirements/aws-provider-6.txt $(VENV)
+	@echo "setup: the bindings of AWS provider 6.x into .cache/aws-provider-6" >&2
+	@rm -rf $(@D)
+	@.venv/bin/pip download $(PIP_OPTIONS) --requirement $< --no-deps --only-binary=:all: --dest $(@D)
 	@touch $@
 
 $(PROVIDERS): dev/setup.py dev/tools/archive/go.mod dev/tools/archive/go.sum

@@ -41,6 +41,19 @@ def cache(repository: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def aws_cli(cache: Path) -> Path:
+    """The AWS CLI, in an environment of its own."""
+    return cache / "awscli" / "bin" / "aws"
+
+
+@pytest.fixture(scope="session")
+def aws_provider_6(cache: Path) -> Path:
+    """The wheel of generated bindings that carry the schema of AWS provider 6.x."""
+    (wheel,) = (cache / "aws-provider-6").glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
 def terraform_env(cache: Path) -> dict[str, str]:
     """A whole environment: the set-up's providers, and none of a person's own TF_ variables."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
