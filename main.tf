@@ -1,0 +1,177 @@
+# The secret, its policy and replicas, and the schedule of its rotation.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  iam_prefix = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}"
+
+  # Secrets Manager adds a hyphen and six characters to the name. A question mark stands for exactly one character,
+  # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html
+  secret_arn_patterns = {
+    for region in concat([data.aws_region.current.id], keys(var.replica_regions)) : region => join(":", [
+      "arn", data.aws_partition.current.partition, "secretsmanager", region,
+      data.aws_caller_identity.current.account_id, "secret", "${var.name}-??????",
+    ])
+  }
+  secret_arn_pattern = local.secret_arn_patterns[data.aws_region.current.id]
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  #checkov:skip=CKV_AWS_149:A customer key is the caller's choice (kms_key_arn); without one AWS encrypts with its own
+  #checkov:skip=CKV2_AWS_57:Rotation is the caller's choice (rotation), and its resource stands below
+  name                           = var.name
+  description                    = var.description
+  force_overwrite_replica_secret = var.replica_overwrite
+  kms_key_id                     = var.kms_key_arn
+  recovery_window_in_days        = var.recovery_window_in_days
+
+  dynamic "replica" {
+    for_each = var.replica_regions
+
+    content {
+      kms_key_id = replica.value
+      region     = replica.key
+    }
+  }
+
+  tags = var.tags
+
+  lifecycle {
+    # The function records here which key it is about to make.
+    ignore_changes = [tags["rotation-attempt"], tags_all["rotation-attempt"]]
+  }
+}
+
+locals {
+  # An account number in a policy comes back from AWS as the ARN of the account: written so at once, the plan stays empty.
+  _account_pattern = "/^([0-9]{12})$/"
+  _account_arn     = "arn:${data.aws_partition.current.partition}:iam::$1:root"
+  _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
+  _readers         = [for reader in var.readers : replace(reader, local._account_pattern, local._account_arn)]
+
+  # In a secret's own policy the star stands for this secret, and in the copies of its replicas for the replica.
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
+  _policy_statements = concat(
+    [for readers in [local._readers] : {
+      Sid       = "ReadersRead"
+      Effect    = "Allow"
+      Principal = { AWS = readers }
+      Action    = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+      Resource  = "*"
+    } if length(readers) > 0],
+
+    # A session has the ARN of its role as aws:PrincipalArn; an account stands for all of its principals.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    [for everyone in ["*"] : {
+      Sid       = "OnlyReadersRead"
+      Effect    = "Deny"
+      Principal = everyone
+      Action    = ["secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"]
+      Resource  = "*"
+      Condition = {
+        ArnNotLike = {
+          "aws:PrincipalArn" = [
+            for arn in concat(local._readers, local._administrators, module.function[*].role_arn) : replace(arn, "/:root$/", ":*")
+          ]
+        }
+      }
+    } if var.readers_exclusive],
+
+    [for sid, statement in var.policy_statements : merge(
+      {
+        Sid       = sid
+        Effect    = statement.effect
+        Principal = statement.principals
+        Action    = statement.actions
+        Resource  = "*"
+      },
+      length(statement.conditions) > 0 ? { Condition = statement.conditions } : {},
+    )],
+  )
+}
+
+resource "aws_secretsmanager_secret_policy" "this" {
+  count = length(local._policy_statements) > 0 ? 1 : 0
+
+  block_public_policy = true
+  policy              = jsonencode({ Version = "2012-10-17", Statement = local._policy_statements })
+  secret_arn          = aws_secretsmanager_secret.this.arn
+}
+
+# Once AWS has pruned the version that Terraform knows, the next apply would put the first value over the live one.
+# A version with a label of its own is never pruned; where AWSCURRENT has gone since is none of Terraform's business.
+resource "aws_secretsmanager_secret_version" "this" {
+  count = var.initial_value_version == null ? 0 : 1
+
+  secret_id                = aws_secretsmanager_secret.this.id
+  secret_string_wo         = var.initial_value
+  secret_string_wo_version = var.initial_value_version
+  version_stages           = ["AWSCURRENT", "INITIAL"]
+
+  lifecycle {
+    ignore_changes = [version_stages]
+  }
+}
+
+module "function" {
+  source = "./modules/function"
+  count  = local.strategy == null ? 0 : local.strategy.settings == null ? 0 : 1
+
+  alarm_actions      = var.alarm_actions
+  function           = var.function
+  kms_key_arn        = var.kms_key_arn
+  records_attempts   = local.strategy.issuer
+  secret_arn_pattern = local.secret_arn_pattern
+  secret_name        = var.name
+  statements         = local.strategy.statements
+  tags               = var.tags
+
+  settings = jsonencode(merge(local.strategy.settings, {
+    minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
+    secret_arn_pattern      = local.secret_arn_pattern
+    strategy                = local.strategy.name
+  }))
+}
+
+locals {
+  _existing    = [for options in var.rotation[*].function : options if options != null]
+  function_arn = one(concat(local._existing[*].arn, module.function[*].arn))
+}
+
+# The function may serve other secrets too: source_account says whose they are, a source_arn would leave it but one.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html
+resource "aws_lambda_permission" "existing" {
+  #checkov:skip=CKV_AWS_364:source_account is set; a source_arn would shut out the other secrets of a shared function
+  for_each = { for options in local._existing : "this" => options.arn if options.add_permission }
+
+  action         = "lambda:InvokeFunction"
+  function_name  = replace(each.value, "/(:function:[^:]+):.*$/", "$1")
+  principal      = "secretsmanager.amazonaws.com"
+  qualifier      = one(flatten(regexall(":function:[^:]+:(.+)$", each.value)))
+  source_account = data.aws_caller_identity.current.account_id
+}
+
+resource "aws_secretsmanager_secret_rotation" "this" {
+  count = local.strategy == null ? 0 : 1
+
+  rotate_immediately  = var.rotate_immediately
+  rotation_lambda_arn = local.function_arn
+  secret_id           = aws_secretsmanager_secret.this.id
+
+  rotation_rules {
+    duration            = var.schedule_duration
+    schedule_expression = local.schedule_expression
+  }
+
+  depends_on = [
+    aws_lambda_permission.existing,
+    aws_secretsmanager_secret_policy.this,
+    aws_secretsmanager_secret_version.this,
+    module.function,
+  ]
+}

@@ -1,0 +1,137 @@
+# The rotation function: its package, its role, its log group, and who may invoke it.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  _account   = data.aws_caller_identity.current.account_id
+  _partition = data.aws_partition.current.partition
+  _region    = data.aws_region.current.id
+
+  # The hash keeps apart names that differ only in what a function's name cannot hold, or beyond its 64 characters;
+  # the region is part of it, because the role bears the same name and IAM knows no regions.
+  name = var.function.name != null ? var.function.name : join("-", [
+    substr("rotate-${replace(var.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
+    substr(sha256("${local._region}/${var.secret_name}"), 0, 8),
+  ])
+}
+
+locals {
+  _source = "${path.module}/../../lambda"
+  _files  = { for file in fileset(local._source, "**/*.py") : file => file("${local._source}/${file}") }
+}
+
+# Entries from `source` blocks have no mode and no time: the same content gives the same bytes on every machine. The hash
+# in the path keeps instances of different content from deploying each other's package, and .terraform is what a pipeline
+# that plans on one machine and applies on another carries along.
+data "archive_file" "this" {
+  type        = "zip"
+  output_path = "${path.root}/.terraform/rotating-secret/${sha256(jsonencode(local._files))}.zip"
+
+  dynamic "source" {
+    for_each = local._files
+
+    content {
+      content  = source.value
+      filename = source.key
+    }
+  }
+}
+
+# Made before the function, which would make one without retention and is not allowed to.
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_158:The log holds no credential; a customer key is the caller's choice (function.kms_key_arn)
+  name              = "/aws/lambda/${local.name}"
+  kms_key_id        = var.function.kms_key_arn
+  retention_in_days = var.function.log_retention_in_days
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:Tracing is the caller's choice (function.tracing_mode), as its grant knows no resource
+  #checkov:skip=CKV_AWS_115:Reserved concurrency is taken from the account's pool; a secret rotates one step at a time anyway
+  #checkov:skip=CKV_AWS_116:Secrets Manager invokes synchronously, so that a dead-letter queue would stay empty
+  #checkov:skip=CKV_AWS_117:Only a service inside a VPC needs the function there (function.vpc)
+  #checkov:skip=CKV_AWS_173:The settings hold no credential; a customer key is the caller's choice (function.kms_key_arn)
+  #checkov:skip=CKV_AWS_272:The package is made from the module's own files on the caller's machine, where nobody signs it
+  function_name = local.name
+  description   = "Rotates ${var.secret_name}"
+  role          = local.role_arn
+
+  architectures                  = [var.function.architecture]
+  filename                       = data.archive_file.this.output_path
+  handler                        = "handler.lambda_handler"
+  kms_key_arn                    = var.function.kms_key_arn
+  layers                         = var.function.layers
+  memory_size                    = var.function.memory_size
+  reserved_concurrent_executions = var.function.reserved_concurrent_executions
+  runtime                        = var.function.runtime
+  source_code_hash               = data.archive_file.this.output_base64sha256
+  timeout                        = var.function.timeout
+
+  environment {
+    variables = { ROTATION_SETTINGS = var.settings }
+  }
+
+  # WARN keeps the platform's records of time-outs and crashes, and drops those of each start and end.
+  # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+  logging_config {
+    application_log_level = var.function.log_level
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.this.name
+    system_log_level      = "WARN"
+  }
+
+  tracing_config {
+    mode = var.function.tracing_mode
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.function.vpc[*]
+
+    content {
+      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids         = vpc_config.value.subnet_ids
+    }
+  }
+
+  tags = var.tags
+
+  depends_on = [
+    aws_iam_role_policy.key,
+    aws_iam_role_policy.logs,
+    aws_iam_role_policy.network,
+    aws_iam_role_policy.rotation,
+    aws_iam_role_policy.tracing,
+  ]
+}
+
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html
+resource "aws_lambda_permission" "this" {
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "secretsmanager.amazonaws.com"
+  source_account = local._account
+  source_arn     = var.secret_arn_pattern
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  count = length(var.alarm_actions) > 0 ? 1 : 0
+
+  alarm_name          = "${local.name}-errors"
+  alarm_description   = "A step of the rotation of ${var.secret_name} failed; the log group of the function says why."
+  alarm_actions       = var.alarm_actions
+  comparison_operator = "GreaterThanThreshold"
+  dimensions          = { FunctionName = aws_lambda_function.this.function_name }
+  evaluation_periods  = 1
+  metric_name         = "Errors"
+  namespace           = "AWS/Lambda"
+  period              = 300
+  statistic           = "Sum"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  tags                = var.tags
+}

@@ -1,0 +1,27 @@
+# What the root module needs to know of the function.
+
+output "arn" {
+  description = "ARN of the function, without a version, so that a new package starts no rotation."
+  value       = aws_lambda_function.this.arn
+}
+
+output "log_group_name" {
+  description = "Name of the function's log group."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "role_arn" {
+  description = "ARN of the function's role, known at plan."
+  value       = local.role_arn
+  depends_on  = [aws_iam_role.this]
+}
+
+output "role_name" {
+  description = "Name of the function's role."
+  value       = replace(local.role_arn, "/^.*\\//", "")
+}

@@ -1,0 +1,161 @@
+# The function's role and each grant it has; none of them is made where the caller brings a role.
+
+locals {
+  _makes_role = var.function.role_arn == null
+  role_arn    = local._makes_role ? "arn:${local._partition}:iam::${local._account}:role${var.function.role_path}${local.name}" : var.function.role_arn
+}
+
+resource "aws_iam_role" "this" {
+  count = local._makes_role ? 1 : 0
+
+  name                 = local.name
+  path                 = var.function.role_path
+  description          = "Rotates ${var.secret_name}"
+  permissions_boundary = var.function.permissions_boundary
+  tags                 = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RunTheFunction"
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html
+resource "aws_iam_role_policy" "rotation" {
+  count = local._makes_role ? 1 : 0
+
+  name = "rotation"
+  role = aws_iam_role.this[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid    = "RotateThisSecret"
+        Effect = "Allow"
+        Action = [
+          "secretsmanager:DescribeSecret",
+          "secretsmanager:GetSecretValue",
+          "secretsmanager:PutSecretValue",
+          "secretsmanager:UpdateSecretVersionStage",
+        ]
+        Resource = var.secret_arn_pattern
+      }],
+      [for pattern in [var.secret_arn_pattern] : {
+        Sid      = "FindAbandonedVersions"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:ListSecretVersionIds"]
+        Resource = pattern
+      } if var.records_attempts],
+      [for pattern in [var.secret_arn_pattern] : {
+        Sid      = "RecordAnAttempt"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:TagResource"]
+        Resource = pattern
+        Condition = {
+          "ForAllValues:StringEquals" = { "aws:TagKeys" = ["rotation-attempt"] }
+          Null                        = { "aws:TagKeys" = "false" }
+        }
+      } if var.records_attempts],
+      var.statements,
+    )
+  })
+}
+
+# A key that is made in the same apply leaves it open at plan whether there is one, and a count must not be open: without
+# a customer key the policy is there too, and allows nothing.
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+resource "aws_iam_role_policy" "key" {
+  count = local._makes_role ? 1 : 0
+
+  name = "key"
+  role = aws_iam_role.this[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = var.kms_key_arn == null ? "NoCustomerKey" : "UseTheKeyOfThisSecret"
+      Effect   = var.kms_key_arn == null ? "Deny" : "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = coalesce(var.kms_key_arn, "arn:${local._partition}:kms:${local._region}:${local._account}:key/none")
+      Condition = {
+        StringEquals = { "kms:ViaService" = "secretsmanager.${local._region}.${data.aws_partition.current.dns_suffix}" }
+        StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
+      }
+    }]
+  })
+}
+
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+resource "aws_iam_role_policy" "logs" {
+  count = local._makes_role ? 1 : 0
+
+  name = "logs"
+  role = aws_iam_role.this[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "DeliverLogs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = "arn:${local._partition}:logs:${local._region}:${local._account}:log-group:/aws/lambda/${local.name}:*"
+    }]
+  })
+}
+
+# The two Describe actions know no resource, and Lambda refuses the others on anything narrower than all resource ids.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+resource "aws_iam_role_policy" "network" {
+  count = local._makes_role && var.function.vpc != null ? 1 : 0
+
+  name = "network"
+  role = aws_iam_role.this[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "FindTheSubnets"
+        Effect   = "Allow"
+        Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        Resource = "*"
+      },
+      {
+        Sid    = "ConnectToTheSubnets"
+        Effect = "Allow"
+        Action = [
+          "ec2:AssignPrivateIpAddresses",
+          "ec2:CreateNetworkInterface",
+          "ec2:DeleteNetworkInterface",
+          "ec2:UnassignPrivateIpAddresses",
+        ]
+        Resource = "arn:${local._partition}:ec2:${local._region}:${local._account}:*/*"
+      },
+    ]
+  })
+}
+
+# Both actions know no resource.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+resource "aws_iam_role_policy" "tracing" {
+  count = local._makes_role && var.function.tracing_mode == "Active" ? 1 : 0
+
+  name = "tracing"
+  role = aws_iam_role.this[0].name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "DeliverTraces"
+      Effect   = "Allow"
+      Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      Resource = "*"
+    }]
+  })
+}

@@ -1,0 +1,79 @@
+# What the root module tells the function that it makes; the root's variables are validated there.
+
+variable "alarm_actions" {
+  description = "ARNs that are notified when an invocation of the function fails; without any there is no alarm."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "function" {
+  description = "Options of the function, with the default of each; null takes all defaults."
+  type = object({
+    architecture                   = optional(string, "arm64")
+    kms_key_arn                    = optional(string)
+    layers                         = optional(list(string), [])
+    log_level                      = optional(string, "INFO")
+    log_retention_in_days          = optional(number, 365)
+    memory_size                    = optional(number, 256)
+    name                           = optional(string)
+    permissions_boundary           = optional(string)
+    reserved_concurrent_executions = optional(number)
+    role_arn                       = optional(string)
+    role_path                      = optional(string, "/")
+    runtime                        = optional(string, "python3.13")
+    timeout                        = optional(number, 120)
+    tracing_mode                   = optional(string, "PassThrough")
+    vpc = optional(object({
+      security_group_ids = list(string)
+      subnet_ids         = list(string)
+    }))
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the customer key that encrypts the secret; null where AWS encrypts it with its own."
+  type        = string
+}
+
+variable "records_attempts" {
+  description = "Whether the function records in a tag of the secret that it is about to have a credential made."
+  type        = bool
+  nullable    = false
+}
+
+variable "secret_arn_pattern" {
+  description = "Pattern that matches the ARN of the secret and no other."
+  type        = string
+  nullable    = false
+}
+
+variable "secret_name" {
+  description = "Name of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "settings" {
+  description = "What the function reads from its environment, as JSON."
+  type        = string
+  nullable    = false
+}
+
+variable "statements" {
+  description = "What the strategy needs beside the secret."
+  type = list(object({
+    Sid      = string
+    Effect   = string
+    Action   = list(string)
+    Resource = string
+  }))
+  nullable = false
+}
+
+variable "tags" {
+  description = "Tags of the function, its role, its log group and its alarm."
+  type        = map(string)
+  nullable    = false
+}

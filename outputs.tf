@@ -1,0 +1,78 @@
+# What a caller needs of the secret and its function; never a value.
+
+output "function_arn" {
+  description = "ARN of the function that rotates the secret; null where it does not rotate."
+  value       = local.function_arn
+}
+
+output "function_name" {
+  description = "Name of the function that this module made; null where it made none."
+  value       = one(module.function[*].name)
+}
+
+output "function_role_arn" {
+  description = "ARN of the role of that function, known at plan; null where this module made no function."
+  value       = one(module.function[*].role_arn)
+}
+
+output "function_role_name" {
+  description = "Name of the role of that function; null where this module made no function."
+  value       = one(module.function[*].role_name)
+}
+
+output "log_group_name" {
+  description = "Name of the log group of that function; null where this module made no function."
+  value       = one(module.function[*].log_group_name)
+}
+
+locals {
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
+  _reader_statements = concat(
+    [{
+      Sid      = "ReadThisSecret"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+      Resource = values(local.secret_arn_patterns)
+    }],
+    [for region, key in merge(var.replica_regions, { (data.aws_region.current.id) = var.kms_key_arn }) : {
+      Sid      = "DecryptIn${replace(title(region), "-", "")}"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = key
+      Condition = {
+        StringEquals = { "kms:ViaService" = "secretsmanager.${region}.${data.aws_partition.current.dns_suffix}" }
+        StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
+      }
+    } if key != null],
+  )
+}
+
+output "reader_policy_json" {
+  description = "IAM policy that lets an application read this secret and its replicas, with their customer keys, and nothing else."
+  value       = jsonencode({ Version = "2012-10-17", Statement = local._reader_statements })
+}
+
+output "rotation_enabled" {
+  description = "Whether the secret rotates."
+  value       = local.strategy != null
+}
+
+output "secret_arn" {
+  description = "ARN of the secret, after its policy and rotation are set up; the first rotation may still be under way."
+  value       = aws_secretsmanager_secret.this.arn
+  depends_on = [
+    aws_secretsmanager_secret_policy.this,
+    aws_secretsmanager_secret_rotation.this,
+    aws_secretsmanager_secret_version.this,
+  ]
+}
+
+output "secret_name" {
+  description = "Name of the secret."
+  value       = aws_secretsmanager_secret.this.name
+}
+
+output "secret_replica_arns" {
+  description = "ARN of each replica of the secret, by its region."
+  value       = { for region in keys(var.replica_regions) : region => replace(aws_secretsmanager_secret.this.arn, ":${data.aws_region.current.id}:", ":${region}:") }
+}

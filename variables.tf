@@ -1,0 +1,566 @@
+# The interface: what is required first, then what is optional, each in the order of the alphabet.
+
+variable "name" {
+  description = "Name of the secret; the pattern NAME-?????? of its ARN is what every grant is derived from."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9A-Za-z/_+=.@-]{1,512}$", var.name))
+    error_message = "The name of a secret has 1 to 512 letters, digits and /_+=.@- characters: write e.g. \"reports/uploader\". Found: \"${var.name}\"."
+  }
+}
+
+variable "administrators" {
+  description = "Principals that may read the secret beside readers where readers_exclusive is set: IAM ARNs, in which * and ? are wildcards, or account numbers; beside the strategy function they include the role of that function."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for administrator in var.administrators : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/.+))$", administrator))])
+    error_message = "Each of the administrators is a role, a user or an account: write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
+  }
+}
+
+variable "alarm_actions" {
+  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails; without any there is no alarm."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for action in var.alarm_actions : startswith(action, "arn:")])
+    error_message = "Each of alarm_actions is an ARN: write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode(var.alarm_actions)}."
+  }
+  validation {
+    condition     = length(var.alarm_actions) == 0 || local.makes_function
+    error_message = "alarm_actions watch a function that this module makes: remove them, or set rotation to another strategy. Found: ${local._strategy_found}."
+  }
+}
+
+variable "description" {
+  description = "Description of the secret."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = length(coalesce(var.description, "-")) <= 2048
+    error_message = "The description of a secret has at most 2048 characters: shorten it. Found: ${length(coalesce(var.description, "-"))} characters."
+  }
+}
+
+locals {
+  _key_arn_example = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  _key_arn_pattern = "^arn:aws[a-z-]*:kms:[0-9a-z-]+:[0-9]{12}:key/[0-9A-Za-z-]+$"
+
+  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+  _log_retentions = [
+    0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+  ]
+
+  # A wildcard or a policy variable in a path would widen the grant that is made of it.
+  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html
+  _path_pattern = "^/([!-#%-)+->@-~]+/)?$"
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+  _runtimes = ["python3.11", "python3.12", "python3.13", "python3.14"]
+}
+
+variable "function" {
+  description = "Options of the function that this module makes; null, as an absent option, takes the default named beside it."
+  type = object({
+    architecture                   = optional(string)       # "arm64"
+    kms_key_arn                    = optional(string)       # null: AWS's own key encrypts the environment and the log
+    layers                         = optional(list(string)) # []
+    log_level                      = optional(string)       # "INFO"
+    log_retention_in_days          = optional(number)       # 365
+    memory_size                    = optional(number)       # 256
+    name                           = optional(string)       # null: derived from the name of the secret; its role bears it too
+    permissions_boundary           = optional(string)       # null: none
+    reserved_concurrent_executions = optional(number)       # null: shares the account's
+    role_arn                       = optional(string)       # null: a role is made; must be known at plan
+    role_path                      = optional(string)       # "/"
+    runtime                        = optional(string)       # "python3.13"
+    timeout                        = optional(number)       # 120
+    tracing_mode                   = optional(string)       # "PassThrough"
+    vpc = optional(object({                                 # null: outside of any VPC
+      security_group_ids = list(string)
+      subnet_ids         = list(string)
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.function == null || local.makes_function
+    error_message = "The variable function describes a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
+  }
+  validation {
+    condition     = alltrue([for architecture in var.function[*].architecture : contains(["arm64", "x86_64"], architecture) if architecture != null])
+    error_message = "function.architecture is one of Lambda's: write \"arm64\" or \"x86_64\". Found: ${jsonencode(var.function[*].architecture)}."
+  }
+  validation {
+    condition     = alltrue([for arn in var.function[*].kms_key_arn : can(regex(local._key_arn_pattern, arn)) if arn != null])
+    error_message = "function.kms_key_arn is the ARN of a key, as log groups take neither an alias nor a key id: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(var.function[*].kms_key_arn)}."
+  }
+  validation {
+    condition = alltrue([for layers in var.function[*].layers : length(layers) <= 5 && alltrue([
+      for layer in layers : can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:layer:[0-9A-Za-z_-]+:[0-9]+$", layer))
+    ]) if layers != null])
+    error_message = "function.layers are at most five ARNs of versions of layers: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(var.function[*].layers)}."
+  }
+  validation {
+    condition     = alltrue([for level in var.function[*].log_level : contains(["DEBUG", "ERROR", "INFO", "WARN"], level) if level != null])
+    error_message = "function.log_level is one of Lambda's that the function writes: write \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(var.function[*].log_level)}."
+  }
+  validation {
+    condition     = alltrue([for days in var.function[*].log_retention_in_days : contains(local._log_retentions, days) if days != null])
+    error_message = "function.log_retention_in_days is a span that CloudWatch knows: write one of ${join(", ", local._log_retentions)}; 0 keeps the log for ever. Found: ${jsonencode(var.function[*].log_retention_in_days)}."
+  }
+  validation {
+    condition     = alltrue([for size in var.function[*].memory_size : size >= 128 && size <= 10240 && floor(size) == size if size != null])
+    error_message = "function.memory_size is in MB: write a whole number from 128 to 10240. Found: ${jsonencode(var.function[*].memory_size)}."
+  }
+  validation {
+    condition     = alltrue([for name in var.function[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
+    error_message = "function.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(var.function[*].name)}."
+  }
+  validation {
+    condition     = alltrue([for arn in var.function[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
+    error_message = "function.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(var.function[*].permissions_boundary)}."
+  }
+  validation {
+    condition     = alltrue([for number in var.function[*].reserved_concurrent_executions : number >= 1 && floor(number) == number if number != null])
+    error_message = "function.reserved_concurrent_executions is at least 1, as 0 would stop every rotation: write a whole number, or null to share the account's. Found: ${jsonencode(var.function[*].reserved_concurrent_executions)}."
+  }
+  validation {
+    condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?]+$", arn)) if arn != null])
+    error_message = "function.role_arn is the ARN of a role that exists: write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(var.function[*].role_arn)}."
+  }
+  validation {
+    condition = alltrue([
+      for function in var.function[*] : function.permissions_boundary == null && function.role_path == null if function.role_arn != null
+    ])
+    error_message = "function.permissions_boundary and function.role_path are for a role that this module makes: remove them, or remove function.role_arn. Found: ${jsonencode(var.function[*].role_arn)}."
+  }
+  validation {
+    condition     = alltrue([for path in var.function[*].role_path : can(regex(local._path_pattern, path)) if path != null])
+    error_message = "function.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(var.function[*].role_path)}."
+  }
+  validation {
+    condition     = alltrue([for runtime in var.function[*].runtime : contains(local._runtimes, runtime) if runtime != null])
+    error_message = "function.runtime is a Python that Lambda still creates functions for and the package runs on: write one of ${join(", ", local._runtimes)}. Found: ${jsonencode(var.function[*].runtime)}."
+  }
+  validation {
+    condition     = alltrue([for timeout in var.function[*].timeout : timeout >= 30 && timeout <= 900 && floor(timeout) == timeout if timeout != null])
+    error_message = "function.timeout is in seconds, and a new credential may take tens of them to be accepted: write a whole number from 30 to 900. Found: ${jsonencode(var.function[*].timeout)}."
+  }
+  validation {
+    condition     = alltrue([for mode in var.function[*].tracing_mode : contains(["Active", "PassThrough"], mode) if mode != null])
+    error_message = "function.tracing_mode is one of Lambda's: write \"Active\" or \"PassThrough\". Found: ${jsonencode(var.function[*].tracing_mode)}."
+  }
+  validation {
+    condition     = alltrue([for vpc in var.function[*].vpc : length(vpc.security_group_ids) > 0 && length(vpc.subnet_ids) > 0 if vpc != null])
+    error_message = "function.vpc needs at least one subnet and one security group: write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(var.function[*].vpc)}."
+  }
+}
+
+variable "initial_value" {
+  description = "First value of the secret, which Terraform hands to AWS and keeps nowhere; null where initial_value_version is null."
+  type        = string
+  default     = null
+  ephemeral   = true
+
+  validation {
+    condition     = (var.initial_value == null) == (var.initial_value_version == null)
+    error_message = "initial_value and initial_value_version belong together: set both, or neither. Found: only ${var.initial_value_version == null ? "initial_value" : "initial_value_version"}."
+  }
+  validation {
+    condition     = var.initial_value == null ? true : length(var.initial_value) > 0 && floor(length(trimright(base64encode(var.initial_value), "=")) * 3 / 4) <= 65536
+    error_message = "initial_value has 1 to 65536 bytes: write a value of that size."
+  }
+}
+
+variable "initial_value_version" {
+  description = "Number that makes a version of the secret of initial_value, and, changed, another one in place of whatever is current then; null makes none."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = alltrue([for number in var.initial_value_version[*] : number >= 1 && floor(number) == number])
+    error_message = "initial_value_version counts the values that were given: write a whole number from 1. Found: ${coalesce(var.initial_value_version, "none")}."
+  }
+  validation {
+    condition     = var.initial_value_version == null || !local.issues
+    error_message = "A credential that its service makes has no first value: remove initial_value and initial_value_version, the first rotation fills the secret. Found: ${local._strategy_found}."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the customer key that encrypts the secret; null has AWS encrypt it with its own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = alltrue([for arn in var.kms_key_arn[*] : can(regex(local._key_arn_pattern, arn))])
+    error_message = "kms_key_arn is the ARN of a key, as a policy can name neither an alias nor a key id: write e.g. \"${local._key_arn_example}\". Found: \"${coalesce(var.kms_key_arn, "none")}\"."
+  }
+}
+
+variable "minimum_overlap_minutes" {
+  description = "How long a retired credential lives at least beside its successor; null is 60, the longest documented cache of a reader."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = alltrue([for minutes in var.minimum_overlap_minutes[*] : minutes >= 0 && floor(minutes) == minutes])
+    error_message = "minimum_overlap_minutes is a span: write a whole number from 0. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
+  }
+  validation {
+    condition     = var.minimum_overlap_minutes == null || local.makes_function
+    error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
+  }
+  validation {
+    condition     = alltrue([for hours in local._rates_in_hours : coalesce(var.minimum_overlap_minutes, 60) <= hours * 60 if local.issues])
+    error_message = "A rate must not be shorter than minimum_overlap_minutes, or every other rotation is refused: write a longer rate or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+  }
+}
+
+variable "policy_statements" {
+  description = "More statements for the secret's own policy, by their Sid."
+  type = map(object({
+    actions    = list(string)
+    principals = map(list(string))
+    conditions = optional(map(map(list(string))), {})
+    effect     = optional(string, "Allow")
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for sid in keys(var.policy_statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(["OnlyReadersRead", "ReadersRead"], sid)])
+    error_message = "The keys of policy_statements are Sids of letters and digits, and neither ReadersRead nor OnlyReadersRead, which are the module's: write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
+  }
+  validation {
+    condition     = alltrue([for statement in var.policy_statements : contains(["Allow", "Deny"], statement.effect)])
+    error_message = "The effect of each of policy_statements is one of IAM's: write \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.effect })}."
+  }
+  validation {
+    condition = alltrue([for statement in var.policy_statements : length(statement.actions) > 0 && alltrue([
+      for action in statement.actions : can(regex(statement.effect == "Deny" ? "^secretsmanager:[*A-Za-z]+$" : "^secretsmanager:[A-Za-z]+$", action))
+    ])])
+    error_message = "The actions of each of policy_statements are Secrets Manager's, without a wildcard where they are allowed: write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.actions })}."
+  }
+  validation {
+    condition = alltrue([for statement in var.policy_statements : length(statement.principals) > 0 && alltrue([
+      for kind, names in statement.principals : contains(["AWS", "Federated", "Service"], kind) && length(names) > 0
+    ])])
+    error_message = "The principals of each of policy_statements are lists under AWS, Federated or Service: write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => keys(statement.principals) })}."
+  }
+  validation {
+    condition = alltrue([
+      for statement in var.policy_statements : length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")
+      if statement.effect == "Allow"
+    ])
+    error_message = "A statement of policy_statements that allows something to everyone is public: name its principals, or give it conditions. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if contains(flatten(values(statement.principals)), "*")])}."
+  }
+}
+
+variable "readers" {
+  description = "Principals that the secret's own policy allows to read it: ARNs of roles, users or accounts, or account numbers."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[^*?]+))$", reader))])
+    error_message = "Each of the readers is a role, a user or an account, without a wildcard: write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
+  }
+}
+
+variable "readers_exclusive" {
+  description = "Whether the secret's own policy denies its value to everyone but readers, administrators and the role of the function that this module makes."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.readers_exclusive || length(var.readers) > 0
+    error_message = "readers_exclusive needs someone who may read: set readers, e.g. [\"arn:aws:iam::123456789012:role/reporter\"], or remove readers_exclusive. Found: no readers."
+  }
+  validation {
+    condition     = var.readers_exclusive || length(var.administrators) == 0
+    error_message = "administrators are exceptions to readers_exclusive: set readers_exclusive = true, or remove administrators. Found: readers_exclusive = false."
+  }
+  validation {
+    condition     = !var.readers_exclusive || var.initial_value_version == null || length(var.administrators) > 0
+    error_message = "Terraform itself reads the version of initial_value at each plan, and readers_exclusive would lock it out: set administrators to the role that runs Terraform. Found: no administrators."
+  }
+}
+
+variable "recovery_window_in_days" {
+  description = "How long the secret can be restored after it was destroyed; 0 destroys it for good at once."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains(concat([0], range(7, 31)), var.recovery_window_in_days)
+    error_message = "recovery_window_in_days is none or a week to a month: write 0, or a whole number from 7 to 30. Found: ${var.recovery_window_in_days}."
+  }
+}
+
+variable "replica_overwrite" {
+  description = "Whether a secret of the same name that exists in a region of replica_regions is overwritten."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.replica_overwrite || length(var.replica_regions) > 0
+    error_message = "replica_overwrite is about replicas: set replica_regions, or remove replica_overwrite. Found: no replica_regions."
+  }
+}
+
+variable "replica_regions" {
+  description = "Regions that get a replica of the secret, each with the ARN of a customer key of that region, or null to have AWS encrypt it with its own."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in keys(var.replica_regions) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", region))])
+    error_message = "The keys of replica_regions are regions: write e.g. { \"eu-central-1\" = null }. Found: ${jsonencode(keys(var.replica_regions))}."
+  }
+  validation {
+    condition = alltrue([
+      for region, arn in var.replica_regions : can(regex(local._key_arn_pattern, arn)) && strcontains(arn, ":kms:${region}:") if arn != null
+    ])
+    error_message = "Each value of replica_regions is null or the ARN of a key of that region: write e.g. { \"eu-central-1\" = \"arn:aws:kms:eu-central-1:123456789012:key/…\" }. Found: ${jsonencode(var.replica_regions)}."
+  }
+}
+
+variable "rotate_immediately" {
+  description = "Whether the secret rotates as soon as its rotation is set up, and again whenever its schedule or function changes; false leaves a new secret empty until its first window."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+locals {
+  _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"
+
+  # https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+  _credential_process_keys = ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "UserName", "Version"]
+
+  # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
+  _character_classes = {
+    lowercase   = "abcdefghijklmnopqrstuvwxyz"
+    numbers     = "0123456789"
+    punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+    uppercase   = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+  }
+}
+
+variable "rotation" {
+  description = "How the secret rotates: exactly one strategy with its options; null for a secret that does not rotate."
+  type = object({
+    function = optional(object({
+      add_permission = optional(bool, true)
+      arn            = string
+    }))
+    iam_access_key = optional(object({
+      adopted_access_key_id = optional(string)
+      constants             = optional(map(string), {})
+      settling_seconds      = optional(number, 10)
+      user_name             = string
+      user_path             = optional(string, "/")
+    }))
+    random_value = optional(object({
+      character_classes  = optional(set(string), ["lowercase", "numbers", "punctuation", "uppercase"])
+      constants          = optional(map(string), {})
+      exclude_characters = optional(string, "")
+      json_key           = optional(string)
+      length             = optional(number, 32)
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
+    error_message = "Set exactly one strategy in rotation: write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].function :
+      can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:([$]LATEST|[0-9A-Za-z_-]+))?$", options.arn)) if options != null
+    ])
+    error_message = "rotation.function.arn is the ARN of a function, with or without a qualifier: write e.g. \"arn:aws:lambda:eu-west-1:123456789012:function:rotate\". Found: ${jsonencode([for options in var.rotation[*].function : options.arn if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_access_key :
+      can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", options.user_name)) if options != null
+    ])
+    error_message = "rotation.iam_access_key.user_name has 1 to 64 letters, digits and _+=,.@- characters, without the path: write e.g. \"uploader\". Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.user_name if options != null])}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].iam_access_key : can(regex(local._path_pattern, options.user_path)) if options != null])
+    error_message = "rotation.iam_access_key.user_path begins and ends with a slash and holds no wildcard: write e.g. \"/apps/\". Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.user_path if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_access_key :
+      options.adopted_access_key_id == null || can(regex("^AKIA[0-9A-Z]{12,124}$", options.adopted_access_key_id)) if options != null
+    ])
+    error_message = "rotation.iam_access_key.adopted_access_key_id is the id of a key of this user: write e.g. \"AKIAIOSFODNN7EXAMPLE\". Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.adopted_access_key_id if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_access_key :
+      options.settling_seconds >= 0 && options.settling_seconds <= 60 && floor(options.settling_seconds) == options.settling_seconds if options != null
+    ])
+    error_message = "rotation.iam_access_key.settling_seconds is time during which a new key has to be accepted again and again: write a whole number from 0 to 60. Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.settling_seconds if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_access_key :
+      length(setintersection(keys(options.constants), local._credential_process_keys)) == 0 if options != null
+    ])
+    error_message = "rotation.iam_access_key.constants stand beside what an SDK reads as a credential: choose other keys than ${join(", ", local._credential_process_keys)}. Found: ${jsonencode([for options in var.rotation[*].iam_access_key : keys(options.constants) if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].random_value :
+      length(options.character_classes) > 0 && length(setsubtract(options.character_classes, keys(local._character_classes))) == 0 if options != null
+    ])
+    error_message = "rotation.random_value.character_classes names the kinds of characters that a value holds: write at least one of ${join(", ", keys(local._character_classes))}. Found: ${jsonencode([for options in var.rotation[*].random_value : options.character_classes if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].random_value : alltrue([
+      for name in options.character_classes : length(setsubtract(split("", lookup(local._character_classes, name, "-")), split("", options.exclude_characters))) > 0
+    ]) if options != null])
+    error_message = "rotation.random_value.exclude_characters leaves nothing of one of character_classes, each of which a value holds: exclude fewer characters, or leave out that class. Found: ${jsonencode([for options in var.rotation[*].random_value : options.exclude_characters if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].random_value :
+      options.length >= 8 && options.length <= 4096 && floor(options.length) == options.length if options != null
+    ])
+    error_message = "rotation.random_value.length is a number of characters that nobody guesses and AWS takes: write a whole number from 8 to 4096. Found: ${jsonencode([for options in var.rotation[*].random_value : options.length if options != null])}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].random_value : options.json_key != "" if options != null])
+    error_message = "rotation.random_value.json_key is a key: write e.g. \"password\", or null for a value without JSON. Found: an empty key."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].random_value :
+      length(options.constants) == 0 || (options.json_key != null && !contains(keys(options.constants), coalesce(options.json_key, "-"))) if options != null
+    ])
+    error_message = "rotation.random_value.constants stand in JSON beside the value, under other keys than its own: set json_key, e.g. \"password\", and leave that key out of constants. Found: ${jsonencode([for options in var.rotation[*].random_value : { constants = keys(options.constants), json_key = options.json_key } if options != null])}."
+  }
+  validation {
+    condition = alltrue([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) :
+      length(jsonencode(options.constants)) <= 2048 if options != null
+    ])
+    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${jsonencode([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
+  }
+}
+
+locals {
+  schedule_expression = var.schedule_expression == null ? "rate(30 days)" : var.schedule_expression
+
+  _rates_in_hours = [
+    for rate in regexall("^rate[(]([0-9]+) (hour|day)", local.schedule_expression) : tonumber(rate[0]) * (rate[1] == "day" ? 24 : 1)
+  ]
+
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
+  _hour    = "(?:1?[0-9]|2[0-3])"
+  _day     = "(?:[12]?[1-9]|[123]0|31)"
+  _month   = "(?:[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
+  _weekday = "(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)"
+  _lists = { for name, value in { day = local._day, month = local._month, weekday = local._weekday } :
+    name => replace("ITEM(?:,ITEM)*", "ITEM", "(?:[*]|${value}(?:-${value})?)(?:/[1-9][0-9]?)?")
+  }
+  _cron_pattern = join(" ", [
+    "^cron[(]0",
+    "(?:${local._hour}|(?:[*]|${local._hour})/(?:[4-9]|1[0-9]|2[0-3]))",
+    "(?:[?]|L|${local._lists.day})",
+    local._lists.month,
+    "(?:[?]|L|${local._weekday}L|${local._weekday}#[1-5]|${local._lists.weekday})",
+    "[*][)]$",
+  ])
+
+  _crons = [
+    for hours in regexall("^cron[(]0 (${local._hour}|[*])(?:/([1-9][0-9]*))? ", local.schedule_expression) :
+    { hour = tonumber(replace(hours[0], "*", "0")), increment = tonumber(coalesce(hours[1], "24")) }
+  ]
+
+  # A window closes before the next one opens and before the day ends; the last one of the day has the least time.
+  _longest_window_in_hours = concat(
+    [for hours in local._rates_in_hours : min(hours, 24)],
+    [for cron in local._crons : min(cron.increment, 24 - cron.hour - floor((23 - cron.hour) / cron.increment) * cron.increment)],
+    [24],
+  )[0]
+}
+
+variable "schedule_duration" {
+  description = "Length of the window in which Secrets Manager rotates, in hours, e.g. 2h; null closes it after an hour where the schedule is in hours, else at the end of the day."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.schedule_duration == null || var.rotation != null
+    error_message = "schedule_duration is about rotation: remove it, or set rotation. Found: no rotation."
+  }
+  validation {
+    condition = alltrue([for duration in var.schedule_duration[*] :
+      can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local._longest_window_in_hours
+    ])
+    error_message = "A window ends before the next one opens and before the day ends in UTC: write \"1h\" to \"${local._longest_window_in_hours}h\" beside ${local.schedule_expression}. Found: \"${coalesce(var.schedule_duration, "none")}\"."
+  }
+}
+
+variable "schedule_expression" {
+  description = "When the secret rotates, in UTC: rate(…) or cron(…) as Secrets Manager takes them, four hours apart at least; null is rate(30 days) where rotation is set."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.schedule_expression == null || var.rotation != null
+    error_message = "schedule_expression is about rotation: remove it, or set rotation. Found: no rotation."
+  }
+  validation {
+    condition     = alltrue([for expression in var.schedule_expression[*] : can(regex("^(rate|cron)[(][^()]*[)]$", expression))])
+    error_message = "schedule_expression is a rate or a cron expression: write e.g. \"rate(30 days)\" or \"cron(0 8 1 * ? *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+  validation {
+    condition = alltrue([for expression in var.schedule_expression[*] :
+      can(regex("^rate[(](1 day|([2-9]|[1-9][0-9]{1,2}) days|([4-9]|[1-9][0-9]{1,2}) hours)[)]$", expression)) if startswith(expression, "rate(")
+    ])
+    error_message = "A rate is 4 to 999 hours, or 1 to 999 days: write e.g. \"rate(4 hours)\", \"rate(1 day)\" or \"rate(30 days)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+  validation {
+    condition = alltrue([for expression in var.schedule_expression[*] :
+      can(regex(local._cron_pattern, expression)) if startswith(expression, "cron(")
+    ])
+    error_message = "A cron expression has the fields 0, hour or increment of at least 4 hours, day of month, month, day of week, *: write e.g. \"cron(0 8 1 * ? *)\", \"cron(0 8/8 * * ? *)\" or \"cron(0 0 ? * SUN#1 *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+  validation {
+    condition = alltrue([for expression in var.schedule_expression[*] :
+      length(regexall("[?]", expression)) == 1 if startswith(expression, "cron(")
+    ])
+    error_message = "A cron expression names days of the month or days of the week, and has a ? in place of the other: write e.g. \"cron(0 8 1 * ? *)\" or \"cron(0 8 ? * MON *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that this module makes and AWS can tag."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = !contains(keys(var.tags), "rotation-attempt")
+    error_message = "The function itself keeps the tag rotation-attempt on the secret: choose another key. Found: ${jsonencode(keys(var.tags))}."
+  }
+  validation {
+    condition = length(var.tags) <= 49 && alltrue([
+      for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && length(value) <= 256 && !startswith(lower(key), "aws:")
+    ])
+    error_message = "There are at most 49 tags, with keys of 1 to 128 characters that do not begin with aws:, and values of at most 256: write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+  }
+}
