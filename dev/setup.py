@@ -1,7 +1,8 @@
 """Brings the Terraform providers that the tests run on, at the module's floor, into one mirror.
 
 With the Terraform registry within reach this only spares the tests the network; without it, it is
-what makes `terraform init` work at all. Standard library only: it runs before there is a `.venv`.
+what makes `terraform init` work at all. The archive provider was built before, by the Makefile.
+Standard library only: there may be no `.venv` yet.
 """
 
 import json
@@ -40,7 +41,7 @@ def main() -> None:
     """Fill the mirror and write the CLI configuration that points at it, and at nothing else."""
     platform = terraform_platform()
     place(AWS, platform, find(AWS, platform) or from_terraform(AWS, platform))
-    place(ARCHIVE, platform, build_archive())
+    place(ARCHIVE, platform, CACHE / "built")
     # No `direct {}`: a test that needs another provider, or the network, fails here and not in CI.
     CLI_CONFIG.write_text(
         "disable_checkpoint = true\n"
@@ -108,20 +109,6 @@ def from_terraform(provider: tuple[str, str], platform: str) -> Path:
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(installed, kept)
     return kept
-
-
-def build_archive() -> Path:
-    """Build the archive provider: the Go module proxy has it, which is more often in reach."""
-    source, version = ARCHIVE
-    say(f"building {source} {version} (half a minute, once)")
-    built = CACHE / "built" / source / version
-    executable = built / f"terraform-provider-archive_v{version}"
-    subprocess.run(
-        ["go", "build", "-mod=readonly", "-trimpath", "-o", str(executable), "tool"],
-        check=True,
-        cwd=REPOSITORY / "dev" / "tools" / "archive",
-    )
-    return built
 
 
 def place(provider: tuple[str, str], platform: str, folder: Path) -> None:

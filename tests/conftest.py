@@ -26,7 +26,7 @@ _LEFT_BEHIND = shutil.ignore_patterns(
 class Terraform(Protocol):
     """Runs Terraform in a folder and fails the test, with the whole output, where it fails."""
 
-    def __call__(self, folder: Path, *arguments: str) -> str: ...
+    def __call__(self, folder: Path, command: str, *arguments: str) -> str: ...
 
 
 @pytest.fixture(scope="session")
@@ -67,16 +67,16 @@ def terraform_env(cache: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def terraform(terraform_env: dict[str, str]) -> Terraform:
-    def run(folder: Path, *arguments: str) -> str:
+    def run(folder: Path, command: str, *arguments: str) -> str:
         result = subprocess.run(
-            ["terraform", f"-chdir={folder}", *arguments],
+            ["terraform", f"-chdir={folder}", command, "-no-color", *arguments],
             check=False,
             env=terraform_env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert result.returncode == 0, f"terraform {' '.join(arguments)}:\n{result.stdout}"
+        assert result.returncode == 0, f"terraform {command}:\n{result.stdout}"
         return result.stdout
 
     return run

@@ -74,4 +74,4 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
 
 def test_native_tests_pass(module_copy: Path, terraform: Terraform) -> None:
     terraform(module_copy, "init", "-backend=false")
-    assert "Success!" in terraform(module_copy, "test", "-no-color")
+    assert "Success!" in terraform(module_copy, "test")
