@@ -1,0 +1,120 @@
+"""The server process: MiniStack with the behaviours of this package, on one socket.
+
+It stops on SIGINT, on SIGTERM, and when its standard input is closed, that is
+when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from typing import Any, Final
+
+import hypercorn.asyncio
+import hypercorn.config
+import ministack.app
+from ministack.core import lambda_runtime
+from ministack.services import iam
+
+from dev.local_aws.handover import SWITCHES_PATH, Handover
+from dev.local_aws.switches import Current
+
+# Each layer is around the ones before it.
+BEHAVIOURS: Final = (
+    "secret_versions",
+    "customer_keys",
+    "replicas",
+    "public_policies",
+    "rotation",
+    "iam_users",
+    "iam_keys",
+    "authorization",
+    "function_logs",
+    "alarms",
+)
+
+
+def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
+    name = "local-aws-administrator"
+    iam._IAM_HANDLERS["CreateUser"]({"UserName": name})
+    iam._IAM_HANDLERS["AttachUserPolicy"](
+        {"UserName": name, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    )
+    iam._access_keys[access_key_id] = {
+        "UserName": name,
+        "AccessKeyId": access_key_id,
+        "SecretAccessKey": secret_access_key,
+        "Status": "Active",
+        "CreateDate": iam._now(),
+    }
+
+
+async def _body(receive: Any) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def _serve_switches(receive: Any, send: Any) -> None:
+    try:
+        Current.switches = Current.switches.changed(json.loads(await _body(receive) or b"{}"))
+        status, answer = 200, json.dumps(dataclasses.asdict(Current.switches))
+    except ValueError as error:
+        status, answer = 400, str(error)
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": answer.encode()})
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    if scope.get("path") == SWITCHES_PATH:
+        await _serve_switches(receive, send)
+    else:
+        await ministack.app.app(scope, receive, send)
+
+
+async def _serve(socket: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def wait_for_parent() -> None:
+        sys.stdin.buffer.read()
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+    config = hypercorn.config.Config()
+    config.bind = [f"fd://{socket}"]
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    await hypercorn.asyncio.serve(_app, config, shutdown_trigger=stop.wait)
+
+
+def main() -> None:
+    """Serve until told to stop, and leave no process and no file."""
+    handover = Handover.take(os.environ)
+    # It only led here: a function must not find this project.
+    os.environ.pop("PYTHONPATH", None)
+    if not handover.plain:
+        for behaviour in BEHAVIOURS:
+            importlib.import_module(f"dev.local_aws.{behaviour}")
+    _create_administrator(handover.access_key_id, handover.secret_access_key)
+    try:
+        asyncio.run(_serve(handover.socket))
+    finally:
+        lambda_runtime.reset()
+        shutil.rmtree(handover.folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
