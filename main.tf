@@ -120,7 +120,7 @@ resource "aws_secretsmanager_secret_version" "this" {
 
 module "function" {
   source = "./modules/function"
-  count  = local.strategy == null ? 0 : local.strategy.settings == null ? 0 : 1
+  count  = local.makes_function ? 1 : 0
 
   alarm_actions      = var.alarm_actions
   function           = var.function
@@ -157,6 +157,7 @@ resource "aws_lambda_permission" "existing" {
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {
+  #checkov:skip=CKV_AWS_304:The schedule is the caller's choice (schedule_expression); without one the secret rotates every 30 days
   count = local.strategy == null ? 0 : 1
 
   rotate_immediately  = var.rotate_immediately

@@ -46,6 +46,8 @@ locals {
 
   strategy = one([for name, rows in local._rows : merge(rows[0], { name = name }) if length(rows) == 1])
 
-  issues         = local.strategy == null ? false : local.strategy.issuer
-  makes_function = local.strategy == null ? false : local.strategy.settings != null
+  # What validations ask of a strategy, and what they say they found.
+  issues          = local.strategy == null ? false : local.strategy.issuer
+  makes_function  = local.strategy == null ? false : local.strategy.settings != null
+  _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"
 }

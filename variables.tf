@@ -97,71 +97,77 @@ variable "function" {
   }
   validation {
     condition     = alltrue([for architecture in var.function[*].architecture : contains(["arm64", "x86_64"], architecture) if architecture != null])
-    error_message = "function.architecture is one of Lambda's: write \"arm64\" or \"x86_64\". Found: ${jsonencode(var.function[*].architecture)}."
+    error_message = "function.architecture is one of Lambda's: write \"arm64\" or \"x86_64\". Found: ${jsonencode(one(var.function[*].architecture))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].kms_key_arn : can(regex(local._key_arn_pattern, arn)) if arn != null])
-    error_message = "function.kms_key_arn is the ARN of a key, as log groups take neither an alias nor a key id: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(var.function[*].kms_key_arn)}."
+    error_message = "function.kms_key_arn is the ARN of a key, as log groups take neither an alias nor a key id: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(one(var.function[*].kms_key_arn))}."
   }
   validation {
     condition = alltrue([for layers in var.function[*].layers : length(layers) <= 5 && alltrue([
       for layer in layers : can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:layer:[0-9A-Za-z_-]+:[0-9]+$", layer))
     ]) if layers != null])
-    error_message = "function.layers are at most five ARNs of versions of layers: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(var.function[*].layers)}."
+    error_message = "function.layers are at most five ARNs of versions of layers: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
   }
   validation {
     condition     = alltrue([for level in var.function[*].log_level : contains(["DEBUG", "ERROR", "INFO", "WARN"], level) if level != null])
-    error_message = "function.log_level is one of Lambda's that the function writes: write \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(var.function[*].log_level)}."
+    error_message = "function.log_level is one of Lambda's that the function writes: write \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(one(var.function[*].log_level))}."
   }
   validation {
     condition     = alltrue([for days in var.function[*].log_retention_in_days : contains(local._log_retentions, days) if days != null])
-    error_message = "function.log_retention_in_days is a span that CloudWatch knows: write one of ${join(", ", local._log_retentions)}; 0 keeps the log for ever. Found: ${jsonencode(var.function[*].log_retention_in_days)}."
+    error_message = "function.log_retention_in_days is a span that CloudWatch knows: write one of ${join(", ", local._log_retentions)}; 0 keeps the log for ever. Found: ${jsonencode(one(var.function[*].log_retention_in_days))}."
   }
   validation {
     condition     = alltrue([for size in var.function[*].memory_size : size >= 128 && size <= 10240 && floor(size) == size if size != null])
-    error_message = "function.memory_size is in MB: write a whole number from 128 to 10240. Found: ${jsonencode(var.function[*].memory_size)}."
+    error_message = "function.memory_size is in MB: write a whole number from 128 to 10240. Found: ${jsonencode(one(var.function[*].memory_size))}."
   }
   validation {
     condition     = alltrue([for name in var.function[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
-    error_message = "function.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(var.function[*].name)}."
+    error_message = "function.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.function[*].name))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
-    error_message = "function.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(var.function[*].permissions_boundary)}."
+    error_message = "function.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.function[*].permissions_boundary))}."
   }
   validation {
     condition     = alltrue([for number in var.function[*].reserved_concurrent_executions : number >= 1 && floor(number) == number if number != null])
-    error_message = "function.reserved_concurrent_executions is at least 1, as 0 would stop every rotation: write a whole number, or null to share the account's. Found: ${jsonencode(var.function[*].reserved_concurrent_executions)}."
+    error_message = "function.reserved_concurrent_executions is at least 1, as 0 would stop every rotation: write a whole number, or null to share the account's. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?]+$", arn)) if arn != null])
-    error_message = "function.role_arn is the ARN of a role that exists: write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(var.function[*].role_arn)}."
+    error_message = "function.role_arn is the ARN of a role that exists: write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
     condition = alltrue([
       for function in var.function[*] : function.permissions_boundary == null && function.role_path == null if function.role_arn != null
     ])
-    error_message = "function.permissions_boundary and function.role_path are for a role that this module makes: remove them, or remove function.role_arn. Found: ${jsonencode(var.function[*].role_arn)}."
+    error_message = "function.permissions_boundary and function.role_path are for a role that this module makes: remove them, or remove function.role_arn. Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
     condition     = alltrue([for path in var.function[*].role_path : can(regex(local._path_pattern, path)) if path != null])
-    error_message = "function.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(var.function[*].role_path)}."
+    error_message = "function.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(one(var.function[*].role_path))}."
   }
   validation {
     condition     = alltrue([for runtime in var.function[*].runtime : contains(local._runtimes, runtime) if runtime != null])
-    error_message = "function.runtime is a Python that Lambda still creates functions for and the package runs on: write one of ${join(", ", local._runtimes)}. Found: ${jsonencode(var.function[*].runtime)}."
+    error_message = "function.runtime is a Python that Lambda still creates functions for and the package runs on: write one of ${join(", ", local._runtimes)}. Found: ${jsonencode(one(var.function[*].runtime))}."
   }
   validation {
-    condition     = alltrue([for timeout in var.function[*].timeout : timeout >= 30 && timeout <= 900 && floor(timeout) == timeout if timeout != null])
-    error_message = "function.timeout is in seconds, and a new credential may take tens of them to be accepted: write a whole number from 30 to 900. Found: ${jsonencode(var.function[*].timeout)}."
+    condition     = alltrue([for timeout in var.function[*].timeout : timeout >= 10 && timeout <= 900 && floor(timeout) == timeout if timeout != null])
+    error_message = "function.timeout is in seconds: write a whole number from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
+  }
+  validation {
+    condition = alltrue([
+      for options in var.rotation[*].iam_access_key : coalesce(one(var.function[*].timeout), 900) >= 60 + options.settling_seconds if options != null
+    ])
+    error_message = "A key is issued only while there is time to prove and store it: write a function.timeout of at least 60 seconds and settling_seconds. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = alltrue([for mode in var.function[*].tracing_mode : contains(["Active", "PassThrough"], mode) if mode != null])
-    error_message = "function.tracing_mode is one of Lambda's: write \"Active\" or \"PassThrough\". Found: ${jsonencode(var.function[*].tracing_mode)}."
+    error_message = "function.tracing_mode is one of Lambda's: write \"Active\" or \"PassThrough\". Found: ${jsonencode(one(var.function[*].tracing_mode))}."
   }
   validation {
     condition     = alltrue([for vpc in var.function[*].vpc : length(vpc.security_group_ids) > 0 && length(vpc.subnet_ids) > 0 if vpc != null])
-    error_message = "function.vpc needs at least one subnet and one security group: write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(var.function[*].vpc)}."
+    error_message = "function.vpc needs at least one subnet and one security group: write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(one(var.function[*].vpc))}."
   }
 }
 
@@ -176,8 +182,16 @@ variable "initial_value" {
     error_message = "initial_value and initial_value_version belong together: set both, or neither. Found: only ${var.initial_value_version == null ? "initial_value" : "initial_value_version"}."
   }
   validation {
-    condition     = var.initial_value == null ? true : length(var.initial_value) > 0 && floor(length(trimright(base64encode(var.initial_value), "=")) * 3 / 4) <= 65536
+    condition     = var.initial_value == null ? true : length(var.initial_value) > 0 && floor(length(replace(base64encode(var.initial_value), "=", "")) * 3 / 4) <= 65536
     error_message = "initial_value has 1 to 65536 bytes: write a value of that size."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].random_value :
+      var.initial_value == null ? true :
+      options.json_key == null ? !can(keys(jsondecode(var.initial_value))) :
+      try(startswith(jsonencode(jsondecode(var.initial_value)[options.json_key]), "\""), false) if options != null
+    ])
+    error_message = "initial_value has the form of the values that follow it: write ${try("a JSON object with a text under ${var.rotation.random_value.json_key}", "a text that is no JSON object")}."
   }
 }
 
@@ -221,8 +235,8 @@ variable "minimum_overlap_minutes" {
     error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
-    condition     = alltrue([for hours in local._rates_in_hours : coalesce(var.minimum_overlap_minutes, 60) <= hours * 60 if local.issues])
-    error_message = "A rate must not be shorter than minimum_overlap_minutes, or every other rotation is refused: write a longer rate or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+    condition     = alltrue([for hours in local._rates_in_hours : coalesce(var.minimum_overlap_minutes, 60) < hours * 60 if local.issues])
+    error_message = "A rate is longer than minimum_overlap_minutes, or each of its rotations would come too soon: write a longer rate or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
 }
 
@@ -348,8 +362,6 @@ variable "rotate_immediately" {
 }
 
 locals {
-  _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"
-
   # https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
   _credential_process_keys = ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "UserName", "Version"]
 
@@ -394,53 +406,53 @@ variable "rotation" {
     condition = alltrue([for options in var.rotation[*].function :
       can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:([$]LATEST|[0-9A-Za-z_-]+))?$", options.arn)) if options != null
     ])
-    error_message = "rotation.function.arn is the ARN of a function, with or without a qualifier: write e.g. \"arn:aws:lambda:eu-west-1:123456789012:function:rotate\". Found: ${jsonencode([for options in var.rotation[*].function : options.arn if options != null])}."
+    error_message = "rotation.function.arn is the ARN of a function, with or without a qualifier: write e.g. \"arn:aws:lambda:eu-west-1:123456789012:function:rotate\". Found: ${jsonencode(one([for options in var.rotation[*].function : options.arn if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].iam_access_key :
       can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", options.user_name)) if options != null
     ])
-    error_message = "rotation.iam_access_key.user_name has 1 to 64 letters, digits and _+=,.@- characters, without the path: write e.g. \"uploader\". Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.user_name if options != null])}."
+    error_message = "rotation.iam_access_key.user_name has 1 to 64 letters, digits and _+=,.@- characters, without the path: write e.g. \"uploader\". Found: ${jsonencode(one([for options in var.rotation[*].iam_access_key : options.user_name if options != null]))}."
   }
   validation {
     condition     = alltrue([for options in var.rotation[*].iam_access_key : can(regex(local._path_pattern, options.user_path)) if options != null])
-    error_message = "rotation.iam_access_key.user_path begins and ends with a slash and holds no wildcard: write e.g. \"/apps/\". Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.user_path if options != null])}."
+    error_message = "rotation.iam_access_key.user_path begins and ends with a slash and holds no wildcard: write e.g. \"/apps/\". Found: ${jsonencode(one([for options in var.rotation[*].iam_access_key : options.user_path if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].iam_access_key :
       options.adopted_access_key_id == null || can(regex("^AKIA[0-9A-Z]{12,124}$", options.adopted_access_key_id)) if options != null
     ])
-    error_message = "rotation.iam_access_key.adopted_access_key_id is the id of a key of this user: write e.g. \"AKIAIOSFODNN7EXAMPLE\". Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.adopted_access_key_id if options != null])}."
+    error_message = "rotation.iam_access_key.adopted_access_key_id is the id of a key of this user: write e.g. \"AKIAIOSFODNN7EXAMPLE\". Found: ${jsonencode(one([for options in var.rotation[*].iam_access_key : options.adopted_access_key_id if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].iam_access_key :
       options.settling_seconds >= 0 && options.settling_seconds <= 60 && floor(options.settling_seconds) == options.settling_seconds if options != null
     ])
-    error_message = "rotation.iam_access_key.settling_seconds is time during which a new key has to be accepted again and again: write a whole number from 0 to 60. Found: ${jsonencode([for options in var.rotation[*].iam_access_key : options.settling_seconds if options != null])}."
+    error_message = "rotation.iam_access_key.settling_seconds is time during which a new key has to be accepted again and again: write a whole number from 0 to 60. Found: ${jsonencode(one([for options in var.rotation[*].iam_access_key : options.settling_seconds if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].iam_access_key :
       length(setintersection(keys(options.constants), local._credential_process_keys)) == 0 if options != null
     ])
-    error_message = "rotation.iam_access_key.constants stand beside what an SDK reads as a credential: choose other keys than ${join(", ", local._credential_process_keys)}. Found: ${jsonencode([for options in var.rotation[*].iam_access_key : keys(options.constants) if options != null])}."
+    error_message = "rotation.iam_access_key.constants stand beside what an SDK reads as a credential: choose other keys than ${join(", ", local._credential_process_keys)}. Found: ${jsonencode(one([for options in var.rotation[*].iam_access_key : keys(options.constants) if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].random_value :
       length(options.character_classes) > 0 && length(setsubtract(options.character_classes, keys(local._character_classes))) == 0 if options != null
     ])
-    error_message = "rotation.random_value.character_classes names the kinds of characters that a value holds: write at least one of ${join(", ", keys(local._character_classes))}. Found: ${jsonencode([for options in var.rotation[*].random_value : options.character_classes if options != null])}."
+    error_message = "rotation.random_value.character_classes names the kinds of characters that a value holds: write at least one of ${join(", ", keys(local._character_classes))}. Found: ${jsonencode(one([for options in var.rotation[*].random_value : options.character_classes if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].random_value : alltrue([
       for name in options.character_classes : length(setsubtract(split("", lookup(local._character_classes, name, "-")), split("", options.exclude_characters))) > 0
     ]) if options != null])
-    error_message = "rotation.random_value.exclude_characters leaves nothing of one of character_classes, each of which a value holds: exclude fewer characters, or leave out that class. Found: ${jsonencode([for options in var.rotation[*].random_value : options.exclude_characters if options != null])}."
+    error_message = "rotation.random_value.exclude_characters leaves nothing of one of character_classes, each of which a value holds: exclude fewer characters, or leave out that class. Found: ${jsonencode(one([for options in var.rotation[*].random_value : options.exclude_characters if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].random_value :
       options.length >= 8 && options.length <= 4096 && floor(options.length) == options.length if options != null
     ])
-    error_message = "rotation.random_value.length is a number of characters that nobody guesses and AWS takes: write a whole number from 8 to 4096. Found: ${jsonencode([for options in var.rotation[*].random_value : options.length if options != null])}."
+    error_message = "rotation.random_value.length is a number of characters that nobody guesses and AWS takes: write a whole number from 8 to 4096. Found: ${jsonencode(one([for options in var.rotation[*].random_value : options.length if options != null]))}."
   }
   validation {
     condition     = alltrue([for options in var.rotation[*].random_value : options.json_key != "" if options != null])
@@ -450,13 +462,13 @@ variable "rotation" {
     condition = alltrue([for options in var.rotation[*].random_value :
       length(options.constants) == 0 || (options.json_key != null && !contains(keys(options.constants), coalesce(options.json_key, "-"))) if options != null
     ])
-    error_message = "rotation.random_value.constants stand in JSON beside the value, under other keys than its own: set json_key, e.g. \"password\", and leave that key out of constants. Found: ${jsonencode([for options in var.rotation[*].random_value : { constants = keys(options.constants), json_key = options.json_key } if options != null])}."
+    error_message = "rotation.random_value.constants stand in JSON beside the value, under other keys than its own: set json_key, e.g. \"password\", and leave that key out of constants. Found: ${jsonencode(one([for options in var.rotation[*].random_value : { constants = keys(options.constants), json_key = options.json_key } if options != null]))}."
   }
   validation {
     condition = alltrue([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) :
       length(jsonencode(options.constants)) <= 2048 if options != null
     ])
-    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${jsonencode([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
+    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${jsonencode(one([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null]))}."
   }
 }
 
