@@ -1,0 +1,59 @@
+"""A rotation function for the contract tests: records each step, and fails where a tag says so."""
+
+import json
+import sys
+import time
+import uuid
+from typing import Any, TypeAlias
+
+import boto3
+
+Client: TypeAlias = Any  # boto3 makes its methods at run time.
+
+
+class ToldToFailError(Exception):
+    """A tag of the secret names this step."""
+
+
+def _version(secrets: Client, secret_id: str, **which: str) -> str | None:
+    try:
+        return str(secrets.get_secret_value(SecretId=secret_id, **which)["SecretString"])
+    except secrets.exceptions.ResourceNotFoundException:
+        return None
+
+
+def handler(event: dict[str, str], _context: object) -> None:
+    secrets = boto3.client("secretsmanager")
+    secret_id, token, step = event["SecretId"], event["ClientRequestToken"], event["Step"]
+    described = secrets.describe_secret(SecretId=secret_id)
+    stages = described.get("VersionIdsToStages", {})
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+    value = _version(secrets, secret_id, VersionId=token)
+    record = {
+        "at": time.time(),
+        "step": step,
+        "secret_id": secret_id,
+        "token": token,
+        "fields": sorted(event),
+        "labels": stages.get(token, []),
+        "has_value": value is not None,
+        "is_current": value == _version(secrets, secret_id),
+    }
+    sys.stdout.write(json.dumps(record) + "\n")
+    if step in {tags.get("fail"), tags.get("fail-once")}:
+        secrets.untag_resource(SecretId=secret_id, TagKeys=["fail-once"])
+        raise ToldToFailError
+    if step == "createSecret" and value is None:
+        secrets.put_secret_value(
+            SecretId=secret_id,
+            ClientRequestToken=token,
+            SecretString=str(uuid.uuid4()),
+            VersionStages=["AWSPENDING"],
+        )
+    if step == "finishSecret":
+        current = next((held for held, labels in stages.items() if "AWSCURRENT" in labels), None)
+        if current != token:
+            remove = {} if current is None else {"RemoveFromVersionId": current}
+            secrets.update_secret_version_stage(
+                SecretId=secret_id, VersionStage="AWSCURRENT", MoveToVersionId=token, **remove
+            )
