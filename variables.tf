@@ -446,7 +446,7 @@ variable "rotation" {
     condition = alltrue([for options in var.rotation[*].random_value : alltrue([
       for name in options.character_classes : length(setsubtract(split("", lookup(local._character_classes, name, "-")), split("", options.exclude_characters))) > 0
     ]) if options != null])
-    error_message = "rotation.random_value.exclude_characters leaves nothing of one of character_classes, each of which a value holds: exclude fewer characters, or leave out that class. Found: ${jsonencode(one([for options in var.rotation[*].random_value : options.exclude_characters if options != null]))}."
+    error_message = "rotation.random_value.exclude_characters leaves nothing of one of character_classes, each of which a value holds: exclude fewer characters, or leave out that class. Found: ${join("", [for options in var.rotation[*].random_value : options.exclude_characters if options != null])}"
   }
   validation {
     condition = alltrue([for options in var.rotation[*].random_value :
@@ -468,7 +468,7 @@ variable "rotation" {
     condition = alltrue([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) :
       length(jsonencode(options.constants)) <= 2048 if options != null
     ])
-    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${jsonencode(one([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null]))}."
+    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
   }
 }
 

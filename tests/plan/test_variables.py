@@ -1,0 +1,732 @@
+"""Each wrong value fails at plan, with the rule, what to write, and what was found (promise 6)."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+from tests.plan.conftest import Refuse
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/reports"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotate"
+LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1"
+READER = "arn:aws:iam::123456789012:role/reporter"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
+
+IAM = {"iam_access_key": {"user_name": "uploader"}}
+RANDOM: dict[str, Any] = {"random_value": {}}
+STATEMENT: dict[str, object] = {
+    "actions": ["secretsmanager:DescribeSecret"],
+    "principals": {"AWS": [READER]},
+}
+EXISTING = {"function": {"arn": FUNCTION}}
+
+
+def iam(**options: object) -> dict[str, object]:
+    """The variables of an IAM key with these options."""
+    return {"rotation": {"iam_access_key": {"user_name": "uploader"} | options}}
+
+
+def random(**options: object) -> dict[str, object]:
+    """The variables of a random value with these options."""
+    return {"rotation": {"random_value": options}}
+
+
+def function(**options: object) -> dict[str, object]:
+    """The variables of a rotated secret whose function has these options."""
+    return {"rotation": RANDOM, "function": options}
+
+
+def statement(**options: object) -> dict[str, object]:
+    """The variables of one more statement of the secret's policy."""
+    return {"policy_statements": {"AuditorsDescribe": STATEMENT | options}}
+
+
+def schedule(expression: str, **others: object) -> dict[str, object]:
+    """The variables of a rotated secret with this schedule."""
+    return {"rotation": RANDOM, "schedule_expression": expression} | others
+
+
+# Each validation of variables.tf: its rule, one input that it refuses with what the message says
+# was found, and one that it accepts.
+CASES = [
+    pytest.param(
+        "The name of a secret has 1 to 512 letters",
+        {"name": "reports uploader"},
+        '"reports uploader".',
+        {"name": "reports/uploader_+=.@-1"},
+        id="name",
+    ),
+    pytest.param(
+        "Each of the administrators is a role, a user or an account",
+        {"administrators": ["*"], "readers": [READER], "readers_exclusive": True},
+        '["*"].',
+        {
+            "administrators": ["arn:aws:iam::123456789012:role/aws-reserved/*/Admin_*"],
+            "readers": [READER],
+            "readers_exclusive": True,
+        },
+        id="administrators",
+    ),
+    pytest.param(
+        "Each of alarm_actions is an ARN",
+        {"alarm_actions": ["alerts"], "rotation": IAM},
+        '["alerts"].',
+        {"alarm_actions": [TOPIC], "rotation": IAM},
+        id="alarm_actions",
+    ),
+    pytest.param(
+        "alarm_actions watch a function that this module makes",
+        {"alarm_actions": [TOPIC], "rotation": EXISTING},
+        "the strategy function.",
+        {"alarm_actions": [], "rotation": EXISTING},
+        id="alarm_actions-without-a-function",
+    ),
+    pytest.param(
+        "The description of a secret has at most 2048 characters",
+        {"description": "d" * 2049},
+        "2049 characters.",
+        {"description": "d" * 2048},
+        id="description",
+    ),
+    pytest.param(
+        "The variable function describes a function that this module makes",
+        {"function": {}, "rotation": EXISTING},
+        "the strategy function.",
+        {"rotation": EXISTING},
+        id="function-beside-an-existing-one",
+    ),
+    pytest.param(
+        "function.architecture is one of Lambda's",
+        function(architecture="arm"),
+        '"arm".',
+        function(architecture="x86_64"),
+        id="function.architecture",
+    ),
+    pytest.param(
+        "function.kms_key_arn is the ARN of a key",
+        function(kms_key_arn=ALIAS),
+        f'"{ALIAS}".',
+        function(kms_key_arn=KEY),
+        id="function.kms_key_arn",
+    ),
+    pytest.param(
+        "function.layers are at most five ARNs of versions of layers",
+        function(layers=["certificates"]),
+        '["certificates"].',
+        function(layers=[LAYER]),
+        id="function.layers",
+    ),
+    pytest.param(
+        "function.log_level is one of Lambda's that the function writes",
+        function(log_level="WARNING"),
+        '"WARNING".',
+        function(log_level="WARN"),
+        id="function.log_level",
+    ),
+    pytest.param(
+        "function.log_retention_in_days is a span that CloudWatch knows",
+        function(log_retention_in_days=31),
+        "31.",
+        function(log_retention_in_days=0),
+        id="function.log_retention_in_days",
+    ),
+    pytest.param(
+        "function.memory_size is in MB",
+        function(memory_size=127),
+        "127.",
+        function(memory_size=128),
+        id="function.memory_size",
+    ),
+    pytest.param(
+        "function.name has 1 to 64 letters",
+        function(name="rotate/uploader"),
+        '"rotate/uploader".',
+        function(name="rotate-uploader"),
+        id="function.name",
+    ),
+    pytest.param(
+        "function.permissions_boundary is the ARN of a policy",
+        function(permissions_boundary="boundary"),
+        '"boundary".',
+        function(permissions_boundary="arn:aws:iam::aws:policy/PowerUserAccess"),
+        id="function.permissions_boundary",
+    ),
+    pytest.param(
+        "function.reserved_concurrent_executions is at least 1",
+        function(reserved_concurrent_executions=0),
+        "0.",
+        function(reserved_concurrent_executions=1),
+        id="function.reserved_concurrent_executions",
+    ),
+    pytest.param(
+        "function.role_arn is the ARN of a role that exists",
+        function(role_arn="rotation"),
+        '"rotation".',
+        function(role_arn="arn:aws:iam::123456789012:role/rotation"),
+        id="function.role_arn",
+    ),
+    pytest.param(
+        "function.permissions_boundary and function.role_path are for a role",
+        function(role_arn="arn:aws:iam::123456789012:role/rotation", role_path="/rotation/"),
+        '"arn:aws:iam::123456789012:role/rotation".',
+        function(role_path="/rotation/"),
+        id="function.role_arn-with-role_path",
+    ),
+    pytest.param(
+        "function.role_path begins and ends with a slash",
+        function(role_path="rotation"),
+        '"rotation".',
+        function(role_path="/"),
+        id="function.role_path",
+    ),
+    pytest.param(
+        "function.runtime is a Python that Lambda still creates functions for",
+        function(runtime="python3.9"),
+        '"python3.9".',
+        function(runtime="python3.14"),
+        id="function.runtime",
+    ),
+    pytest.param(
+        "function.timeout is in seconds",
+        function(timeout=901),
+        "901.",
+        function(timeout=900),
+        id="function.timeout",
+    ),
+    pytest.param(
+        "A key is issued only while there is time to prove and store it",
+        iam(settling_seconds=10) | {"function": {"timeout": 69}},
+        "69.",
+        iam(settling_seconds=10) | {"function": {"timeout": 70}},
+        id="function.timeout-below-the-settling-time",
+    ),
+    pytest.param(
+        "function.tracing_mode is one of Lambda's",
+        function(tracing_mode="active"),
+        '"active".',
+        function(tracing_mode="Active"),
+        id="function.tracing_mode",
+    ),
+    pytest.param(
+        "function.vpc needs at least one subnet and one security group",
+        function(vpc={"security_group_ids": [], "subnet_ids": ["subnet-1"]}),
+        '{"security_group_ids":[],"subnet_ids":["subnet-1"]}.',
+        function(vpc={"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]}),
+        id="function.vpc",
+    ),
+    pytest.param(
+        "initial_value and initial_value_version belong together",
+        {"initial_value": "first"},
+        "only initial_value.",
+        {"initial_value": "first", "initial_value_version": 1},
+        id="initial_value-alone",
+    ),
+    pytest.param(
+        "initial_value has 1 to 65536 bytes",
+        {"initial_value": "é" * 32769, "initial_value_version": 1},
+        None,
+        {"initial_value": "é" * 32768, "initial_value_version": 1},
+        id="initial_value-too-long",
+    ),
+    pytest.param(
+        "initial_value has the form of the values that follow it",
+        random(json_key="password") | {"initial_value": "first", "initial_value_version": 1},
+        None,
+        random(json_key="password")
+        | {"initial_value": '{"password":"first"}', "initial_value_version": 1},
+        id="initial_value-of-another-form",
+    ),
+    pytest.param(
+        "initial_value_version counts the values that were given",
+        {"initial_value": "first", "initial_value_version": 0},
+        "0.",
+        {"initial_value": "first", "initial_value_version": 2},
+        id="initial_value_version",
+    ),
+    pytest.param(
+        "A credential that its service makes has no first value",
+        {"initial_value": "first", "initial_value_version": 1, "rotation": IAM},
+        "the strategy iam_access_key.",
+        {"initial_value": "first", "initial_value_version": 1, "rotation": EXISTING},
+        id="initial_value_version-of-an-issued-credential",
+    ),
+    pytest.param(
+        "kms_key_arn is the ARN of a key",
+        {"kms_key_arn": ALIAS},
+        f'"{ALIAS}".',
+        {"kms_key_arn": KEY},
+        id="kms_key_arn",
+    ),
+    pytest.param(
+        "minimum_overlap_minutes is a span",
+        {"minimum_overlap_minutes": -1, "rotation": IAM},
+        "-1.",
+        {"minimum_overlap_minutes": 0, "rotation": IAM},
+        id="minimum_overlap_minutes",
+    ),
+    pytest.param(
+        "minimum_overlap_minutes is kept by a function that this module makes",
+        {"minimum_overlap_minutes": 60, "rotation": EXISTING},
+        "the strategy function.",
+        {"minimum_overlap_minutes": 60, "rotation": RANDOM},
+        id="minimum_overlap_minutes-beside-an-existing-function",
+    ),
+    pytest.param(
+        "A rate is longer than minimum_overlap_minutes",
+        {
+            "minimum_overlap_minutes": 240,
+            "rotation": IAM,
+            "schedule_expression": "rate(4 hours)",
+        },
+        "rate(4 hours) and 240 minutes.",
+        {
+            "minimum_overlap_minutes": 239,
+            "rotation": IAM,
+            "schedule_expression": "rate(4 hours)",
+        },
+        id="minimum_overlap_minutes-as-long-as-the-rate",
+    ),
+    pytest.param(
+        "The keys of policy_statements are Sids of letters and digits",
+        {"policy_statements": {"ReadersRead": STATEMENT}},
+        '["ReadersRead"].',
+        statement(),
+        id="policy_statements-sid",
+    ),
+    pytest.param(
+        "The effect of each of policy_statements is one of IAM's",
+        statement(effect="allow"),
+        '{"AuditorsDescribe":"allow"}.',
+        statement(effect="Deny"),
+        id="policy_statements-effect",
+    ),
+    pytest.param(
+        "The actions of each of policy_statements are Secrets Manager's",
+        statement(actions=["secretsmanager:*"]),
+        '{"AuditorsDescribe":["secretsmanager:*"]}.',
+        statement(actions=["secretsmanager:*"], effect="Deny"),
+        id="policy_statements-actions",
+    ),
+    pytest.param(
+        "The principals of each of policy_statements are lists",
+        statement(principals={"User": [READER]}),
+        '{"AuditorsDescribe":["User"]}.',
+        statement(principals={"Service": ["backup.amazonaws.com"]}),
+        id="policy_statements-principals",
+    ),
+    pytest.param(
+        "A statement of policy_statements that allows something to everyone is public",
+        statement(principals={"AWS": ["*"]}),
+        '["AuditorsDescribe"].',
+        statement(
+            conditions={"StringEquals": {"aws:PrincipalOrgID": ["o-1"]}}, principals={"AWS": ["*"]}
+        ),
+        id="policy_statements-public",
+    ),
+    pytest.param(
+        "Each of the readers is a role, a user or an account",
+        {"readers": ["arn:aws:iam::123456789012:role/*"]},
+        '["arn:aws:iam::123456789012:role/*"].',
+        {"readers": [READER, "123456789012", "arn:aws:iam::123456789012:root"]},
+        id="readers",
+    ),
+    pytest.param(
+        "readers_exclusive needs someone who may read",
+        {"readers_exclusive": True},
+        "no readers.",
+        {"readers": [READER], "readers_exclusive": True},
+        id="readers_exclusive-without-readers",
+    ),
+    pytest.param(
+        "administrators are exceptions to readers_exclusive",
+        {"administrators": [READER]},
+        "readers_exclusive = false.",
+        {"administrators": [READER], "readers": [READER], "readers_exclusive": True},
+        id="readers_exclusive-missing-beside-administrators",
+    ),
+    pytest.param(
+        "Terraform itself reads the version of initial_value at each plan",
+        {
+            "initial_value": "first",
+            "initial_value_version": 1,
+            "readers": [READER],
+            "readers_exclusive": True,
+        },
+        "no administrators.",
+        {
+            "administrators": ["arn:aws:iam::123456789012:role/terraform"],
+            "initial_value": "first",
+            "initial_value_version": 1,
+            "readers": [READER],
+            "readers_exclusive": True,
+        },
+        id="readers_exclusive-without-terraform",
+    ),
+    pytest.param(
+        "recovery_window_in_days is none or a week to a month",
+        {"recovery_window_in_days": 6},
+        "6.",
+        {"recovery_window_in_days": 0},
+        id="recovery_window_in_days",
+    ),
+    pytest.param(
+        "replica_overwrite is about replicas",
+        {"replica_overwrite": True},
+        "no replica_regions.",
+        {"replica_overwrite": True, "replica_regions": {"eu-central-1": None}},
+        id="replica_overwrite",
+    ),
+    pytest.param(
+        "The keys of replica_regions are regions",
+        {"replica_regions": {"frankfurt": None}},
+        '["frankfurt"].',
+        {"replica_regions": {"us-gov-west-1": None}},
+        id="replica_regions",
+    ),
+    pytest.param(
+        "Each value of replica_regions is null or the ARN of a key of that region",
+        {"replica_regions": {"eu-central-1": KEY}},
+        f'{{"eu-central-1":"{KEY}"}}.',
+        {"replica_regions": {"eu-central-1": KEY.replace("eu-west-1", "eu-central-1")}},
+        id="replica_regions-key",
+    ),
+    pytest.param(
+        "Set exactly one strategy in rotation",
+        {"rotation": IAM | RANDOM},
+        "iam_access_key, random_value.",
+        {"rotation": None},
+        id="rotation-two-strategies",
+    ),
+    pytest.param(
+        "rotation.function.arn is the ARN of a function",
+        {"rotation": {"function": {"arn": "rotate"}}},
+        '"rotate".',
+        {"rotation": {"function": {"arn": f"{FUNCTION}:$LATEST"}}},
+        id="rotation.function.arn",
+    ),
+    pytest.param(
+        "rotation.iam_access_key.user_name has 1 to 64 letters",
+        iam(user_name="apps/uploader"),
+        '"apps/uploader".',
+        iam(user_name="up.loader_+=,@-1"),
+        id="rotation.iam_access_key.user_name",
+    ),
+    pytest.param(
+        "rotation.iam_access_key.user_path begins and ends with a slash",
+        iam(user_path="/*/"),
+        '"/*/".',
+        iam(user_path="/apps/reports/"),
+        id="rotation.iam_access_key.user_path",
+    ),
+    pytest.param(
+        "rotation.iam_access_key.adopted_access_key_id is the id of a key",
+        iam(adopted_access_key_id="uploader"),
+        '"uploader".',
+        iam(adopted_access_key_id="AKIAIOSFODNN7EXAMPLE"),
+        id="rotation.iam_access_key.adopted_access_key_id",
+    ),
+    pytest.param(
+        "rotation.iam_access_key.settling_seconds is time",
+        iam(settling_seconds=61),
+        "61.",
+        iam(settling_seconds=0),
+        id="rotation.iam_access_key.settling_seconds",
+    ),
+    pytest.param(
+        "rotation.iam_access_key.constants stand beside what an SDK reads as a credential",
+        iam(constants={"SessionToken": "x"}),
+        '["SessionToken"].',
+        iam(constants={"bucket": "reports"}),
+        id="rotation.iam_access_key.constants",
+    ),
+    pytest.param(
+        "rotation.random_value.character_classes names the kinds of characters",
+        random(character_classes=["letters"]),
+        '["letters"].',
+        random(character_classes=["numbers"]),
+        id="rotation.random_value.character_classes",
+    ),
+    pytest.param(
+        "rotation.random_value.exclude_characters leaves nothing",
+        random(exclude_characters="0123456789<"),
+        "0123456789<",
+        random(exclude_characters="0123456789<", character_classes=["lowercase"]),
+        id="rotation.random_value.exclude_characters",
+    ),
+    pytest.param(
+        "rotation.random_value.length is a number of characters",
+        random(length=7),
+        "7.",
+        random(length=8),
+        id="rotation.random_value.length",
+    ),
+    pytest.param(
+        "rotation.random_value.json_key is a key",
+        random(json_key=""),
+        "an empty key.",
+        random(json_key="password"),
+        id="rotation.random_value.json_key",
+    ),
+    pytest.param(
+        "rotation.random_value.constants stand in JSON beside the value",
+        random(constants={"host": "db"}),
+        '{"constants":["host"],"json_key":null}.',
+        random(constants={"host": "db"}, json_key="password"),
+        id="rotation.random_value.constants",
+    ),
+    pytest.param(
+        "constants are handed to the function by its environment",
+        iam(constants={"a": "b" * 2048}),
+        "2056.",
+        iam(constants={"a": "b" * 2040}),
+        id="rotation-constants-too-long",
+    ),
+    pytest.param(
+        "schedule_duration is about rotation",
+        {"schedule_duration": "2h"},
+        "no rotation.",
+        {"rotation": RANDOM, "schedule_duration": "2h"},
+        id="schedule_duration-without-rotation",
+    ),
+    pytest.param(
+        "A window ends before the next one opens",
+        schedule("cron(0 22 1 * ? *)", schedule_duration="3h"),
+        '"3h".',
+        schedule("cron(0 22 1 * ? *)", schedule_duration="2h"),
+        id="schedule_duration",
+    ),
+    pytest.param(
+        "schedule_expression is about rotation",
+        {"schedule_expression": "rate(4 hours)"},
+        "no rotation.",
+        schedule("rate(4 hours)"),
+        id="schedule_expression-without-rotation",
+    ),
+    pytest.param(
+        "schedule_expression is a rate or a cron expression",
+        schedule("every day"),
+        '"every day".',
+        schedule("rate(1 day)"),
+        id="schedule_expression",
+    ),
+    pytest.param(
+        "A rate is 4 to 999 hours, or 1 to 999 days",
+        schedule("rate(3 hours)"),
+        '"rate(3 hours)".',
+        schedule("rate(4 hours)"),
+        id="schedule_expression-rate",
+    ),
+    pytest.param(
+        "A cron expression has the fields 0, hour",
+        schedule("cron(30 8 1 * ? *)"),
+        '"cron(30 8 1 * ? *)".',
+        schedule("cron(0 8 1 * ? *)"),
+        id="schedule_expression-cron",
+    ),
+    pytest.param(
+        "A cron expression names days of the month or days of the week",
+        schedule("cron(0 8 * * * *)"),
+        '"cron(0 8 * * * *)".',
+        schedule("cron(0 8 * * ? *)"),
+        id="schedule_expression-cron-days",
+    ),
+    pytest.param(
+        "The function itself keeps the tag rotation-attempt",
+        {"tags": {"rotation-attempt": "x"}},
+        '["rotation-attempt"].',
+        {"tags": {"team": "reports"}},
+        id="tags-of-the-function",
+    ),
+    pytest.param(
+        "There are at most 49 tags",
+        {"tags": {"AWS:team": "reports"}},
+        '{"AWS:team":"reports"}.',
+        {"tags": {f"tag{number}": "x" for number in range(49)}},
+        id="tags",
+    ),
+]
+
+
+def _declared(repository: Path) -> dict[str, dict[str, Any]]:
+    with (repository / "variables.tf").open(encoding="utf-8") as file:
+        blocks = hcl2.load(file)["variable"]
+    return {name.strip('"'): block for one in blocks for name, block in one.items()}
+
+
+@pytest.mark.parametrize(("rule", "refused", "found", "accepted"), CASES)
+def test_a_wrong_value_is_refused_by_its_rule_alone_with_what_was_found(
+    rule: str, refused: dict[str, Any], found: str | None, accepted: object, refuse: Refuse
+) -> None:
+    del accepted
+    (message,) = refuse({"name": "secret"} | refused)
+    assert message.startswith(rule)
+    # The second part, before what was found, says what to write.
+    assert re.search(r"(?:: | or )(?:write|set|remove|choose|exclude|shorten|name)\b", message)
+    if found is None:  # A value that Terraform must not repeat.
+        assert "Found:" not in message
+    else:
+        assert message.endswith(f"Found: {found}")
+
+
+@pytest.mark.parametrize(("rule", "refused", "found", "accepted"), CASES)
+def test_the_right_value_is_accepted(
+    rule: str, refused: object, found: object, accepted: dict[str, Any], refuse: Refuse
+) -> None:
+    del rule, refused, found
+    assert refuse({"name": "secret"} | accepted) == []
+
+
+def test_every_validation_has_a_case(repository: Path) -> None:
+    rules = [str(case.values[0]) for case in CASES]
+    messages = [
+        validation["error_message"].strip('"')
+        for block in _declared(repository).values()
+        for validation in block.get("validation", [])
+    ]
+    assert [message for message in messages if not any(message.startswith(r) for r in rules)] == []
+    assert len(rules) == len(messages)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({}, id="none-set"),
+        pytest.param({"rotation": IAM}, id="smallest"),
+        pytest.param({"rotation": IAM, "function": {}}, id="empty-function"),
+        pytest.param({"rotation": EXISTING, "schedule_expression": "rate(1 day)"}, id="existing"),
+        pytest.param(
+            {"rotation": EXISTING, "rotate_immediately": False, "initial_value": None},
+            id="existing-later",
+        ),
+        pytest.param(
+            random() | {"initial_value": "first", "initial_value_version": 1}, id="first-value"
+        ),
+        pytest.param(
+            random() | {"initial_value": "[1]", "initial_value_version": 1}, id="list-as-a-text"
+        ),
+    ],
+)
+def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse) -> None:
+    assert refuse({"name": "secret"} | variables) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "rule"),
+    [
+        pytest.param({"name": "n" * 513}, "The name of a secret", id="name-too-long"),
+        pytest.param({"name": ""}, "The name of a secret", id="name-empty"),
+        pytest.param({"rotation": {}}, "Set exactly one strategy", id="no-strategy"),
+        pytest.param(
+            {"rotation": {"iam_acces_key": {"user_name": "uploader"}}},
+            "Set exactly one strategy",
+            id="misspelt-strategy",
+        ),
+        pytest.param(
+            {"function": {}}, "The variable function describes", id="function-of-a-fixed-value"
+        ),
+        pytest.param(
+            {"minimum_overlap_minutes": 60},
+            "minimum_overlap_minutes is kept by",
+            id="overlap-of-a-fixed-value",
+        ),
+        pytest.param(
+            {"initial_value_version": 1}, "initial_value and initial_value_version", id="no-value"
+        ),
+        pytest.param(
+            {"initial_value": "", "initial_value_version": 1},
+            "initial_value has 1 to 65536 bytes",
+            id="empty-value",
+        ),
+        pytest.param(
+            random() | {"initial_value": '{"a":"b"}', "initial_value_version": 1},
+            "initial_value has the form",
+            id="object-before-texts",
+        ),
+        pytest.param(
+            random(json_key="a") | {"initial_value": '{"a":1}', "initial_value_version": 1},
+            "initial_value has the form",
+            id="number-before-texts",
+        ),
+        pytest.param(function(runtime="python3.10"), "function.runtime is", id="python-too-old"),
+        pytest.param(function(runtime="nodejs22.x"), "function.runtime is", id="not-python"),
+        pytest.param(function(layers=[LAYER] * 6), "function.layers are", id="six-layers"),
+        pytest.param(function(memory_size=128.5), "function.memory_size is", id="half-a-megabyte"),
+        pytest.param(
+            {"recovery_window_in_days": 7.5}, "recovery_window_in_days is", id="half-a-day"
+        ),
+        pytest.param(
+            iam(user_path="/${aws:username}/"),
+            "rotation.iam_access_key.user_path",
+            id="policy-variable",
+        ),
+        pytest.param(
+            iam(adopted_access_key_id="ASIAIOSFODNN7EXAMPLE"),
+            "rotation.iam_access_key.adopted_access_key_id",
+            id="temporary-key",
+        ),
+        pytest.param(
+            random(character_classes=[]),
+            "rotation.random_value.character_classes",
+            id="no-character-class",
+        ),
+        pytest.param(random(length=4097), "rotation.random_value.length", id="too-long"),
+        pytest.param(
+            random(constants={"password": "x"}, json_key="password"),
+            "rotation.random_value.constants",
+            id="constant-under-the-value's-key",
+        ),
+        pytest.param(
+            {"tags": {f"tag{number}": "x" for number in range(50)}},
+            "There are at most 49",
+            id="50-tags",
+        ),
+        pytest.param(
+            {"kms_key_arn": "1234abcd-12ab-34cd-56ef-1234567890ab"}, "kms_key_arn is", id="key-id"
+        ),
+    ],
+)
+def test_another_wrong_value_is_refused(
+    variables: dict[str, Any], rule: str, refuse: Refuse
+) -> None:
+    (message,) = refuse({"name": "secret"} | variables)
+    assert message.startswith(rule)
+
+
+def test_no_message_repeats_an_initial_value(refuse: Refuse) -> None:
+    secret = "Tr0ub4dor&3"  # noqa: S105 -- the mark that must not come back
+    variables = random(json_key="password") | {"initial_value": secret, "initial_value_version": 0}
+    messages = refuse({"name": "secret"} | variables)
+    assert messages
+    assert not any(secret in message for message in messages)
+
+
+def test_variables_are_required_first_and_then_in_the_order_of_the_alphabet(
+    repository: Path,
+) -> None:
+    declared = _declared(repository)
+    assert list(declared) == sorted(declared, key=lambda name: ("default" in declared[name], name))
+
+
+def test_each_variable_has_a_type_and_one_sentence(repository: Path) -> None:
+    for name, block in _declared(repository).items():
+        assert "any" not in re.findall(r"\w+", str(block["type"])), name
+        sentence = block["description"].strip('"')
+        assert sentence.endswith("."), name
+        assert ". " not in sentence.replace("e.g. ", ""), name
+
+
+def test_a_default_of_the_function_is_told_as_it_is(repository: Path) -> None:
+    """The root's type names the defaults in comments; the submodule's type holds them."""
+    option = re.compile(r"(\w+) += optional\((.*?)\)+ *(?:# (.*))?$", re.MULTILINE)
+    root = (repository / "variables.tf").read_text(encoding="utf-8")
+    block = root.partition('variable "function"')[2].partition("default = null")[0]
+    submodule = (repository / "modules/function/variables.tf").read_text(encoding="utf-8")
+    held = {}
+    for name, type_, _ in option.findall(submodule):
+        held[name] = type_.partition(", ")[2] or "null"
+    told = {name: comment.partition(":")[0] for name, _, comment in option.findall(block)}
+    assert told == held
