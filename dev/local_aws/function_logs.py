@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, lambda_svc
 
 from dev.local_aws.seam import Function, Json, around
+
+_LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 def _allowed(config: Json, action: str, resource: str) -> bool:
@@ -21,8 +24,31 @@ def _allowed(config: Json, action: str, resource: str) -> bool:
     )
 
 
+def _level(record: Json) -> str:
+    """Read a record's level as Lambda does: INFO unless level and time are both there.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    try:
+        datetime.fromisoformat(str(record.get("timestamp")))
+    except ValueError:
+        return "INFO"
+    level = str(record.get("level")).upper()
+    return level if level in _LEVELS else "INFO"
+
+
+def _is_wanted(line: str, least: str) -> bool:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return True
+    return not isinstance(record, dict) or _LEVELS.index(_level(record)) >= _LEVELS.index(least)
+
+
 @around(lambda_svc, "_emit_lambda_logs")
-def emit_lambda_logs(original: Function, function: Json, *details: Any, **options: Any) -> None:
+def emit_lambda_logs(
+    original: Function, function: Json, request_id: str, text: str, *details: Any, **options: Any
+) -> None:
     """Write as the function's role would.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs
@@ -38,5 +64,9 @@ def emit_lambda_logs(original: Function, function: Json, *details: Any, **option
     }
     if group not in cloudwatch_logs._log_groups:
         needed["logs:CreateLogGroup"] = f"{group}:log-stream:"
-    if all(_allowed(config, action, resource) for action, resource in needed.items()):
-        original(function, *details, **options)
+    if not all(_allowed(config, action, resource) for action, resource in needed.items()):
+        return
+    if logging.get("LogFormat") == "JSON":
+        least = logging.get("ApplicationLogLevel") or "INFO"
+        text = "\n".join(line for line in text.splitlines() if _is_wanted(line, least))
+    original(function, request_id, text, *details, **options)

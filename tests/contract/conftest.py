@@ -7,6 +7,7 @@ credentials and the region of the environment.
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import time
@@ -54,6 +55,15 @@ def error_code(call: Callable[..., object], **arguments: object) -> str:
     except ClientError as error:
         return error.response["Error"]["Code"]
     return ""
+
+
+def decided(call: Callable[..., object], expected: str, **arguments: object) -> str:
+    """Wait until a decision is the expected one, because grants take time to spread."""
+    return eventually(
+        expected or "success",
+        lambda: error_code(call, **arguments),
+        lambda code: code == expected,
+    )
 
 
 def allow(actions: list[str] | str, resource: str, **condition: object) -> Json:
@@ -164,17 +174,23 @@ CreateUser: TypeAlias = Callable[..., Account]
 def create_user(
     account: Account, iam: Client, later: contextlib.ExitStack, name: str
 ) -> CreateUser:
-    """Creates a user who may what the statements say, and acts as that user."""
+    """Creates a user who may what the statements say, and acts as that user.
+
+    The first one has the name of the fixture `name`.
+    """
+
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
 
     def create(*statements: Json, path: str = "/") -> Account:
-        iam.create_user(UserName=name, Path=path)
-        later.callback(iam.delete_user, UserName=name)
+        user_name = next(names)
+        iam.create_user(UserName=user_name, Path=path)
+        later.callback(iam.delete_user, UserName=user_name)
         if statements:
-            document = policy(*statements)
-            iam.put_user_policy(UserName=name, PolicyName="contract", PolicyDocument=document)
-            later.callback(iam.delete_user_policy, UserName=name, PolicyName="contract")
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        later.callback(iam.delete_access_key, UserName=name, AccessKeyId=key["AccessKeyId"])
+            inline = {"UserName": user_name, "PolicyName": "contract"}
+            iam.put_user_policy(**inline, PolicyDocument=policy(*statements))
+            later.callback(iam.delete_user_policy, **inline)
+        key = iam.create_access_key(UserName=user_name)["AccessKey"]
+        later.callback(iam.delete_access_key, UserName=user_name, AccessKeyId=key["AccessKeyId"])
         user = account.with_key(key)
         known = user.client("sts").get_caller_identity
         eventually("the key's propagation", lambda: error_code(known) == "")
@@ -195,9 +211,13 @@ class Rotator:
     role_arn: str
     read_records: Callable[[], list[Json]]
 
-    def records(self, count: int) -> list[Json]:
-        """What the function wrote, once that is so many records at least."""
-        return eventually(f"{count} records", self.read_records, lambda found: len(found) >= count)
+    def records(self, count: int, level: str = "WARN") -> list[Json]:
+        """What the function wrote at a level, once that is so many records at least."""
+
+        def read() -> list[Json]:
+            return [record for record in self.read_records() if record["level"] == level]
+
+        return eventually(f"{count} records", read, lambda found: len(found) >= count)
 
 
 def package(source: str) -> bytes:
@@ -238,11 +258,9 @@ def create_rotator(
 
     def read_records() -> list[Json]:
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        events = [event for page in pages for event in page["events"]]
-        events.sort(key=lambda event: event["timestamp"])
-        lines = [event["message"].strip() for event in events]
-        records: list[Json] = [json.loads(line) for line in lines if line.startswith('{"at"')]
-        return sorted(records, key=lambda record: record["at"])
+        lines = [event["message"].strip() for page in pages for event in page["events"]]
+        records: list[Json] = [json.loads(line) for line in lines if '"level"' in line]
+        return sorted(records, key=lambda record: str(record["timestamp"]))
 
     def create(
         *further: Json, permission: Mapping[str, str] | None = None, may_log: bool = True

@@ -2,8 +2,8 @@
 
 import json
 import sys
-import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import boto3
@@ -30,7 +30,6 @@ def handler(event: dict[str, str], _context: object) -> None:
     tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
     value = _version(secrets, secret_id, VersionId=token)
     record = {
-        "at": time.time(),
         "step": step,
         "secret_id": secret_id,
         "token": token,
@@ -39,7 +38,9 @@ def handler(event: dict[str, str], _context: object) -> None:
         "has_value": value is not None,
         "is_current": value == _version(secrets, secret_id),
     }
-    sys.stdout.write(json.dumps(record) + "\n")
+    when = datetime.now(UTC).isoformat()
+    for level in ("DEBUG", "WARN"):
+        sys.stdout.write(json.dumps({"timestamp": when, "level": level, **record}) + "\n")
     if step in {tags.get("fail"), tags.get("fail-once")}:
         secrets.untag_resource(SecretId=secret_id, TagKeys=["fail-once"])
         raise ToldToFailError
