@@ -21,6 +21,7 @@ import hypercorn.asyncio
 import hypercorn.config
 import ministack.app
 from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id
 from ministack.services import iam
 
 from dev.local_aws.handover import SWITCHES_PATH, Handover
@@ -47,13 +48,15 @@ def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
     iam._IAM_HANDLERS["AttachUserPolicy"](
         {"UserName": name, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
     )
-    iam._access_keys[access_key_id] = {
+    key = {
         "UserName": name,
         "AccessKeyId": access_key_id,
         "SecretAccessKey": secret_access_key,
         "Status": "Active",
         "CreateDate": iam._now(),
     }
+    # Around the count of a new key's seconds: whoever starts an account holds an old key.
+    iam._access_keys.set_scoped(get_account_id(), None, access_key_id, key)
 
 
 async def _body(receive: Any) -> bytes:
