@@ -1,0 +1,116 @@
+"""The example's application in a process of its own, and what it says of itself."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+PROGRAM: Final = "application/store_reports.py"
+WORKERS: Final = 4
+# It reads the secret again when half of this is over; the demo has no hour of overlap to wait.
+MAXIMUM_AGE_SECONDS: Final = 1.5
+_REPORT_EVERY_SECONDS: Final = 0.25
+_STOP_SECONDS: Final = 20
+
+
+class ApplicationError(Exception):
+    """The application ended although nobody told it to."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"The application ended:\n{said}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the application counted so far."""
+
+    requests: int = 0
+    failed: int = 0
+    last_failure: str | None = None
+    access_key_ids: list[str] = field(default_factory=list)
+
+
+class Application:
+    """A running application."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._errors = ""
+        self.report = Report()
+        self._threads = [
+            threading.Thread(target=self._read_reports, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def require_running(self) -> None:
+        """Look whether it still works.
+
+        Raises:
+            ApplicationError: It does not.
+        """
+        if self._process.poll() is not None:
+            raise ApplicationError(self._errors)
+
+    def stop(self) -> Report:
+        """Let it finish its requests, and return what it counted.
+
+        Raises:
+            ApplicationError: It ended with an error.
+        """
+        self.end()
+        if self._process.returncode != 0:
+            raise ApplicationError(self._errors)
+        return self.report
+
+    def end(self) -> None:
+        """Let it finish its requests; harmless when it has ended."""
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for thread in self._threads:
+            thread.join()
+
+    def _read_reports(self) -> None:
+        for line in self._process.stdout or ():
+            self.report = Report(**json.loads(line))
+
+    def _read_errors(self) -> None:
+        for line in self._process.stderr or ():
+            self._errors += line
+
+
+@contextlib.contextmanager
+def application(
+    folder: Path, secret_id: str, environment: Mapping[str, str]
+) -> Iterator[Application]:
+    """Run the application of the example in that folder until the block ends."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, str(folder / PROGRAM), secret_id),
+            *("--workers", str(WORKERS)),
+            *("--maximum-age", str(MAXIMUM_AGE_SECONDS)),
+            *("--report-every", str(_REPORT_EVERY_SECONDS)),
+        ],
+        env={"PYTHONDONTWRITEBYTECODE": "1", **environment},
+        start_new_session=True,  # Ctrl-C is for us to hand on.
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        running = Application(process)
+        try:
+            yield running
+        finally:
+            running.end()

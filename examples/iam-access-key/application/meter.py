@@ -1,0 +1,62 @@
+"""Counts every attempt of every request, before the SDK repeats those that failed."""
+
+import json
+import re
+import threading
+from typing import Any, TextIO
+
+import boto3
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
+_KEY_ID = re.compile(r"Credential=(\w+)/")
+
+
+class Meter:
+    """What was answered so far, and the key that each thread used last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._failed = 0
+        self._last_failure: str | None = None
+        self._keys: dict[int, str] = {}
+
+    def watch(self, session: boto3.Session, service: str) -> None:
+        """Count what the clients send that this session makes from now on."""
+        session.events.register(f"before-send.{service}", self._sent)
+        session.events.register(f"response-received.{service}", self._answered)
+
+    def report(self, output: TextIO) -> None:
+        """Write a line of JSON."""
+        with self._lock:
+            numbers = {
+                "requests": self._requests,
+                "failed": self._failed,
+                "last_failure": self._last_failure,
+                "access_key_ids": sorted(set(self._keys.values())),
+            }
+        output.write(json.dumps(numbers) + "\n")
+        output.flush()
+
+    # botocore calls both in the thread that makes the request, once for each attempt.
+
+    def _sent(self, **event: Any) -> None:  # noqa: ANN401 -- botocore does not say what is in it
+        header = event["request"].headers["Authorization"]
+        text = header.decode() if isinstance(header, bytes) else header
+        with self._lock:
+            self._keys[threading.get_ident()] = _KEY_ID.findall(text)[0]
+
+    def _answered(self, **event: Any) -> None:  # noqa: ANN401
+        answer = event["response_dict"]
+        if answer and answer["status_code"] // 100 == 2:  # noqa: PLR2004 -- 2xx
+            failure = None
+        elif answer:
+            code = event["parsed_response"].get("Error", {}).get("Code", "")
+            failure = f"{answer['status_code']} {code}"
+        else:
+            failure = type(event["exception"]).__name__
+        with self._lock:
+            self._requests += 1
+            if failure is not None:
+                self._failed += 1
+                self._last_failure = failure
