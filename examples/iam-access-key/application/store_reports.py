@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import boto3
-import refreshing_read
+import refreshing
 from botocore.exceptions import BotoCoreError, ClientError
 from meter import Meter
 
@@ -41,7 +41,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
 
     meter = Meter()
-    session = refreshing_read.session(given.secret_id, timedelta(seconds=given.maximum_age))
+    session = refreshing.session(given.secret_id, timedelta(seconds=given.maximum_age))
     meter.watch(session, "s3")
     client = session.client("s3")
     bucket = bucket_of(given.secret_id)

@@ -1,0 +1,25 @@
+# The key that applications use today, and what the tests shorten.
+
+variable "adopted_access_key_id" {
+  description = "Id of the key that is replaced; null once it is gone."
+  type        = string
+  default     = null
+}
+
+variable "minimum_overlap_minutes" {
+  description = "How long a retired key lives at least beside its successor."
+  type        = number
+  default     = 60
+}
+
+variable "recovery_window_in_days" {
+  description = "How long the destroyed secret can be restored."
+  type        = number
+  default     = 30
+}
+
+variable "settling_seconds" {
+  description = "How long a new key has to be accepted without a break."
+  type        = number
+  default     = 10
+}
