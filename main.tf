@@ -118,6 +118,14 @@ resource "aws_secretsmanager_secret_version" "this" {
   }
 }
 
+locals {
+  settings = local.makes_function ? merge(local.strategy.settings, {
+    minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
+    secret_arn_pattern      = local.secret_arn_pattern
+    strategy                = local.strategy.name
+  }) : null
+}
+
 module "function" {
   source = "./modules/function"
   count  = local.makes_function ? 1 : 0
@@ -128,14 +136,10 @@ module "function" {
   records_attempts   = local.strategy.issuer
   secret_arn_pattern = local.secret_arn_pattern
   secret_name        = var.name
+  settings           = jsonencode(local.settings)
   statements         = local.strategy.statements
   tags               = var.tags
 
-  settings = jsonencode(merge(local.strategy.settings, {
-    minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
-    secret_arn_pattern      = local.secret_arn_pattern
-    strategy                = local.strategy.name
-  }))
 }
 
 locals {

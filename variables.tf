@@ -63,6 +63,7 @@ locals {
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html
   _path_pattern = "^/([!-#%-)+->@-~]+/)?$"
 
+  # The last one needs AWS provider 6.x.
   # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
   _runtimes = ["python3.11", "python3.12", "python3.13", "python3.14"]
 }

@@ -1,0 +1,16 @@
+# What the provider's own checks demand of mocked values: an account, a partition, a region and ARNs that look like some.
+
+mock_data "aws_caller_identity" {
+  defaults = { account_id = "123456789012" }
+}
+
+mock_data "aws_partition" {
+  defaults = {
+    dns_suffix = "amazonaws.com"
+    partition  = "aws"
+  }
+}
+
+mock_data "aws_region" {
+  defaults = { id = "eu-west-1" }
+}

@@ -1,0 +1,318 @@
+# The secret's own policy: who may read it, and who may not.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name = "reports/uploader"
+}
+
+run "administrators_accepts_a_wildcard" {
+  command = plan
+
+  variables {
+    administrators    = ["arn:aws:iam::123456789012:role/aws-reserved/*/Admin_*"]
+    readers           = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive = true
+  }
+
+  assert {
+    condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "role/aws-reserved/*/Admin_*")
+    error_message = "An administrator is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "administrators_refuses_everyone" {
+  command = plan
+
+  variables {
+    administrators    = ["*"]
+    readers           = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive = true
+  }
+
+  expect_failures = [var.administrators]
+}
+
+run "policy_statements_accepts_a_grant_to_one_principal" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      AuditorsDescribe = {
+        actions    = ["secretsmanager:DescribeSecret"]
+        principals = { AWS = ["arn:aws:iam::123456789012:role/auditor"] }
+      }
+    }
+  }
+
+  assert {
+    condition = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement == [{
+      Action    = ["secretsmanager:DescribeSecret"]
+      Effect    = "Allow"
+      Principal = { AWS = ["arn:aws:iam::123456789012:role/auditor"] }
+      Resource  = "*"
+      Sid       = "AuditorsDescribe"
+    }]
+    error_message = "The policy says something else: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "policy_statements_accepts_every_action_where_it_is_denied" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      OnlyFromOurNetwork = {
+        actions    = ["secretsmanager:*"]
+        conditions = { StringNotEquals = { "aws:SourceVpce" = ["vpce-1"] } }
+        effect     = "Deny"
+        principals = { AWS = ["*"] }
+      }
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Effect == "Deny"
+    error_message = "The statement denies nothing: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "policy_statements_accepts_a_service" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      BackupReads = {
+        actions    = ["secretsmanager:GetSecretValue"]
+        principals = { Service = ["backup.amazonaws.com"] }
+      }
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Principal == { Service = ["backup.amazonaws.com"] }
+    error_message = "The service is not named: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "policy_statements_accepts_everyone_under_a_condition" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      OrganisationDescribes = {
+        actions    = ["secretsmanager:DescribeSecret"]
+        conditions = { StringEquals = { "aws:PrincipalOrgID" = ["o-1"] } }
+        principals = { AWS = ["*"] }
+      }
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Condition.StringEquals["aws:PrincipalOrgID"] == ["o-1"]
+    error_message = "The condition is lost: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+  assert {
+    condition     = aws_secretsmanager_secret_policy.this[0].block_public_policy
+    error_message = "AWS itself does not look whether the policy is public."
+  }
+}
+
+run "policy_statements_accepts_a_sid_of_the_caller" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      ReadersReadToo = {
+        actions    = ["secretsmanager:GetSecretValue"]
+        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
+      }
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Sid == "ReadersReadToo"
+    error_message = "The statement has another Sid: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "policy_statements_refuses_a_sid_of_the_module" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      ReadersRead = {
+        actions    = ["secretsmanager:DescribeSecret"]
+        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
+      }
+    }
+  }
+
+  expect_failures = [var.policy_statements]
+}
+
+run "policy_statements_refuses_an_effect_that_iam_lacks" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      AuditorsDescribe = {
+        actions    = ["secretsmanager:DescribeSecret"]
+        effect     = "allow"
+        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
+      }
+    }
+  }
+
+  expect_failures = [var.policy_statements]
+}
+
+run "policy_statements_refuses_to_allow_every_action" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      AuditorsDescribe = {
+        actions    = ["secretsmanager:*"]
+        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
+      }
+    }
+  }
+
+  expect_failures = [var.policy_statements]
+}
+
+run "policy_statements_refuses_a_kind_of_principal_that_iam_lacks" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      AuditorsDescribe = {
+        actions    = ["secretsmanager:DescribeSecret"]
+        principals = { User = ["arn:aws:iam::123456789012:role/reporter"] }
+      }
+    }
+  }
+
+  expect_failures = [var.policy_statements]
+}
+
+run "policy_statements_refuses_a_public_secret" {
+  command = plan
+
+  variables {
+    policy_statements = {
+      AuditorsDescribe = { actions = ["secretsmanager:DescribeSecret"], principals = { AWS = ["*"] } }
+    }
+  }
+
+  expect_failures = [var.policy_statements]
+}
+
+run "readers_accepts_an_account_number" {
+  command = plan
+
+  variables {
+    readers = ["123456789012"]
+  }
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Principal == { AWS = ["arn:aws:iam::123456789012:root"] }
+    error_message = "AWS would give the policy back otherwise, as a change: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "readers_refuses_a_wildcard" {
+  command = plan
+
+  variables {
+    readers = ["arn:aws:iam::123456789012:role/*"]
+  }
+
+  expect_failures = [var.readers]
+}
+
+run "readers_exclusive_accepts_readers" {
+  command = plan
+
+  variables {
+    readers           = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive = true
+    rotation          = { random_value = {} }
+  }
+
+  assert {
+    condition = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[1].Condition.ArnNotLike["aws:PrincipalArn"] == [
+      "arn:aws:iam::123456789012:role/reporter",
+      output.function_role_arn,
+    ]
+    error_message = "Others than the readers and the function may read: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "readers_exclusive_accepts_administrators" {
+  command = plan
+
+  variables {
+    administrators    = ["123456789012"]
+    readers           = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive = true
+  }
+
+  assert {
+    condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "arn:aws:iam::123456789012:*")
+    error_message = "The account is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "readers_exclusive_accepts_a_first_value_where_terraform_may_read" {
+  command = plan
+
+  variables {
+    administrators        = ["arn:aws:iam::123456789012:role/terraform"]
+    initial_value         = "first"
+    initial_value_version = 1
+    readers               = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive     = true
+  }
+
+  assert {
+    condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "role/terraform")
+    error_message = "Terraform is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "readers_exclusive_refuses_to_have_no_readers" {
+  command = plan
+
+  variables {
+    readers_exclusive = true
+  }
+
+  expect_failures = [var.readers_exclusive]
+}
+
+run "readers_exclusive_refuses_administrators_without_it" {
+  command = plan
+
+  variables {
+    administrators = ["arn:aws:iam::123456789012:role/reporter"]
+  }
+
+  expect_failures = [var.readers_exclusive]
+}
+
+run "readers_exclusive_refuses_to_lock_terraform_out" {
+  command = plan
+
+  variables {
+    initial_value         = "first"
+    initial_value_version = 1
+    readers               = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive     = true
+  }
+
+  expect_failures = [var.readers_exclusive]
+}

@@ -1,0 +1,490 @@
+# How and when the secret rotates.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name = "reports/uploader"
+}
+
+run "minimum_overlap_minutes_accepts_none_at_all" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = 0
+    rotation                = { iam_access_key = { user_name = "uploader" } }
+  }
+
+  assert {
+    condition     = local.settings.minimum_overlap_minutes == 0
+    error_message = "A retired key lives for ${local.settings.minimum_overlap_minutes} minutes."
+  }
+}
+
+run "minimum_overlap_minutes_accepts_a_function_that_is_made" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = 5
+    rotation                = { random_value = {} }
+  }
+
+  assert {
+    condition     = local.settings.minimum_overlap_minutes == 5
+    error_message = "The function is told of ${local.settings.minimum_overlap_minutes} minutes."
+  }
+}
+
+run "minimum_overlap_minutes_accepts_less_than_the_rate" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = 239
+    rotation                = { iam_access_key = { user_name = "uploader" } }
+    schedule_expression     = "rate(4 hours)"
+  }
+
+  assert {
+    condition     = local.settings.minimum_overlap_minutes == 239
+    error_message = "A retired key lives for ${local.settings.minimum_overlap_minutes} minutes."
+  }
+}
+
+run "minimum_overlap_minutes_refuses_a_negative_span" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = -1
+    rotation                = { iam_access_key = { user_name = "uploader" } }
+  }
+
+  expect_failures = [var.minimum_overlap_minutes]
+}
+
+run "minimum_overlap_minutes_refuses_to_bind_an_existing_function" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = 60
+    rotation                = { function = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
+  }
+
+  expect_failures = [var.minimum_overlap_minutes]
+}
+
+run "minimum_overlap_minutes_refuses_as_long_as_the_rate" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = 240
+    rotation                = { iam_access_key = { user_name = "uploader" } }
+    schedule_expression     = "rate(4 hours)"
+  }
+
+  expect_failures = [var.minimum_overlap_minutes]
+}
+
+run "rotation_accepts_null" {
+  command = plan
+
+  assert {
+    condition     = !output.rotation_enabled && length(aws_secretsmanager_secret_rotation.this) == 0
+    error_message = "The secret rotates."
+  }
+}
+
+run "rotation_accepts_iam_access_key_with_every_option" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_access_key = {
+        adopted_access_key_id = "AKIAIOSFODNN7EXAMPLE"
+        constants             = { bucket = "reports" }
+        settling_seconds      = 0
+        user_name             = "up.loader_+=,@-1"
+        user_path             = "/apps/reports/"
+      }
+    }
+  }
+
+  assert {
+    condition = local.settings == {
+      constants               = tomap({ bucket = "reports" })
+      minimum_overlap_minutes = 60
+      options = {
+        adopted_access_key_id = "AKIAIOSFODNN7EXAMPLE"
+        settling_seconds      = 0
+        user_arn              = "arn:aws:iam::123456789012:user/apps/reports/up.loader_+=,@-1"
+      }
+      secret_arn_pattern = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-??????"
+      strategy           = "iam_access_key"
+    }
+    error_message = "The function is told: ${jsonencode(local.settings)}."
+  }
+}
+
+run "rotation_accepts_random_value_with_every_option" {
+  command = plan
+
+  variables {
+    rotation = {
+      random_value = {
+        character_classes  = ["numbers", "lowercase"]
+        constants          = { host = "db" }
+        exclude_characters = "0o1l"
+        json_key           = "password"
+        length             = 8
+      }
+    }
+  }
+
+  assert {
+    condition = local.settings == {
+      constants               = tomap({ host = "db" })
+      minimum_overlap_minutes = 60
+      options = {
+        character_classes  = toset(["lowercase", "numbers"])
+        exclude_characters = "0o1l"
+        json_key           = "password"
+        length             = 8
+      }
+      secret_arn_pattern = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-??????"
+      strategy           = "random_value"
+    }
+    error_message = "The function is told: ${jsonencode(local.settings)}."
+  }
+}
+
+run "rotation_accepts_function_with_a_qualifier" {
+  command = plan
+
+  variables {
+    rotation = { function = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate:live" } }
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == var.rotation.function.arn
+    error_message = "Another function rotates: ${aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn}."
+  }
+  assert {
+    condition     = aws_lambda_permission.existing["this"].qualifier == "live"
+    error_message = "The permission is for ${coalesce(aws_lambda_permission.existing["this"].qualifier, "the function without qualifier")}."
+  }
+}
+
+run "rotation_accepts_function_without_a_permission" {
+  command = plan
+
+  variables {
+    rotation = { function = { add_permission = false, arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
+  }
+
+  assert {
+    condition     = length(aws_lambda_permission.existing) == 0
+    error_message = "A permission is added to a function that has its own."
+  }
+}
+
+run "rotation_refuses_two_strategies" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { user_name = "uploader" }, random_value = {} }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_function_without_its_arn" {
+  command = plan
+
+  variables {
+    rotation = { function = { arn = "rotate" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_path_in_the_user_name" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { user_name = "apps/uploader" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_wildcard_in_the_path" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { user_name = "uploader", user_path = "/*/" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_adopted_key_that_is_none" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { adopted_access_key_id = "uploader", user_name = "uploader" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_more_than_a_minute_of_settling" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { settling_seconds = 61, user_name = "uploader" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_constant_that_sdks_read" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { constants = { SessionToken = "x" }, user_name = "uploader" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_unknown_class" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { character_classes = ["letters"] } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_to_exclude_a_whole_class" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { exclude_characters = "0123456789<" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_seven_characters" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { length = 7 } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_empty_key" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { json_key = "" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_constants_without_a_key_for_the_value" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { constants = { host = "db" } } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_constants_that_no_environment_holds" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { constants = { a = format("%02048d", 0) }, user_name = "uploader" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "schedule_duration_accepts_the_rest_of_the_day" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_duration   = "2h"
+    schedule_expression = "cron(0 22 1 * ? *)"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].duration == "2h"
+    error_message = "The window has another length."
+  }
+}
+
+run "schedule_duration_accepts_none_without_rotation" {
+  command = plan
+
+  variables {
+    schedule_duration = null
+  }
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_rotation.this) == 0
+    error_message = "The secret rotates."
+  }
+}
+
+run "schedule_duration_refuses_to_come_without_rotation" {
+  command = plan
+
+  variables {
+    schedule_duration = "2h"
+  }
+
+  expect_failures = [var.schedule_duration]
+}
+
+run "schedule_duration_refuses_a_window_beyond_the_day" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_duration   = "3h"
+    schedule_expression = "cron(0 22 1 * ? *)"
+  }
+
+  expect_failures = [var.schedule_duration]
+}
+
+run "schedule_expression_accepts_null_for_thirty_days" {
+  command = plan
+
+  variables {
+    rotation = { random_value = {} }
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(30 days)"
+    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
+  }
+}
+
+run "schedule_expression_accepts_none_without_rotation" {
+  command = plan
+
+  variables {
+    schedule_expression = null
+  }
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_rotation.this) == 0
+    error_message = "The secret rotates."
+  }
+}
+
+run "schedule_expression_accepts_a_rate" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(4 hours)"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(4 hours)"
+    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
+  }
+}
+
+run "schedule_expression_accepts_an_increment_of_hours" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(0 8/8 * * ? *)"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "cron(0 8/8 * * ? *)"
+    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
+  }
+}
+
+run "schedule_expression_accepts_a_day_of_the_week" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(0 0 ? * SUN#1 *)"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "cron(0 0 ? * SUN#1 *)"
+    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
+  }
+}
+
+run "schedule_expression_refuses_to_come_without_rotation" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(4 hours)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "schedule_expression_refuses_words" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "every day"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "schedule_expression_refuses_less_than_four_hours" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(3 hours)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "schedule_expression_refuses_to_start_within_the_hour" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(30 8 1 * ? *)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "schedule_expression_refuses_both_kinds_of_days" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(0 8 * * * *)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
