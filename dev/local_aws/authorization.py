@@ -53,12 +53,10 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
     resource_arn: str = "*",
     service_context: dict[str, Any] | None = None,
 ) -> object:
-    """Refuse unsigned requests to S3, and tell which function rotates a secret.
+    """Tell which function rotates a secret.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
     """
-    if service == "s3" and not access_key_id:
-        return iam_evaluator.AuthError("MissingAuthenticationToken", "Access Denied")
     context = dict(service_context or {})
     if service == "secretsmanager":
         _, secret = secretsmanager._resolve(resource_arn)
@@ -68,6 +66,9 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
 
 
 @around(iam_evaluator, "is_root_access_key")
-def is_root_access_key(_original: Function, _access_key_id: str) -> bool:
-    """Know no key that is accepted without a signature."""
-    return False
+def is_root_access_key(_original: Function, access_key_id: str) -> bool:
+    """Know no key that needs no signature; where there is none, S3 asks the bucket's policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+    """
+    return not access_key_id

@@ -7,21 +7,13 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, lambda_svc
 
+from dev.local_aws.function_role import role_may
 from dev.local_aws.seam import Function, Json, around
 
 _LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-
-
-def _allowed(config: Json, action: str, resource: str) -> bool:
-    credentials = lambda_runtime.execution_credentials(config)
-    arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{resource}"
-    return not iam_evaluator.enforce(
-        credentials["AWS_ACCESS_KEY_ID"], action, "logs", get_region(), resource_arn=arn
-    )
 
 
 def _level(record: Json) -> str:
@@ -64,7 +56,8 @@ def emit_lambda_logs(
     }
     if group not in cloudwatch_logs._log_groups:
         needed["logs:CreateLogGroup"] = f"{group}:log-stream:"
-    if not all(_allowed(config, action, resource) for action, resource in needed.items()):
+    logs = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:"
+    if not all(role_may(config, action, logs + resource) for action, resource in needed.items()):
         return
     if logging.get("LogFormat") == "JSON":
         least = logging.get("ApplicationLogLevel") or "INFO"

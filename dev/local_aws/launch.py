@@ -78,13 +78,10 @@ class LocalAws:
 
 
 def _server_environment(folder: str, port: int) -> dict[str, str]:
-    inherited = {
-        name: held
-        for name, held in os.environ.items()
-        if not name.startswith(("AWS_", "MINISTACK"))
-    }
     return {
-        **inherited,
+        # Functions inherit this: nothing of the person's that could lead them elsewhere.
+        "HOME": folder,
+        "PATH": os.environ["PATH"],
         "AUTH": "true",
         # MiniStack takes this key for the root user's; nobody holds it.
         "AWS_ACCESS_KEY_ID": f"AKIA{secrets.token_hex(8).upper()}",

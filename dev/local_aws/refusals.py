@@ -1,4 +1,4 @@
-"""What Secrets Manager refuses, in its own words.
+"""What Secrets Manager and Lambda refuse, in their own words.
 
 Refused
  ├─ AccessDenied ─ KeyDenied · CallerMayNotInvoke · ServiceMayNotInvoke
@@ -7,6 +7,7 @@ Refused
  │                   NoFunction · PreviousRotation · OtherVersion
  ├─ NotFound ─ NoSecret · NoValue
  ├─ PublicPolicy
+ ├─ RoleMayNot (Lambda)
  └─ TokenInUse
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
@@ -158,6 +159,19 @@ class PublicPolicy(Refused):
 
     code = "PublicPolicyException"
     message = "You can't attach a resource policy that allows broad access to the secret."
+
+
+class RoleMayNot(Refused):
+    """A function's role lacks what the function's configuration needs."""
+
+    code = "InvalidParameterValueException"
+
+    def __init__(self, *, action: str) -> None:
+        service, _, operation = action.partition(":")
+        self.message = (
+            "The provided execution role does not have permissions to call "
+            f"{operation} on {service.upper()}"
+        )
 
 
 class TokenInUse(Refused):

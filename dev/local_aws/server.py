@@ -37,6 +37,7 @@ BEHAVIOURS: Final = (
     "iam_users",
     "iam_keys",
     "authorization",
+    "function_role",
     "function_logs",
     "alarms",
 )
