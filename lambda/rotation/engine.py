@@ -119,7 +119,7 @@ class Engine:
     def _create(self, event: Event) -> Outcome:
         labels = self._staged(event.token)
         # A retry that comes after the promotion, or after the value was stored.
-        if _promoted(labels, event.token) or self._secret.read(event.token) is not None:
+        if _over(labels, event.token) or self._secret.read(event.token) is not None:
             return Outcome.NOTHING_TO_DO
         current = self._current(labels, event.token)
         if isinstance(self._strategy, Issuer):
@@ -242,7 +242,7 @@ class Engine:
         if not isinstance(self._strategy, Setter):
             return Outcome.NOTHING_TO_DO
         labels = self._staged(token)
-        if _promoted(labels, token):
+        if _over(labels, token):
             return Outcome.NOTHING_TO_DO
         version = self._secret.read(token)
         if version is None:
@@ -262,7 +262,7 @@ class Engine:
         if not isinstance(strategy, Setter | Issuer):
             return Outcome.NOTHING_TO_DO
         labels = self._staged(token)
-        if _promoted(labels, token):
+        if _over(labels, token):
             return Outcome.NOTHING_TO_DO
         version = self._secret.read(token)
         if version is None:
@@ -276,6 +276,9 @@ class Engine:
 
     def _finish(self, token: str) -> Outcome:
         labels = self._staged(token)
+        if _superseded(labels, token):
+            self._secret.withdraw(token)
+            return Outcome.DONE
         current = labels.holder(Stage.CURRENT)
         if current == token:
             return Outcome.NOTHING_TO_DO
@@ -353,9 +356,19 @@ class Engine:
         return credential if credential and credential.owner == self._strategy.owner else None
 
 
-def _promoted(labels: Description, token: str) -> bool:
+def _over(labels: Description, token: str) -> bool:
     """Tell a finished promotion from a first value, which AWS labels AWSCURRENT by itself."""
-    return labels.holder(Stage.CURRENT) == token and labels.holder(Stage.PREVIOUS) is not None
+    promoted = labels.holder(Stage.CURRENT) == token and labels.holder(Stage.PREVIOUS) is not None
+    return promoted or _superseded(labels, token)
+
+
+def _superseded(labels: Description, token: str) -> bool:
+    """Tell a version that was AWSCURRENT until a person put another value, or went back to one.
+
+    AWSPENDING may stay on it from its own rotation, so that Secrets Manager repeats that one;
+    promoting it once more would undo what the person did.
+    """
+    return labels.stages[token] >= {Stage.PENDING, Stage.PREVIOUS}
 
 
 def _digest(issuer: Issuer) -> str:

@@ -163,6 +163,16 @@ class Secret:
             ),
         )
 
+    def withdraw(self, version_id: str) -> None:
+        """Remove AWSPENDING, so that the next rotation starts anew."""
+        call(
+            "secretsmanager:UpdateSecretVersionStage",
+            self.arn,
+            lambda: self._client.update_secret_version_stage(
+                SecretId=self.arn, VersionStage=Stage.PENDING, RemoveFromVersionId=version_id
+            ),
+        )
+
     def record(self, attempt: Attempt | None) -> None:
         """Note that a credential is about to be issued; None: that it certainly was not."""
         call(

@@ -99,11 +99,11 @@ class Fuse:
             trouble(number, name, side)
 
 
-def kill(at: int, when: Side) -> Trouble:
-    """End the process at one call."""
+def kill(at: int | str, when: Side) -> Trouble:
+    """End the process at one call, told by its number or its name."""
 
-    def trouble(number: int, _name: str, side: Side) -> None:
-        if (number, side) == (at, when):
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is when:
             raise Killed
 
     return trouble
@@ -129,12 +129,13 @@ def refuse(at: int | str, code: str, *, status: int = 400) -> Trouble:
     return trouble
 
 
-def interpose(at: int, action: Callable[[], None]) -> Trouble:
-    """Let something else happen between two calls."""
+def interpose(at: int | str, action: Callable[[], object]) -> Trouble:
+    """Let something else happen once, right before a call, told by its number or its name."""
+    waiting = [action]
 
-    def trouble(number: int, _name: str, side: Side) -> None:
-        if (number, side) == (at, Side.BEFORE):
-            action()
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.BEFORE and waiting:
+            waiting.pop()()
 
     return trouble
 
@@ -235,6 +236,7 @@ class Cloud:
         self.secrets: dict[str, StoredSecret] = {}
         self.users: dict[str, list[Key]] = {}
         self.destroyed: list[Key] = []
+        self.rotation_tokens: list[str] = []
         self.first_value_becomes_current = True
         self.page = 100
         # What the services say in an error, which no text of ours may repeat.
@@ -365,6 +367,7 @@ class FakeSecretsManager:
             text = request["SecretString"]
             if len(text.encode()) > LONGEST_VALUE:
                 self._cloud.refuse("PutSecretValue", "InvalidParameterException")
+            self._cloud.rotation_tokens += filter(None, [request.get("RotationToken")])
             version = secret.versions.get(version_id)
             if version is not None and version.text not in {None, text}:
                 self._cloud.refuse("PutSecretValue", "ResourceExistsException")

@@ -57,7 +57,14 @@ class Rotation:
         """Remove AWSPENDING, as CancelRotateSecret's documentation tells operators to."""
         self.secret.labels.pop("AWSPENDING", None)
 
-    def step(self, step: Step, token: str, clients: FakeClients | None = None) -> Outcome:
+    def step(
+        self,
+        step: Step,
+        token: str,
+        *,
+        clients: FakeClients | None = None,
+        rotation_token: str | None = None,
+    ) -> Outcome:
         self.cloud.fuse.revive()
         clients = clients or FakeClients(self.cloud)
         engine = Engine(
@@ -67,14 +74,14 @@ class Rotation:
             minimum_overlap=self.minimum_overlap,
         )
         return engine.run(
-            Event(step=step, secret_arn=self.secret.arn, token=token, rotation_token=None)
+            Event(step=step, secret_arn=self.secret.arn, token=token, rotation_token=rotation_token)
         )
 
-    def steps(self, token: str) -> None:
+    def steps(self, token: str) -> list[Outcome]:
         """Try once: all four steps, up to the first that fails."""
-        for step in Step:
-            self.step(step, token)
+        outcomes = [self.step(step, token) for step in Step]
         self.secret.last_rotated = self.cloud.time.now
+        return outcomes
 
     def retry(self, token: str) -> None:
         """Repeat the whole rotation with the same token until it succeeds."""
@@ -95,6 +102,12 @@ class Rotation:
         token = self.stage()
         self.retry(token)
         return token
+
+    def put_by_hand(self, text: str) -> None:
+        """Put a value as a person does: it becomes AWSCURRENT, and AWSPENDING stays put."""
+        token = self.cloud.new_token()
+        self.secret.versions[token] = StoredVersion(created=self.cloud.time.now, text=text)
+        self.secret.attach("AWSCURRENT", token)
 
     def wait_out_the_overlap(self) -> None:
         self.cloud.time.advance(self.minimum_overlap.total_seconds() + 1)

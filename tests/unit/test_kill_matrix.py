@@ -217,9 +217,6 @@ def test_a_second_create_secret_may_run_whole_between_two_calls_of_the_first(
 ) -> None:
     rotation = prepared(subject, state)
     token = rotation.stage()
-    before = _watched(rotation, subject, state, interpose(number, lambda: _again(rotation, token)))
+    second = interpose(number, lambda: rotation.step(Step.CREATE, token))
+    before = _watched(rotation, subject, state, second)
     _finish(rotation, token, before)
-
-
-def _again(rotation: Rotation, token: str) -> None:
-    rotation.step(Step.CREATE, token)

@@ -1,0 +1,284 @@
+"""The step table: which step does what, which has nothing to do, which is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from rotation.engine import Outcome
+from rotation.errors import ConfigurationError, OutOfTime, ProtocolError, ServiceUnavailable
+from rotation.event import Step
+from tests.unit.cloud import Cloud, Killed, Side, interpose, kill
+from tests.unit.rotator import Rotation, assert_converged
+from tests.unit.subjects import (
+    SUBJECTS,
+    USER,
+    iam_access_key,
+    iam_strategy,
+    prepared,
+    random_value,
+)
+
+_DONE, _NOTHING = Outcome.DONE, Outcome.NOTHING_TO_DO
+_EACH_SUBJECT = [pytest.param(name, id=name) for name in SUBJECTS]
+_EACH_STEP = [pytest.param(step, id=step.value) for step in Step]
+_TWO_STATES = [pytest.param(state, id=state) for state in ("empty", "steady")]
+
+
+@pytest.mark.parametrize("state", _TWO_STATES)
+@pytest.mark.parametrize(
+    ("subject", "outcomes"),
+    [
+        pytest.param("random_value", [_DONE, _NOTHING, _NOTHING, _DONE], id="generator"),
+        pytest.param("iam_access_key", [_DONE, _NOTHING, _DONE, _DONE], id="issuer"),
+        pytest.param("database_password", [_DONE, _DONE, _DONE, _DONE], id="setter"),
+    ],
+)
+def test_each_family_has_its_steps(subject: str, outcomes: list[Outcome], state: str) -> None:
+    rotation = prepared(subject, state)
+    expected = outcomes if state == "steady" else [*outcomes[:3], _NOTHING]
+    assert rotation.steps(rotation.stage()) == expected
+
+
+@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+def test_a_rotation_repeated_after_its_end_does_nothing(subject: str) -> None:
+    rotation = prepared(subject, "steady")
+    token = rotation.rotate()
+    before = rotation.cloud.snapshot()
+    assert [rotation.step(step, token) for step in Step] == [_NOTHING] * 4
+    assert rotation.cloud.snapshot() == before
+
+
+@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize(
+    "label", [pytest.param(None, id="unlabelled"), pytest.param("AWSPREVIOUS", id="previous")]
+)
+def test_a_token_that_is_neither_pending_nor_current_is_refused(
+    subject: str, label: str | None
+) -> None:
+    rotation = prepared(subject, "steady")
+    token = rotation.secret.labels[label] if label else rotation.cloud.new_token()
+    before = rotation.cloud.snapshot()
+    with pytest.raises(ProtocolError, match="start a new one with RotateSecret"):
+        rotation.step(Step.CREATE, token)
+    with pytest.raises(ProtocolError, match=f"{token} .* neither AWSPENDING nor AWSCURRENT"):
+        rotation.step(Step.FINISH, token)
+    assert rotation.cloud.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("subject", "step"),
+    [
+        pytest.param("database_password", Step.SET, id="setter-set"),
+        pytest.param("database_password", Step.TEST, id="setter-test"),
+        pytest.param("iam_access_key", Step.TEST, id="issuer-test"),
+    ],
+)
+def test_a_step_of_a_rotation_that_was_given_up_is_refused(subject: str, step: Step) -> None:
+    rotation = prepared(subject, "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.give_up()
+    with pytest.raises(ProtocolError, match="given up or has been overtaken"):
+        rotation.step(step, token)
+
+
+def test_set_secret_before_create_secret_is_refused() -> None:
+    rotation = prepared("database_password", "steady")
+    with pytest.raises(ProtocolError, match="createSecret comes first"):
+        rotation.step(Step.SET, rotation.stage())
+
+
+@pytest.mark.parametrize("subject", ["iam_access_key", "database_password"])
+def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -> None:
+    """AWS runs testSecret alone when it does not rotate immediately."""
+    rotation = prepared(subject, "steady")
+    token = rotation.stage()
+    current = rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]]
+    rotation.secret.versions[token] = dataclasses.replace(current)
+    before = rotation.cloud.snapshot()
+    assert rotation.step(Step.TEST, token) == Outcome.DONE
+    assert rotation.cloud.snapshot() == before
+
+
+@pytest.mark.parametrize("subject", ["iam_access_key", "database_password"])
+def test_switching_rotation_on_for_an_empty_secret_finds_nothing_to_test(subject: str) -> None:
+    rotation = prepared(subject, "empty")
+    assert rotation.step(Step.TEST, rotation.stage()) == Outcome.NOTHING_TO_TEST
+
+
+@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [pytest.param("cross-account", ["cross-account"], id="given"), pytest.param(None, [], id="no")],
+)
+def test_the_rotation_token_is_handed_on_where_there_is_one(
+    subject: str, given: str | None, handed_on: list[str]
+) -> None:
+    rotation = prepared(subject, "one_current")
+    rotation.step(Step.CREATE, rotation.stage(), rotation_token=given)
+    assert rotation.cloud.rotation_tokens == handed_on
+
+
+@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+def test_a_rollback_by_a_person_is_not_undone(subject: str) -> None:
+    """AWSPENDING stays where the last rotation left it, so that AWS repeats that rotation."""
+    rotation = prepared(subject, "steady")
+    rolled_back = rotation.secret.labels["AWSPREVIOUS"]
+    rotation.secret.attach("AWSCURRENT", rolled_back)
+    rotation.retry(rotation.stage())
+    assert rotation.secret.labels["AWSCURRENT"] == rolled_back
+    assert "AWSPENDING" not in rotation.secret.labels
+    token = rotation.rotate()
+    assert rotation.secret.labels["AWSCURRENT"] == token
+    assert rotation.secret.labels["AWSPREVIOUS"] == rolled_back
+
+
+@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+def test_a_value_put_by_a_person_is_not_undone(subject: str) -> None:
+    rotation = prepared(subject, "steady")
+    rotation.put_by_hand(str(rotation.secret.current_text()))
+    by_hand = rotation.secret.labels["AWSCURRENT"]
+    rotation.retry(rotation.stage())
+    assert rotation.secret.labels["AWSCURRENT"] == by_hand
+    rotation.rotate()
+    assert_converged(rotation)
+
+
+def test_nothing_is_issued_or_retired_without_the_time_to_store() -> None:
+    rotation = dataclasses.replace(prepared("iam_access_key", "steady"), timeout=42)
+    token = rotation.stage()
+    before = rotation.cloud.snapshot()
+    with pytest.raises(OutOfTime, match="Raise timeout"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.snapshot() == before
+
+
+def test_nothing_is_issued_when_making_room_took_the_time() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    slow = interpose("delete_access_key", lambda: rotation.cloud.time.advance(100))
+    rotation.cloud.fuse.arm(slow)
+    token = rotation.stage()
+    with pytest.raises(OutOfTime, match="Raise timeout"):
+        rotation.step(Step.CREATE, token)
+    assert "create_access_key" not in rotation.cloud.fuse.calls
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_the_first_key_needs_time_to_settle_too() -> None:
+    rotation = dataclasses.replace(prepared("iam_access_key", "empty"), timeout=44)
+    with pytest.raises(OutOfTime, match="needs 45 s"):
+        rotation.step(Step.CREATE, rotation.stage())
+
+
+def test_the_first_key_is_proven_before_it_is_stored() -> None:
+    calls = _calls_of_create(prepared("iam_access_key", "empty"))
+    assert calls[-2:] == ["get_caller_identity", "put_secret_value"]
+
+
+def test_a_later_key_is_proven_before_it_is_promoted() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.steps(rotation.stage())
+    calls = rotation.cloud.fuse.calls
+    assert calls.index("put_secret_value") < calls.index("get_caller_identity")
+    assert calls[-1] == "update_secret_version_stage"
+
+
+def test_the_attempt_is_recorded_before_the_key_is_made() -> None:
+    calls = _calls_of_create(prepared("iam_access_key", "one_current"))
+    assert calls.index("tag_resource") < calls.index("create_access_key")
+
+
+def test_a_definite_refusal_erases_the_record_of_the_attempt() -> None:
+    """The key that an operator made is no orphan of ours."""
+    rotation = prepared("iam_access_key", "one_current")
+    rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
+    token = rotation.stage()
+    with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.secret.tags == {"rotation-attempt": "none"}
+
+
+def test_a_lost_answer_leaves_the_record_of_the_attempt() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    rotation.cloud.fuse.arm(kill("create_access_key", Side.AFTER))
+    token = rotation.stage()
+    with pytest.raises(Killed):
+        rotation.step(Step.CREATE, token)
+    assert rotation.secret.tags["rotation-attempt"].startswith(token)
+
+
+def test_a_slower_delivery_retires_the_key_that_it_could_not_store() -> None:
+    rotation = prepared("iam_access_key", "empty")
+    token = rotation.stage()
+    rotation.cloud.fuse.arm(
+        interpose("create_access_key", lambda: rotation.step(Step.CREATE, token))
+    )
+    assert rotation.step(Step.CREATE, token) == Outcome.DONE
+    assert len(rotation.cloud.users[USER]) == 1
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("not JSON", id="text"),
+        pytest.param("[]", id="list"),
+        pytest.param("{}", id="empty-object"),
+        pytest.param('{"AccessKeyId": 1, "SecretAccessKey": "s", "UserName": "u"}', id="number"),
+        pytest.param('{"AccessKeyId": "k", "SecretAccessKey": "s", "UserName": "u"}', id="short"),
+        pytest.param(f'{{"AccessKeyId": "{"A" * 20}", "UserName": "u"}}', id="no-secret"),
+        pytest.param("[" * 60000, id="deep"),
+    ],
+)
+def test_a_value_that_the_strategy_does_not_store_stops_the_rotation(text: str) -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]].text = text
+    token = rotation.stage()
+    before = rotation.cloud.snapshot()
+    with pytest.raises(ConfigurationError, match="put a value of that form"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.snapshot() == before
+
+
+def test_constants_are_written_beside_each_value() -> None:
+    rotation = dataclasses.replace(random_value(Cloud()), constants={"bucket": "a"})
+    rotation.rotate()
+    rotation = dataclasses.replace(rotation, constants={"region": "b"})
+    rotation.rotate()
+    assert set(rotation.secret.value()) == {"pepper", "region"}
+
+
+def test_a_key_abandoned_on_the_second_page_of_versions_is_found() -> None:
+    rotation = prepared("iam_access_key", "given_up")
+    rotation.cloud.page = 1
+    rotation.rotate()
+    assert_converged(rotation)
+
+
+def test_two_secrets_of_two_users_do_not_meet() -> None:
+    cloud = Cloud()
+    first = iam_access_key(cloud)
+    cloud.add_user("reader")
+    second: Rotation = dataclasses.replace(
+        first, secret=cloud.add_secret("reports/reader"), strategy=iam_strategy("reader")
+    )
+    for rotation in (first, second, first, second, first):
+        rotation.rotate()
+    assert [len(keys) for keys in cloud.users.values()] == [2, 2]
+
+
+def test_an_overlap_of_nothing_lets_rotations_follow_each_other() -> None:
+    rotation = dataclasses.replace(iam_access_key(Cloud()), minimum_overlap=timedelta(0))
+    for _ in range(4):
+        rotation.retry(rotation.stage())
+        assert_converged(rotation)
+
+
+def _calls_of_create(rotation: Rotation) -> list[str]:
+    rotation.step(Step.CREATE, rotation.stage())
+    return rotation.cloud.fuse.calls

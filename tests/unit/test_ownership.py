@@ -1,0 +1,304 @@
+"""Promise 5: a credential that this secret did not make is never destroyed."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.errors import ConfigurationError, ForeignCredential, ServiceUnavailable, TooSoon
+from rotation.event import Step
+from tests.unit.cloud import Cloud, Killed, Side, interpose, kill
+from tests.unit.rotator import Rotation, assert_converged, assert_foreign_untouched
+from tests.unit.subjects import (
+    USER,
+    iam_access_key,
+    iam_strategy,
+    prepared,
+    random_strategy,
+    random_value,
+)
+
+if TYPE_CHECKING:
+    from rotation.errors import RotationError
+
+_WAYS_OUT = "Delete it if nothing uses it, adopt it with adopted_access_key_id .* another owner"
+
+
+def _refused(rotation: Rotation, error: type[RotationError], match: str) -> str:
+    """Rotate; the refusal leaves the whole cloud as it was. Returns the token, for a retry."""
+    token = rotation.stage()
+    before = rotation.cloud.snapshot()
+    with pytest.raises(error, match=match):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.snapshot() == before
+    return token
+
+
+def _current_key(rotation: Rotation) -> str:
+    return str(rotation.secret.value()["AccessKeyId"])
+
+
+def _die(rotation: Rotation, name: str, side: Side) -> str:
+    """Kill createSecret at a call; returns the token."""
+    token = rotation.stage()
+    rotation.cloud.fuse.arm(kill(name, side))
+    with pytest.raises(Killed):
+        rotation.step(Step.CREATE, token)
+    rotation.cloud.fuse.arm()
+    return token
+
+
+@pytest.mark.parametrize("active", [pytest.param(True, id="active"), pytest.param(False, id="not")])
+def test_a_foreign_key_that_leaves_a_slot_free_does_not_block(*, active: bool) -> None:
+    rotation = prepared("iam_access_key", "empty")
+    rotation.cloud.add_key(USER).active = active
+    rotation.rotate()
+    assert_converged(rotation)
+
+
+@pytest.mark.parametrize("active", [pytest.param(True, id="active"), pytest.param(False, id="not")])
+def test_a_foreign_key_in_the_needed_slot_stops_the_rotation(*, active: bool) -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    foreign = rotation.cloud.add_key(USER)
+    foreign.active = active
+    match = f"IAM user {USER} holds {foreign.key_id}, .* nothing was changed. {_WAYS_OUT}"
+    token = _refused(rotation, ForeignCredential, match)
+    rotation.cloud.users[USER].remove(foreign)
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_two_unknown_keys_are_both_named() -> None:
+    rotation = prepared("iam_access_key", "empty")
+    first, second = rotation.cloud.add_key(USER), rotation.cloud.add_key(USER)
+    _refused(rotation, ForeignCredential, f"{first.key_id}, {second.key_id}, which .* {_WAYS_OUT}")
+
+
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        pytest.param("tag_resource", Side.AFTER, id="before-issuing"),
+        pytest.param("delete_access_key", Side.AFTER, id="after-making-room"),
+    ],
+)
+def test_a_key_made_by_an_operator_after_a_failed_rotation_is_foreign(
+    name: str, side: Side
+) -> None:
+    rotation = prepared("iam_access_key", "steady")
+    _die(rotation, name, side)
+    rotation.cloud.time.advance(rotation.timeout + 1)
+    foreign = rotation.cloud.add_key(USER)
+    _refused(rotation, ForeignCredential, foreign.key_id)
+
+
+def test_of_two_keys_that_an_attempt_may_have_made_neither_is_touched() -> None:
+    rotation = prepared("iam_access_key", "empty")
+    _die(rotation, "create_access_key", Side.AFTER)
+    orphan = rotation.cloud.users[USER][0]
+    foreign = rotation.cloud.add_key(USER)
+    _refused(rotation, ForeignCredential, f"{orphan.key_id}, {foreign.key_id}")
+
+
+def test_an_orphan_is_removed_beside_a_foreign_key_of_another_time() -> None:
+    rotation = prepared("iam_access_key", "empty")
+    foreign = rotation.cloud.add_key(USER)
+    rotation.cloud.time.advance(1)
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.retry(token)
+    assert_converged(rotation)
+    assert foreign in rotation.cloud.users[USER]
+
+
+def test_a_key_that_was_there_before_the_attempt_is_no_orphan_of_it() -> None:
+    """Both were made within one second, which is all that IAM tells."""
+    rotation = prepared("iam_access_key", "empty")
+    foreign = rotation.cloud.add_key(USER)
+    token = _die(rotation, "create_access_key", Side.BEFORE)
+    rotation.retry(token)
+    assert foreign in rotation.cloud.users[USER]
+
+
+def test_an_attempt_whose_key_was_stored_explains_no_other_key() -> None:
+    """An operator made one within its time; the stored one was deleted since."""
+    rotation = prepared("iam_access_key", "one_current")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.give_up()
+    rotation.cloud.users[USER].remove(rotation.cloud.users[USER][1])
+    foreign = rotation.cloud.add_key(USER)
+    rotation.wait_out_the_overlap()
+    _refused(rotation, ForeignCredential, foreign.key_id)
+
+
+def test_the_attempt_of_another_user_explains_no_key() -> None:
+    rotation = prepared("iam_access_key", "empty")
+    _die(rotation, "create_access_key", Side.AFTER)
+    rotation.cloud.add_user("reader")
+    keys = [rotation.cloud.add_key("reader") for _ in range(2)]
+    keys[0].created -= timedelta(days=1)
+    rotation = rotation.changed(iam_strategy("reader"))
+    _refused(rotation, ForeignCredential, f"{keys[0].key_id}, {keys[1].key_id}")
+
+
+def test_a_key_made_between_the_inventory_and_the_request_is_foreign() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    token = rotation.stage()
+    rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
+    # The first try only learns that the slot is taken, the retry sees by whom.
+    with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
+        rotation.step(Step.CREATE, token)
+    with pytest.raises(ForeignCredential, match=_WAYS_OUT):
+        rotation.step(Step.CREATE, token)
+    assert_foreign_untouched(rotation)
+
+
+def test_a_changed_user_name_asks_for_a_new_secret() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.cloud.add_user("reader")
+    rotation = rotation.changed(iam_strategy("reader"))
+    match = f"a credential of IAM user {USER}, .* set to IAM user reader; .* Use a new secret name"
+    _refused(rotation, ConfigurationError, match)
+
+
+def test_a_changed_strategy_asks_for_a_new_secret() -> None:
+    rotation = prepared("iam_access_key", "steady").changed(random_strategy())
+    _refused(rotation, ConfigurationError, "the text pepper, .* Use a new secret name")
+    rotation = rotation.changed(random_strategy(json_key=None))
+    _refused(rotation, ConfigurationError, "a plain text, .* Use a new secret name")
+
+
+def test_a_strategy_changed_back_goes_on() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    token = _refused(rotation.changed(random_strategy()), ConfigurationError, "new secret name")
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_random_value_is_not_replaced_by_a_key() -> None:
+    rotation = prepared("random_value", "steady")
+    rotation.cloud.add_user(USER)
+    match = "AccessKeyId, SecretAccessKey and UserName, .* Use a new secret name"
+    _refused(rotation.changed(iam_strategy()), ConfigurationError, match)
+
+
+@pytest.mark.parametrize(
+    "deleted", [pytest.param(False, id="renamed"), pytest.param(True, id="destroyed")]
+)
+def test_a_new_secret_on_the_same_user_names_the_keys_of_the_old_one(*, deleted: bool) -> None:
+    old = prepared("iam_access_key", "steady")
+    first, second = old.cloud.users[USER]
+    if deleted:
+        del old.cloud.secrets[old.secret.arn]
+    new = dataclasses.replace(old, secret=old.cloud.add_secret("reports/renamed"))
+    _refused(new, ForeignCredential, f"{first.key_id}, {second.key_id}, which .* {_WAYS_OUT}")
+    # The way out that the message names.
+    old.cloud.users[USER].remove(first)
+    adopting = new.changed(iam_strategy(adopted=second.key_id))
+    adopting.rotate()
+    assert second in old.cloud.users[USER]
+    adopting.rotate()
+    assert_converged(adopting)
+
+
+def _fixed_key() -> tuple[Rotation, str]:
+    """An application that lives on a key in its configuration, which the secret shall replace."""
+    rotation = iam_access_key(Cloud())
+    fixed = rotation.cloud.add_key(USER)
+    return rotation.changed(iam_strategy(adopted=fixed.key_id)), fixed.key_id
+
+
+def test_an_adopted_key_lives_until_the_rotation_after_the_overlap() -> None:
+    rotation, fixed = _fixed_key()
+    rotation.retry(rotation.stage())
+    assert rotation.cloud.key(fixed), "applications still live on it"
+    token = _refused(rotation, TooSoon, f"{fixed} may still be in use .* minimum_overlap_minutes")
+    rotation.wait_out_the_overlap()
+    rotation.retry(token)
+    assert rotation.cloud.key(fixed) is None
+    assert [key.key_id for key in rotation.cloud.destroyed] == [fixed]
+    rotation.rotate()
+    assert len(rotation.cloud.users[USER]) == 2
+
+
+def test_an_adopted_key_is_kept_while_the_secret_is_empty_and_the_slot_is_taken() -> None:
+    rotation, fixed = _fixed_key()
+    other = rotation.cloud.add_key(USER)
+    _refused(rotation, ForeignCredential, f"holds {other.key_id}, which")
+    assert rotation.cloud.key(fixed)
+
+
+@pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in Side])
+def test_no_death_in_the_first_rotation_costs_the_adopted_key(side: Side) -> None:
+    rehearsal, _ = _fixed_key()
+    rehearsal.retry(rehearsal.stage())
+    for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
+        rotation, fixed = _fixed_key()
+        rotation.cloud.fuse.arm(kill(number, side))
+        rotation.retry(rotation.stage())
+        assert rotation.cloud.key(fixed), f"the adopted key was retired after call {number}"
+        assert len(rotation.cloud.users[USER]) == 2
+
+
+def test_a_current_key_that_is_also_adopted_is_kept() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation = rotation.changed(iam_strategy(adopted=_current_key(rotation)))
+    adopted = _current_key(rotation)
+    rotation.rotate()
+    assert rotation.cloud.key(adopted)
+    assert_converged(rotation)
+
+
+def test_an_adopted_key_that_is_gone_is_no_obstacle() -> None:
+    rotation, fixed = _fixed_key()
+    rotation.rotate()
+    rotation.cloud.users[USER] = [k for k in rotation.cloud.users[USER] if k.key_id != fixed]
+    rotation.rotate()
+    assert_converged(rotation)
+
+
+def test_a_rotation_within_the_overlap_is_cured_by_waiting() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    rotation.rotate()
+    previous = str(rotation.secret.value("AWSPREVIOUS")["AccessKeyId"])
+    token = _refused(
+        rotation, TooSoon, f"{previous} may still .* Rotate again after that, or lower"
+    )
+    rotation.wait_out_the_overlap()
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_the_overlap_starts_anew_with_a_value_put_by_hand() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.put_by_hand(str(rotation.secret.current_text()))
+    rotation.retry(rotation.stage())
+    _refused(rotation, TooSoon, "nothing was changed")
+
+
+def test_a_rotation_that_needs_no_slot_is_never_too_soon() -> None:
+    rotation = prepared("random_value", "one_current")
+    for _ in range(3):
+        rotation.retry(rotation.stage())
+    rotation = prepared("iam_access_key", "empty")
+    rotation.retry(rotation.stage())
+    rotation.retry(rotation.stage())
+    assert_converged(rotation)
+
+
+def test_a_version_that_names_a_foreign_key_of_another_user_makes_it_not_ours() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    foreign = rotation.cloud.add_key(USER)
+    named = f'{{"AccessKeyId": "{foreign.key_id}", "SecretAccessKey": "x", "UserName": "somebody"}}'
+    version = rotation.cloud.new_token()
+    rotation.secret.versions[version] = dataclasses.replace(
+        rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]], text=named
+    )
+    _refused(rotation, ForeignCredential, foreign.key_id)
+
+
+def test_a_user_that_does_not_exist_is_named() -> None:
+    rotation = random_value(Cloud()).changed(iam_strategy("nobody"))
+    _refused(rotation, ConfigurationError, "user/apps/nobody does not exist. Create it, or correct")
