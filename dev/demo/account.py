@@ -1,9 +1,9 @@
 """What the demo and the tests look at, and do by hand, in an AWS account."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -100,11 +100,24 @@ class Secret:
         labels = described.get("VersionIdsToStages", {}).get(rotation.token, [])
         return "AWSCURRENT" in labels and described.get("LastRotatedDate") != rotation.last_rotated
 
-    def rotate_and_wait(self) -> str:
-        """Rotate, and return the version that is current then."""
-        rotation = self.rotate()
+    def rotate_and_wait(self) -> None:
+        """Rotate, and wait until all is over."""
+        self.wait_for(self.rotate())
+
+    def wait_for(self, rotation: Rotation) -> None:
+        """Wait until all four steps are over."""
         eventually("The rotation", lambda: self.has_rotated(rotation))
-        return rotation.token
+
+    def retry_and_wait(self, rotation: Rotation) -> None:
+        """Have AWS try a failed rotation again, and wait until it is over."""
+        # The answer may be that the previous rotation is not complete and is tried again.
+        with contextlib.suppress(self._client.exceptions.InvalidRequestException):
+            self._client.rotate_secret(SecretId=self.secret_id, ClientRequestToken=rotation.token)
+        self.wait_for(rotation)
+
+    def put(self, text: str) -> None:
+        """Put a value by hand."""
+        self._client.put_secret_value(SecretId=self.secret_id, SecretString=text)
 
     def wait_for_a_value(self) -> None:
         """Wait for the rotation that fills a new secret."""
@@ -133,16 +146,20 @@ def is_accepted(aws: Aws, key: Mapping[str, str]) -> bool:
     return True
 
 
-def step_records(aws: Aws, log_group_name: str) -> list[dict[str, Any]]:
-    """Return what the function logged, one record for each step, the oldest first."""
+def messages(aws: Aws, log_group_name: str) -> list[str]:
+    """Return everything that was logged, the oldest first."""
     pages = aws.client("logs").get_paginator("filter_log_events")
     events = pages.paginate(logGroupName=log_group_name).search("events[]")
-    messages = [str(event["message"]) for event in events if event]
-    records = [json.loads(message) for message in messages if message.startswith("{")]
+    return [str(event["message"]) for event in events if event]
+
+
+def step_records(aws: Aws, log_group_name: str) -> list[dict[str, Any]]:
+    """Return the function's records, one for each step, the oldest first."""
+    records = [json.loads(one) for one in messages(aws, log_group_name) if one.startswith("{")]
     return [record for record in records if record.get("event") == "rotation_step"]
 
 
-@contextmanager
+@contextlib.contextmanager
 def reader(aws: Aws, policy_json: str) -> Iterator[dict[str, str]]:
     """Make an identity with the module's reader policy, for a program to run under.
 

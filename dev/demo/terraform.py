@@ -74,9 +74,9 @@ class Terraform:
         """Install providers and modules."""
         self.run("init")
 
-    def apply(self, *arguments: str) -> str:
-        """Apply, and return the sentence that counts the resources."""
-        output = self.run("apply", "-auto-approve", *arguments)
+    def apply(self, *plan: str) -> str:
+        """Apply, perhaps a saved plan, and return the sentence that counts the resources."""
+        output = self.run("apply", "-auto-approve", *plan)
         return next(line for line in output.splitlines() if line.startswith("Apply complete!"))
 
     def destroy(self) -> str:
@@ -84,13 +84,13 @@ class Terraform:
         output = self.run("destroy", "-auto-approve")
         return next(line for line in output.splitlines() if line.startswith("Destroy complete!"))
 
-    def require_empty_plan(self) -> None:
+    def require_empty_plan(self, *options: str) -> None:
         """Plan once more.
 
         Raises:
             NotEmptyError: There is something to change; the plan is in the message.
         """
-        code, output = self._result("plan", "-detailed-exitcode", "-lock=false")
+        code, output = self._result("plan", "-detailed-exitcode", *options)
         if code == _CHANGES:
             raise NotEmptyError(output)
         if code:

@@ -1,0 +1,50 @@
+"""The account that the examples are applied in, and a copy of the module to apply them from.
+
+E2E_TARGET says which account: `local` (the default) starts the local AWS, one for each worker of
+pytest; `account` takes the credentials and the region of the environment.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from dev.demo.account import Aws
+from dev.demo.terraform import checkout
+from dev.local_aws import local_aws
+
+_TARGET = os.environ.get("E2E_TARGET", "local")
+
+
+def _credentials() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+@dataclass(frozen=True)
+class _RealAws:
+    environment: dict[str, str] = field(default_factory=_credentials)
+
+    def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- boto3 makes the type
+        make: Any = boto3.client
+        return make(service, **options)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Aws]:
+    if _TARGET == "account":
+        yield _RealAws()
+    else:
+        # The pause between two tries of a failed rotation is not what is tested here.
+        with local_aws(rotation_retry_seconds=0.2) as local:
+            yield local
+
+
+@pytest.fixture(scope="module")
+def module() -> Iterator[Path]:
+    """A copy of the module and its examples, for one file of tests."""
+    with checkout() as folder:
+        yield folder

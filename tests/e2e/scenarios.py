@@ -1,0 +1,170 @@
+"""What each example finds in the account, and what is its own in the walk that all of them take."""
+
+import contextlib
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
+from dev.demo.terraform import Terraform, TerraformError
+
+# Of a value that is JSON, these are secret; of any other the whole.
+_SECRET_FIELDS: Final = {"SecretAccessKey", "signing_key"}
+_BROKEN: Final = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Deny", "Action": "secretsmanager:PutSecretValue", "Resource": "*"}
+        ],
+    }
+)
+
+
+def secret_parts(text: str) -> set[str]:
+    """What of a value may stand nowhere but in the secret."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {text}
+    return {value[name] for name in _SECRET_FIELDS & value.keys()}
+
+
+class Rotated:
+    """An example whose secret a function rotates."""
+
+    def __init__(self) -> None:
+        self.variables: dict[str, object] = {
+            "minimum_overlap_minutes": 0,
+            "recovery_window_in_days": 0,
+            "settling_seconds": 0,
+        }
+        self.values: list[str] = []
+        """Every value there ever was, the oldest first."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        """What the example finds in the account."""
+        del aws
+        yield
+
+    def wait_for_the_first(self, secret: Secret) -> None:
+        secret.wait_for_a_value()
+        self._note(secret)
+
+    def change(self, secret: Secret) -> None:
+        """Have the value replaced."""
+        secret.rotate_and_wait()
+        self._note(secret)
+
+    def fail_and_recover(self, aws: Aws, terraform: Terraform, secret: Secret) -> None:
+        """Take a right away: the value stays as it is; give it back: the value is replaced."""
+        outputs = terraform.outputs()
+        iam, role = aws.client("iam"), outputs["function_role_name"]
+
+        def failures() -> int:
+            logged = messages(aws, outputs["log_group_name"])
+            return sum('"failed"' in one or "AccessDenied" in one for one in logged)
+
+        before = failures()
+        iam.put_role_policy(RoleName=role, PolicyName="broken", PolicyDocument=_BROKEN)
+        rotation = secret.rotate()
+        eventually("The failure", failures, lambda now: now > before)
+        assert secret.text() == self.values[-1]
+        iam.delete_role_policy(RoleName=role, PolicyName="broken")
+        secret.retry_and_wait(rotation)
+        self._note(secret)
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        """What holds of older values at any time."""
+        assert secret.text("AWSPREVIOUS") == self.values[-2]
+        del aws
+
+    def left_behind(self) -> set[str]:
+        """What destroying leaves, as the README says."""
+        return set()
+
+    def _note(self, secret: Secret) -> None:
+        text = secret.text()
+        assert text is not None
+        assert text not in self.values
+        self.values.append(text)
+
+
+class IamAccessKey(Rotated):
+    """The value is a user's key, and the service says which ones work."""
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        keys = [json.loads(text) for text in self.values]
+        retired, living = keys[:-2], keys[-2:]
+        eventually("The refusal", lambda: not any(is_accepted(aws, key) for key in retired))
+        assert all(is_accepted(aws, key) for key in living)
+        answer = aws.client("iam").list_access_keys(UserName=secret.value()["UserName"])
+        held = {key["AccessKeyId"] for key in answer["AccessKeyMetadata"]}
+        assert held == {key["AccessKeyId"] for key in living}
+
+
+class MigratedKey(IamAccessKey):
+    """The user and its fixed key were there before."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        iam = aws.client("iam")
+        iam.create_user(UserName="uploader")
+        key = iam.create_access_key(UserName="uploader")["AccessKey"]
+        fixed = {name: key[name] for name in ("AccessKeyId", "SecretAccessKey")}
+        self.values.append(json.dumps(fixed))
+        self.variables["adopted_access_key_id"] = fixed["AccessKeyId"]
+        yield
+        for one in iam.list_access_keys(UserName="uploader")["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName="uploader", AccessKeyId=one["AccessKeyId"])
+        iam.delete_user(UserName="uploader")
+
+    def left_behind(self) -> set[str]:
+        keys = [json.loads(text)["AccessKeyId"] for text in self.values[-2:]]
+        return {f"iam list_access_keys {key}" for key in keys}
+
+
+class FixedValue(Rotated):
+    """Nothing rotates; a person puts values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.variables["licence"] = f"licence-{uuid.uuid4()}"
+
+    def wait_for_the_first(self, secret: Secret) -> None:
+        self._note(secret)
+
+    def change(self, secret: Secret) -> None:
+        secret.put(f"licence-{uuid.uuid4()}")
+        self._note(secret)
+
+    def fail_and_recover(self, aws: Aws, terraform: Terraform, secret: Secret) -> None:
+        del aws
+        licence = self.variables["licence"]
+        terraform.set(licence=None)
+        with pytest.raises(TerraformError, match='"licence" is not set'):
+            terraform.apply()
+        terraform.set(licence=licence)
+        assert terraform.apply().endswith("0 added, 0 changed, 0 destroyed.")
+        assert secret.text() == self.values[-1]
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        initial = secret.holder("INITIAL")
+        assert initial is not None
+        assert secret.text(initial) == self.values[0]
+
+
+_OWN: Final[dict[str, type[Rotated]]] = {
+    "fixed-value": FixedValue,
+    "iam-access-key": IamAccessKey,
+    "migrate-a-fixed-key": MigratedKey,
+}
+
+
+def scenario(example: str) -> Rotated:
+    """An example that nobody names here is rotated by a function."""
+    return _OWN.get(example, Rotated)()
