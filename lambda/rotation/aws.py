@@ -114,6 +114,7 @@ def call(
         ClientError,
         HTTPClientError,
         ParamValidationError,
+        SSLError,
     )
     from botocore.parsers import ResponseParserError
 
@@ -125,8 +126,9 @@ def call(
     except ParamValidationError as error:
         failure = InternalError(kind=type(error).__name__, place=action)
     except (BotoCoreError, ResponseParserError) as error:
-        # Everything but an error of the open connection happens before the request is sent.
-        lost = isinstance(error, HTTPClientError | ResponseParserError)
+        # Everything but an error of the open connection, which is what TLS may break too, happens
+        # before the request is sent.
+        lost = isinstance(error, HTTPClientError | SSLError | ResponseParserError)
         failure = ServiceUnavailable(action=action, resource=resource, answer_lost=lost)
     raise failure
 

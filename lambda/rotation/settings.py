@@ -107,5 +107,5 @@ class Settings:
 def _parsed(text: str | None) -> object:
     try:
         return json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: 4 KB of brackets
         return text

@@ -1,0 +1,65 @@
+"""How many AWS calls a clean rotation needs, and which steps need none."""
+
+from __future__ import annotations
+
+import pytest
+
+from rotation.event import Step
+from tests.unit.cloud import FakeClients
+from tests.unit.subjects import STATES, prepared
+
+
+def test_a_random_value_takes_six_calls() -> None:
+    rotation = prepared("random_value", "steady")
+    rotation.steps(rotation.stage())
+    assert rotation.cloud.fuse.calls == [
+        *("describe_secret", "get_secret_value", "get_secret_value", "put_secret_value"),
+        *("describe_secret", "update_secret_version_stage"),
+    ]
+
+
+def test_a_key_takes_fourteen_calls_in_its_steady_state() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.steps(rotation.stage())
+    calls = rotation.cloud.fuse.calls
+    polls = calls.count("get_caller_identity")
+    assert len(calls) - polls + 1 <= 14
+
+
+@pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in STATES])
+@pytest.mark.parametrize(
+    ("subject", "most"),
+    [pytest.param("random_value", 6, id="random"), pytest.param("iam_access_key", 15, id="key")],
+)
+def test_no_state_takes_many_more_calls(subject: str, most: int, state: str) -> None:
+    rotation = prepared(subject, state)
+    rotation.steps(rotation.stage())
+    calls = rotation.cloud.fuse.calls
+    assert len(calls) - calls.count("get_caller_identity") <= most
+
+
+@pytest.mark.parametrize(
+    ("subject", "step"),
+    [
+        pytest.param("random_value", Step.SET, id="random_value-set"),
+        pytest.param("random_value", Step.TEST, id="random_value-test"),
+        pytest.param("iam_access_key", Step.SET, id="iam_access_key-set"),
+    ],
+)
+def test_a_step_with_nothing_to_do_makes_no_call_and_no_client(subject: str, step: Step) -> None:
+    rotation = prepared(subject, "steady")
+    token = rotation.stage()
+    clients = FakeClients(rotation.cloud)
+    rotation.step(step, token, clients=clients)
+    assert rotation.cloud.fuse.calls == []
+    assert clients.made == []
+
+
+def test_one_client_serves_all_polls_of_a_key() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    clients = FakeClients(rotation.cloud)
+    rotation.step(Step.TEST, token, clients=clients)
+    assert rotation.cloud.fuse.calls.count("get_caller_identity") > 2
+    assert clients.made.count("sts") == 1

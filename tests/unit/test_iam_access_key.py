@@ -1,0 +1,222 @@
+"""An IAM user's access key: proving, settling, its options and its secret."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.errors import (
+    ConfigurationError,
+    CredentialRejected,
+    OutOfTime,
+    RotationError,
+    ServiceUnavailable,
+)
+from rotation.event import Step
+from rotation.settings import Fields
+from rotation.strategies import build
+from tests.unit.cloud import Cloud, FakeClients, lose_answer, refuse
+from tests.unit.rotator import Rotation, assert_converged
+from tests.unit.subjects import USER, iam_strategy, prepared, strategy, user_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STATES = [pytest.param(state, id=state) for state in ("empty", "steady")]
+
+
+def _settling(state: str, seconds: int) -> Rotation:
+    return prepared("iam_access_key", state).changed(iam_strategy(settling=seconds))
+
+
+@pytest.mark.parametrize("state", _STATES)
+@pytest.mark.parametrize("delay", [pytest.param(s, id=f"{s}s") for s in (0, 1, 10, 30)])
+def test_a_key_is_published_only_after_it_was_accepted(state: str, delay: int) -> None:
+    rotation = _settling(state, 10)
+    rotation.cloud.not_accepted_yet = lambda age: age < delay
+    token = rotation.stage()
+    rotation.steps(token)
+    assert rotation.secret.labels["AWSCURRENT"] == token
+    assert _age_of_current(rotation) >= delay + 10
+    assert_converged(rotation)
+
+
+def _age_of_current(rotation: Rotation) -> float:
+    key = rotation.cloud.key(rotation.secret.value()["AccessKeyId"])
+    assert key is not None
+    return (rotation.cloud.time.now - key.created).total_seconds()
+
+
+@pytest.mark.parametrize("state", _STATES)
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(lambda age: age < 3 or 5 <= age < 9, id="twice"),
+        pytest.param(lambda age: age < 12 and int(age) % 2 == 0, id="in-turns"),
+    ],
+)
+def test_a_refusal_starts_the_settling_time_again(
+    state: str, refused: Callable[[float], bool]
+) -> None:
+    rotation = _settling(state, 10)
+    rotation.cloud.not_accepted_yet = refused
+    last_refusal = max(tenth / 10 for tenth in range(300) if refused(tenth / 10))
+    rotation.steps(rotation.stage())
+    assert _age_of_current(rotation) >= last_refusal + 5
+
+
+def test_without_a_settling_time_one_acceptance_is_enough() -> None:
+    rotation = _settling("steady", 0)
+    rotation.steps(rotation.stage())
+    assert rotation.cloud.fuse.calls.count("get_caller_identity") == 1
+
+
+def test_a_key_that_is_never_accepted_is_not_promoted() -> None:
+    rotation = _settling("steady", 10)
+    current = rotation.secret.labels["AWSCURRENT"]
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    new = rotation.secret.value("AWSPENDING")["AccessKeyId"]
+    rotation.cloud.not_accepted_yet = lambda age: age < 1000
+    with pytest.raises(CredentialRejected, match=f"{new} of IAM user {USER}.* the retry waits for"):
+        rotation.step(Step.TEST, token)
+    assert rotation.secret.labels["AWSCURRENT"] == current
+    rotation.cloud.not_accepted_yet = lambda _age: False
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_first_key_that_is_never_accepted_is_not_stored() -> None:
+    rotation = _settling("empty", 10)
+    rotation.cloud.not_accepted_yet = lambda age: age < 1000
+    token = rotation.stage()
+    with pytest.raises(CredentialRejected, match="the retry waits for"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.secret.current_text() is None
+    rotation.cloud.not_accepted_yet = lambda _age: False
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_key_that_settles_too_late_asks_for_time() -> None:
+    rotation = dataclasses.replace(_settling("steady", 60), timeout=50)
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    with pytest.raises(OutOfTime, match=r"needs 60 s.* lower settling_seconds"):
+        rotation.step(Step.TEST, token)
+
+
+def test_proving_outlives_an_outage() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.cloud.fuse.arm(refuse(3, "ServiceUnavailable", status=503), lose_answer(4))
+    rotation.step(Step.TEST, token)
+    assert rotation.cloud.fuse.calls.count("get_caller_identity") > 3
+
+
+def test_proving_gives_up_an_outage_that_lasts() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.cloud.fuse.arm(refuse("get_caller_identity", "ServiceUnavailable", status=503))
+    with pytest.raises(ServiceUnavailable, match="sts:GetCallerIdentity on AKIA"):
+        rotation.step(Step.TEST, token)
+
+
+@pytest.mark.parametrize("spoil", ["active", "secret"])
+def test_a_key_spoilt_by_a_person_is_named(spoil: str) -> None:
+    rotation = prepared("iam_access_key", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    key = rotation.cloud.users[USER][-1]
+    setattr(key, spoil, False)
+    with pytest.raises(CredentialRejected, match=f"{key.key_id} .* deactivated or deleted it"):
+        rotation.step(Step.TEST, token)
+
+
+def test_a_key_of_a_namesake_is_refused() -> None:
+    """The path is part of a user's ARN, so that user_path was wrong."""
+    rotation = prepared("iam_access_key", "steady")
+    other_path = strategy(
+        "iam_access_key",
+        user_arn=user_arn(USER).replace("/apps/", "/"),
+        adopted_access_key_id=None,
+        settling_seconds=0,
+    )
+    token = rotation.stage()
+    rotation = rotation.changed(other_path)
+    rotation.step(Step.CREATE, token)
+    with pytest.raises(ConfigurationError, match=r"belongs to .*/apps/uploader, not to .*Correct"):
+        rotation.step(Step.TEST, token)
+
+
+def test_the_secret_is_what_a_credential_process_prints() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    key = rotation.cloud.users[USER][0]
+    assert rotation.secret.value() == {
+        "Version": 1,
+        "AccessKeyId": key.key_id,
+        "SecretAccessKey": key.secret,
+        "UserName": USER,
+        "bucket": "reports",
+    }
+
+
+_GOOD: dict[str, object] = {
+    "user_arn": user_arn(USER),
+    "adopted_access_key_id": None,
+    "settling_seconds": 10,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        pytest.param({"user_arn": None}, "a text that is not empty", id="no-user"),
+        pytest.param({"user_arn": "uploader"}, "allowed is the ARN of an IAM user", id="name"),
+        pytest.param(
+            {"user_arn": user_arn("a b")}, "allowed is the ARN of an IAM user", id="space"
+        ),
+        pytest.param(
+            {"user_arn": "arn:aws:iam::123456789012:role/r"}, "ARN of an IAM user", id="role"
+        ),
+        pytest.param({"adopted_access_key_id": "akia"}, "AKIAIOSFODNN7EXAMPLE", id="adopted-form"),
+        pytest.param({"adopted_access_key_id": 7}, "a text or null", id="adopted-number"),
+        pytest.param({"settling_seconds": -1}, "a whole number from 0", id="negative"),
+        pytest.param({"settling_seconds": 1.5}, "a whole number from 0", id="half"),
+        pytest.param({"settling_seconds": True}, "a whole number from 0", id="boolean"),
+        pytest.param({"setling_seconds": 1}, "no such setting exists", id="misspelt"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_any_client_is_made(
+    change: dict[str, object], match: str
+) -> None:
+    clients = FakeClients(Cloud())
+    with pytest.raises(ConfigurationError, match=f"Setting options.*{match}.*apply again"):
+        build("iam_access_key", Fields({**_GOOD, **change}, path="options"), clients)
+    assert clients.made == []
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        pytest.param("arn:aws:iam::123456789012:user/u", id="no-path"),
+        pytest.param("arn:aws-cn:iam::123456789012:user/a/b/u", id="china"),
+        pytest.param("arn:aws-us-gov:iam::123456789012:user/u+=,.@-_9", id="signs"),
+    ],
+)
+def test_each_form_of_a_user_arn_is_accepted(arn: str) -> None:
+    made = build(
+        "iam_access_key", Fields({**_GOOD, "user_arn": arn}, path="o"), FakeClients(Cloud())
+    )
+    assert made.owner == f"IAM user {arn.rpartition('/')[2]}"
+
+
+def test_an_answer_that_no_rule_covers_is_named_by_its_code() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.cloud.fuse.arm(refuse("list_access_keys", "SomethingNew"))
+    with pytest.raises(RotationError, match=r"iam:ListAccessKeys .* answered with SomethingNew"):
+        rotation.step(Step.CREATE, rotation.stage())

@@ -1,0 +1,122 @@
+"""A random value: its characters, its form, its options."""
+
+from __future__ import annotations
+
+import math
+import string
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rotation.errors import ConfigurationError
+from rotation.settings import Fields
+from rotation.strategies import Credential, Generator, Value, build
+from tests.unit.cloud import Cloud, FakeClients
+
+_CLASSES = {
+    "lowercase": string.ascii_lowercase,
+    "numbers": string.digits,
+    "punctuation": string.punctuation,
+    "uppercase": string.ascii_uppercase,
+}
+_GOOD: dict[str, object] = {
+    "length": 32,
+    "exclude_characters": "",
+    "character_classes": list(_CLASSES),
+    "json_key": None,
+}
+
+
+def _built(**options: object) -> Generator:
+    made = build("random_value", Fields({**_GOOD, **options}, path="options"), FakeClients(Cloud()))
+    assert isinstance(made, Generator)
+    return made
+
+
+def _drawn(**options: object) -> str:
+    value = _built(**options).generate(None).value
+    assert isinstance(value, str)
+    return value
+
+
+@given(
+    names=st.sets(st.sampled_from(sorted(_CLASSES)), min_size=1),
+    excluded=st.text(string.printable, max_size=8),
+    length=st.integers(4, 64),
+)
+def test_each_value_has_each_class_and_nothing_else(
+    names: set[str], excluded: str, length: int
+) -> None:
+    drawn = _drawn(length=length, exclude_characters=excluded, character_classes=sorted(names))
+    allowed = set("".join(_CLASSES[name] for name in names)) - set(excluded)
+    assert len(drawn) == length
+    assert set(drawn) <= allowed
+    assert all(set(drawn) & set(_CLASSES[name]) for name in names)
+
+
+def test_no_character_is_more_likely_than_another() -> None:
+    drawn = _drawn(length=20_000, character_classes=["lowercase"])
+    expected = len(drawn) / 26
+    for character, times in Counter(drawn).items():
+        assert abs(times - expected) < 7 * math.sqrt(expected), character
+
+
+def test_two_values_differ() -> None:
+    assert _drawn() != _drawn()
+
+
+def test_a_single_character_is_a_value_too() -> None:
+    assert _drawn(length=1, character_classes=["numbers"]) in string.digits
+
+
+@pytest.mark.parametrize(
+    ("json_key", "value", "recognised"),
+    [
+        pytest.param(None, "text", True, id="text"),
+        pytest.param(None, {"pepper": "text"}, False, id="object-for-text"),
+        pytest.param("pepper", {"pepper": "text", "bucket": "b"}, True, id="object"),
+        pytest.param("pepper", {"salt": "text"}, False, id="other-key"),
+        pytest.param("pepper", {"pepper": 1}, False, id="number"),
+        pytest.param("pepper", "text", False, id="text-for-object"),
+    ],
+)
+def test_a_value_is_recognised_by_its_form(
+    json_key: str | None, value: Value, *, recognised: bool
+) -> None:
+    found = _built(json_key=json_key).parse(value)
+    assert isinstance(found, Credential) == recognised
+
+
+def test_with_a_key_the_value_is_an_object() -> None:
+    value = _built(json_key="pepper", length=9).generate(None).value
+    assert isinstance(value, dict)
+    assert [(key, len(text)) for key, text in value.items()] == [("pepper", 9)]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        pytest.param({"length": 0}, "length is 0; allowed is a whole number from 1", id="none"),
+        pytest.param({"length": "32"}, "length is '32'; allowed is a whole number", id="text"),
+        pytest.param({"length": 3}, "length is 3; allowed is 4 or more, one per class", id="short"),
+        pytest.param({"character_classes": []}, "one or more of lowercase", id="no-class"),
+        pytest.param({"character_classes": ["emoji"]}, "one or more of lowercase", id="unknown"),
+        pytest.param({"character_classes": "numbers"}, "a list of texts", id="not-a-list"),
+        pytest.param(
+            {"exclude_characters": string.digits}, "each with a character left", id="nothing-left"
+        ),
+        pytest.param({"exclude_characters": ["a"]}, "a text or null", id="excluded-list"),
+        pytest.param({"json_key": 1}, "a text or null", id="key-number"),
+        pytest.param({"lenght": 32}, "no such setting exists", id="misspelt"),
+    ],
+)
+def test_a_wrong_option_is_refused(change: dict[str, object], match: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"Setting options.*{match}"):
+        _built(**change)
+
+
+def test_an_unknown_strategy_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="one of iam_access_key, random_value"):
+        build("rundom_value", Fields({}, path="options"), FakeClients(Cloud()))
