@@ -75,7 +75,14 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
     ]
     assert not failed, "\n".join(failed)
     assert report["results"]["parsing_errors"] == []
-    read = {Path(one["file_path"]).parent for one in report["results"]["passed_checks"]}
+    # What a module's resource was found through counts for the folder that calls it.
+    read = {
+        Path(path).parent
+        for kind in ("passed_checks", "skipped_checks")
+        for one in report["results"][kind]
+        for path in (one["file_path"], one["caller_file_path"])
+        if path
+    }
     assert {Path("/") / folder for folder in _FOLDERS} <= read
 
 
