@@ -1,0 +1,218 @@
+"""README.md's own configuration is applied to the local AWS, and each of its commands is run there.
+
+One after the other on one secret, as its owner would: it stays empty for two foreign keys, is
+filled, read, given up, destroyed and restored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from dev.local_aws import local_aws
+from tests.readme.blocks import block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dev.local_aws import LocalAws
+
+pytestmark = pytest.mark.xdist_group("readme")
+
+SECRET = "reports/uploader"  # noqa: S105 -- its name
+USER = "uploader"
+
+# What a test shortens: Terraform merges an override into the block of the same name.
+OVERRIDE = """
+module "rotating_secret" {
+  minimum_overlap_minutes = 0
+  rotate_immediately      = false
+  rotation                = { iam_access_key = { user_name = "uploader", settling_seconds = 0 } }
+}
+"""
+
+# What the README takes for granted: the application has a role.
+APPLICATION_ROLE = """
+resource "aws_iam_role" "application" {
+  name = "application"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }
+    ]
+  })
+}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The README's configuration, applied, with the environment of the one who runs it."""
+
+    aws: LocalAws
+    root: Path
+    environment: dict[str, str]
+
+    def start(self, command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, command: str) -> str:
+        process = self.start(command)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+        return output
+
+    def keys(self) -> set[str]:
+        answer = self.aws.client("iam").list_access_keys(UserName=USER)
+        return {key["AccessKeyId"] for key in answer["AccessKeyMetadata"]}
+
+    def described(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self.aws.client("secretsmanager").describe_secret(SecretId=SECRET)
+        return answer
+
+    def value(self) -> dict[str, Any]:
+        answer = self.aws.client("secretsmanager").get_secret_value(SecretId=SECRET)
+        value: dict[str, Any] = json.loads(answer["SecretString"])
+        return value
+
+    def pending(self) -> bool:
+        """Tell a rotation that is not complete: AWSPENDING stands apart from AWSCURRENT."""
+        stages = self.described().get("VersionIdsToStages", {}).values()
+        return any("AWSPENDING" in one and "AWSCURRENT" not in one for one in stages)
+
+    def records(self) -> list[dict[str, Any]]:
+        (group,) = self.aws.client("logs").describe_log_groups()["logGroups"]
+        events = self.aws.client("logs").filter_log_events(logGroupName=group["logGroupName"])
+        return [json.loads(one["message"]) for one in events["events"] if one["message"][0] == "{"]
+
+
+def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
+    """Wait for a condition; the pause only spares the server."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "The condition did not come true in time."
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def applied(
+    tmp_path_factory: pytest.TempPathFactory,
+    copy_module: Callable[[Path], Path],
+    terraform_env: dict[str, str],
+    aws_cli: Path,
+) -> Iterator[Applied]:
+    root = tmp_path_factory.mktemp("readme")
+    copy_module(root / "terraform-aws-rotating-secret")
+    parts = [block("plan", name) for name in ("smallest", "reader", "output")]
+    (root / "main.tf").write_text("\n".join([*parts, APPLICATION_ROLE]))
+    (root / "override.tf").write_text(OVERRIDE)
+    with local_aws(rotation_attempts=1) as aws:
+        environment = terraform_env | aws.environment
+        environment |= {
+            "PATH": f"{aws_cli.parent}{os.pathsep}{os.environ['PATH']}",
+            "TF_CLI_ARGS_apply": "-auto-approve -no-color",
+            "TF_CLI_ARGS_destroy": "-auto-approve -no-color",
+            "TF_CLI_ARGS_import": "-no-color",
+        }
+        one = Applied(aws=aws, root=root, environment=environment)
+        one.run("terraform init && terraform apply")
+        # rotate_immediately = false: AWS runs testSecret alone, on a version that it takes away.
+        until(lambda: not one.pending())
+        yield one
+
+
+def test_waiting_tells_the_last_error_and_ends_with_the_first_value(applied: Applied) -> None:
+    iam = applied.aws.client("iam")
+    for _ in range(2):
+        iam.create_access_key(UserName=USER)
+    waiting = applied.start(block("run", "wait"))
+    assert waiting.stdout is not None
+    try:
+        applied.run(block("run", "rotate"))
+        told = next(line for line in waiting.stdout if "ForeignCredential" in line)
+        assert applied.keys() < set(json.loads(told)["message"].replace(",", "").split())
+        applied.run(block("run", "delete-keys"))
+        assert applied.keys() == set()
+        # An error to the CLI, as the README says, and yet the rotation is tried again.
+        reattempted, _ = applied.start(block("run", "rotate")).communicate()
+        assert "That rotation will be reattempted" in reattempted
+        assert waiting.wait(timeout=60) == 0
+    finally:
+        waiting.kill()
+        waiting.communicate()
+    until(lambda: not applied.pending())
+
+
+def test_the_value_is_as_shown(applied: Applied) -> None:
+    shown = json.loads(block("value", "iam_access_key"))
+    del shown["bucket"]  # A constant, which the example at the top does without.
+    assert applied.value().keys() == shown.keys()
+    assert applied.value()["Version"] == shown["Version"]
+
+
+def test_the_sdk_takes_the_value_as_a_credential_process(
+    applied: Applied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(block("run", "credential-process"))
+    for name, value in (applied.environment | {"AWS_CONFIG_FILE": str(config)}).items():
+        monkeypatch.setenv(name, value)
+    session = boto3.Session(profile_name="uploader")
+    assert session.client("sts").get_caller_identity()["Arn"].endswith(f":user/{USER}")
+
+
+def test_the_log_record_is_as_shown(applied: Applied) -> None:
+    shown = json.loads(block("record"))
+    (found,) = [one for one in applied.records() if one.get("step") == shown["step"]][-1:]
+    assert list(found) == list(shown)
+    assert (found["event"], found["level"], found["outcome"]) == ("rotation_step", "INFO", "done")
+
+
+def test_the_grants_are_as_shown(applied: Applied) -> None:
+    iam = applied.aws.client("iam")
+    (function,) = applied.aws.client("lambda").list_functions()["Functions"]
+    role = function["Role"].rpartition("/")[2]
+    statements: list[object] = []
+    for name in sorted(iam.list_role_policies(RoleName=role)["PolicyNames"]):
+        policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        statements += [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    shown = json.loads(block("grants", "iam_access_key"))
+    assert shown == statements, f"Paste into README.md:\n{json.dumps(statements, indent=2)}"
+
+
+def test_a_rotation_is_given_up_and_started_anew(applied: Applied) -> None:
+    foreign = applied.aws.client("iam").create_access_key(UserName=USER)["AccessKey"]
+    failed = len([one for one in applied.records() if one["outcome"] == "failed"])
+    applied.run(block("run", "rotate"))
+    until(lambda: len([x for x in applied.records() if x["outcome"] == "failed"]) > failed)
+    assert applied.pending()
+    applied.aws.client("iam").delete_access_key(UserName=USER, AccessKeyId=foreign["AccessKeyId"])
+    before = applied.value()["AccessKeyId"]
+    applied.run(block("run", "give-up"))
+    until(lambda: applied.value()["AccessKeyId"] != before)
+    until(lambda: not applied.pending())
+    assert applied.keys() == {before, applied.value()["AccessKeyId"]}
+
+
+def test_a_destroyed_secret_is_restored_and_imported(applied: Applied) -> None:
+    version = applied.described()["VersionIdsToStages"]
+    applied.run("terraform destroy")
+    applied.run(block("run", "restore"))
+    assert applied.described()["VersionIdsToStages"].keys() >= version.keys()
+    applied.run("terraform plan -detailed-exitcode -no-color")
