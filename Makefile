@@ -26,7 +26,9 @@ LINTERS := .cache/bin/.installed
 COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
 # What a function finds beside its package, and the generated bindings of provider 6.x.
 LIBRARIES := .cache/lambda/.installed .cache/aws-provider-6/.downloaded
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES)
+# The example that is a Go test, compiled, so that no test waits for a compiler or the network.
+TERRATEST := .cache/terratest/.built
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST)
 
 PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
 
@@ -123,6 +125,12 @@ $(LINTERS): dev/tools/lint/go.mod dev/tools/lint/go.sum
 	@$(call go_build,dev/tools/lint,$(@D))
 	@touch $@
 
-# The tools that a go.mod names, at the versions that its go.sum holds; without a line per download.
-go_build = go build -C $(1) -mod=readonly -trimpath -o "$(CURDIR)/$(2)/" tool \
-	2> >(grep --invert-match '^go: downloading ' >&2)
+$(TERRATEST): $(wildcard examples/ci/terratest/*)
+	@echo "setup: compiling the Terratest example (a minute or two, once)" >&2
+	@mkdir -p $(@D)
+	@go test -C examples/ci/terratest -run='^$$' ./... >/dev/null 2> >($(without_downloads))
+	@touch $@
+
+# The tools that a go.mod names, at the versions that its go.sum holds.
+go_build = go build -C $(1) -mod=readonly -trimpath -o "$(CURDIR)/$(2)/" tool 2> >($(without_downloads))
+without_downloads = grep --invert-match '^go: downloading ' >&2
