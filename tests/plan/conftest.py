@@ -1,8 +1,10 @@
 """How a plan is made and read: of the variables without a provider, or of the whole module."""
 
+import itertools
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,46 +56,62 @@ def refuse(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Instance:
+    """What a plan says of one instance of the module."""
+
+    resources: dict[str, dict[str, Any]]
+    """What is known of each managed resource, by its address in the module."""
+    unknown: dict[str, dict[str, Any]]
+    """What is known after apply only, likewise."""
+    counts: dict[str, int]
+    """How many managed resources of each type there are."""
+    outputs: dict[str, Any]
+    """The outputs that are known."""
+
+    def statements(self, address: str) -> list[dict[str, Any]]:
+        """The statements of a policy."""
+        policy = json.loads(self.resources[address]["policy"])
+        statements: list[dict[str, Any]] = policy["Statement"]
+        return statements
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A plan of the module as the root, as `terraform show -json` tells it."""
+    """A saved plan, as `terraform show -json` tells it."""
 
     shown: dict[str, Any]
     file: Path
     output: str
 
     @property
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """The managed resources that it would create, by address, each with what is known of it."""
+    def differences(self) -> dict[str, dict[str, tuple[object, object]]]:
+        """What of each managed resource is not as it should be: found and planned."""
+        changes = {one["address"]: one["change"] for one in self.shown.get("resource_changes", [])}
         return {
-            change["address"]: change["change"]["after"]
-            for change in self.shown["resource_changes"]
-            if change["mode"] == "managed"
+            address: {
+                name: ((change["before"] or {}).get(name), value)
+                for name, value in (change["after"] or {}).items()
+                if (change["before"] or {}).get(name) != value
+            }
+            for address, change in changes.items()
+            if change["actions"] not in (["no-op"], ["read"])
         }
 
-    @property
-    def unknown(self) -> dict[str, dict[str, Any]]:
-        """What is only known after apply, of the same resources."""
-        return {
-            change["address"]: change["change"]["after_unknown"]
-            for change in self.shown["resource_changes"]
-            if change["mode"] == "managed"
+    def instance(self, name: str) -> Instance:
+        """The module that is called by this name."""
+        prefix = f"module.{name}."
+        changes = {
+            one["address"].removeprefix(prefix): one
+            for one in self.shown["resource_changes"]
+            if one["mode"] == "managed" and one["address"].startswith(prefix)
         }
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """The outputs that are known."""
-        return {
-            name: output["value"]
-            for name, output in self.shown["planned_values"]["outputs"].items()
-            if "value" in output
-        }
-
-    def policy(self, address: str) -> list[dict[str, Any]]:
-        """The statements of a policy."""
-        statements: list[dict[str, Any]] = json.loads(self.resources[address]["policy"])[
-            "Statement"
-        ]
-        return statements
+        outputs = self.shown["output_changes"][name]["after"]
+        return Instance(
+            resources={address: one["change"]["after"] for address, one in changes.items()},
+            unknown={address: one["change"]["after_unknown"] for address, one in changes.items()},
+            counts=dict(Counter(one["type"] for one in changes.values())),
+            outputs={key: value for key, value in outputs.items() if value is not None},
+        )
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +124,15 @@ def aws(terraform_env: dict[str, str]) -> Iterator[LocalAws]:
 
 
 class Root:
-    """A folder that Terraform was initialised in."""
+    """A folder with a root module, in which Terraform is initialised."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, configuration: str | Mapping[str, Any]) -> None:
         self.folder = folder
+        if isinstance(configuration, str):
+            (folder / "main.tf").write_text(configuration, encoding="utf-8")
+        else:
+            content = json.dumps(configuration)
+            (folder / "main.tf.json").write_text(content, encoding="utf-8")
         self._terraform = PythonTerraform(working_dir=str(folder))
         self.run("init")
 
@@ -121,22 +144,58 @@ class Root:
         assert code == 0, f"terraform {command}:\n{output}\n{error}"
         return str(output)
 
-    def plan(self, variables: Variables) -> Plan:
-        """Plan with these variables."""
-        values = self.folder / "plan.auto.tfvars.json"
-        values.write_text(json.dumps(variables), encoding="utf-8")
+    def plan(self) -> Plan:
+        """Plan, and read the plan."""
         file = self.folder / "saved.tfplan"
-        output = self.run("plan", lock=False, out=str(file))
+        output = self.run("plan", out=str(file))
         return Plan(
             shown=json.loads(self.run("show", "-json", str(file))), file=file, output=output
         )
 
 
 @pytest.fixture(scope="session")
-def root(
+def copied_module(
+    copy_module: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A copy of the checkout, which somebody may be editing."""
+    return copy_module(tmp_path_factory.mktemp("roots") / "module")
+
+
+@pytest.fixture(scope="session")
+def make_root(
     aws: LocalAws,  # noqa: ARG001 -- its environment
-    copy_module: Callable[[Path], Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Root:
-    """The module itself as the root module, in a copy of the checkout."""
-    return Root(copy_module(tmp_path_factory.mktemp("root") / "module"))
+    copied_module: Path,
+) -> Callable[[str | Mapping[str, Any]], Root]:
+    """Makes a root module beside the copy, which it calls by `../module`."""
+    numbers = itertools.count()
+
+    def make(configuration: str | Mapping[str, Any]) -> Root:
+        folder = copied_module.parent / f"root-{next(numbers)}"
+        folder.mkdir()
+        return Root(folder, configuration)
+
+    return make
+
+
+MakeRoot = Callable[[str | Mapping[str, Any]], Root]
+
+
+@pytest.fixture(scope="session")
+def plan_all(make_root: MakeRoot) -> Callable[[Mapping[str, Variables]], Plan]:
+    """Plans several instances of the module at once, which takes as long as one."""
+
+    def plan(instances: Mapping[str, Variables]) -> Plan:
+        return make_root(
+            {
+                "module": {
+                    name: {"source": "../module", **variables}
+                    for name, variables in instances.items()
+                },
+                "output": {name: {"value": f"${{module.{name}}}"} for name in instances},
+            }
+        ).plan()
+
+    return plan
+
+
+PlanAll = Callable[[Mapping[str, Variables]], Plan]

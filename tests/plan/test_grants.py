@@ -1,0 +1,165 @@
+"""Every grant has a scenario that needs it, and reaches no further (promise 4)."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plan.conftest import Instance, MakeRoot, PlanAll
+
+pytestmark = pytest.mark.xdist_group("plan")
+
+_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+# Each grant of the function's role: the scenario that fails without it.
+_SCENARIOS = {
+    ("RotateThisSecret", "secretsmanager:DescribeSecret"): "a clean rotation",
+    ("RotateThisSecret", "secretsmanager:GetSecretValue"): "a clean rotation",
+    ("RotateThisSecret", "secretsmanager:PutSecretValue"): "a clean rotation",
+    ("RotateThisSecret", "secretsmanager:UpdateSecretVersionStage"): "a clean rotation",
+    ("FindAbandonedVersions", "secretsmanager:ListSecretVersionIds"): "an orphan is cleaned up",
+    ("RecordAnAttempt", "secretsmanager:TagResource"): "an orphan is cleaned up",
+    ("RotateKeysOfThisUser", "iam:CreateAccessKey"): "a clean rotation",
+    ("RotateKeysOfThisUser", "iam:DeleteAccessKey"): "the second rotation makes room",
+    ("RotateKeysOfThisUser", "iam:ListAccessKeys"): "a clean rotation",
+    ("UseTheKeyOfThisSecret", "kms:Decrypt"): "a customer key",
+    ("UseTheKeyOfThisSecret", "kms:GenerateDataKey"): "a customer key",
+    ("DeliverLogs", "logs:CreateLogStream"): "a log is delivered",
+    ("DeliverLogs", "logs:PutLogEvents"): "a log is delivered",
+    ("FindTheSubnets", "ec2:DescribeNetworkInterfaces"): "a function in a VPC",
+    ("FindTheSubnets", "ec2:DescribeSubnets"): "a function in a VPC",
+    ("ConnectToTheSubnets", "ec2:AssignPrivateIpAddresses"): "a function in a VPC",
+    ("ConnectToTheSubnets", "ec2:CreateNetworkInterface"): "a function in a VPC",
+    ("ConnectToTheSubnets", "ec2:DeleteNetworkInterface"): "a function in a VPC",
+    ("ConnectToTheSubnets", "ec2:UnassignPrivateIpAddresses"): "a function in a VPC",
+    ("DeliverTraces", "xray:PutTelemetryRecords"): "a traced function",
+    ("DeliverTraces", "xray:PutTraceSegments"): "a traced function",
+}
+
+_STRATEGIES = {
+    "iam_access_key": {"user_name": "uploader", "user_path": "/apps/"},
+    "random_value": {},
+}
+
+
+@pytest.fixture(scope="module")
+def instances(plan_all: PlanAll) -> list[Instance]:
+    """Each strategy that has a function, with all that adds a grant."""
+    plan = plan_all(
+        {
+            name: {
+                "name": "reports/uploader",
+                "kms_key_arn": _KEY,
+                "rotation": {name: options},
+                "function": {
+                    "tracing_mode": "Active",
+                    "vpc": {"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]},
+                },
+            }
+            for name, options in _STRATEGIES.items()
+        }
+    )
+    return [plan.instance(name) for name in _STRATEGIES]
+
+
+def _statements(instance: Instance) -> list[dict[str, Any]]:
+    return [
+        statement
+        for address in instance.resources
+        if ".aws_iam_role_policy." in address
+        for statement in instance.statements(address)
+    ]
+
+
+def test_each_grant_is_claimed_by_a_scenario_and_each_claim_is_granted(
+    instances: list[Instance],
+) -> None:
+    granted = {
+        (statement["Sid"], action)
+        for instance in instances
+        for statement in _statements(instance)
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    }
+    assert granted == set(_SCENARIOS)
+
+
+def test_each_strategy_is_looked_at(repository: Path) -> None:
+    rows = re.findall(
+        r"^    (\w+) = \[for options in", (repository / "strategies.tf").read_text(), re.MULTILINE
+    )
+    assert {*rows} - {"function"} == {*_STRATEGIES}
+
+
+def test_actions_are_sorted_and_hold_no_wildcard(instances: list[Instance]) -> None:
+    for instance in instances:
+        for statement in _statements(instance):
+            actions = statement["Action"]
+            assert actions == sorted(actions)
+            assert not any("*" in action for action in actions)
+
+
+def test_a_grant_on_everything_is_for_an_action_that_knows_no_resource(
+    instances: list[Instance],
+) -> None:
+    unlimited = {
+        action
+        for instance in instances
+        for statement in _statements(instance)
+        if statement["Resource"] == "*"
+        for action in statement["Action"]
+    }
+    assert unlimited == {
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
+def test_each_unlimited_resource_stands_below_a_link(repository: Path) -> None:
+    """The link is in the comment above the resource or the statement."""
+    for path in (*repository.glob("*.tf"), *(repository / "modules").rglob("*.tf")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            if re.search(r'Resource += "\*"', line):
+                above = "\n".join(lines[max(0, number - 36) : number])
+                assert "# https://docs.aws.amazon.com/" in above, f"{path.name}:{number + 1}"
+
+
+def test_everything_granted_is_in_the_plan_before_anything_exists(
+    instances: list[Instance],
+) -> None:
+    for instance in instances:
+        policies = [one for name, one in instance.unknown.items() if "role_policy" in name]
+        assert len(policies) == 5
+        assert not any("policy" in unknown for unknown in policies)
+
+
+def test_a_key_of_the_same_apply_hides_its_own_policy_alone(make_root: MakeRoot) -> None:
+    """Terraform would also refuse a count that depends on it."""
+    plan = make_root(
+        """
+        resource "aws_kms_key" "this" {}
+
+        module "secret" {
+          source      = "../module"
+          name        = "reports/signing"
+          kms_key_arn = aws_kms_key.this.arn
+          rotation    = { random_value = {} }
+        }
+
+        output "secret" {
+          value = module.secret
+        }
+        """
+    ).plan()
+    unknown = plan.instance("secret").unknown
+    policies = {name for name, one in unknown.items() if "role_policy" in name}
+    assert len(policies) == 3
+    assert {name for name in policies if "policy" in unknown[name]} == {
+        "module.function[0].aws_iam_role_policy.key[0]"
+    }

@@ -1,0 +1,57 @@
+"""The function's name is made of the secret's, and no two secrets share one."""
+
+import json
+import re
+
+import pytest
+
+from tests.plan.conftest import MakeRoot
+
+pytestmark = pytest.mark.xdist_group("plan")
+
+_NAMES = [
+    "a/b",
+    "a-b",
+    "a_b",
+    "a.b",
+    "a//b",
+    "reports/" + "x" * 100 + "/one",
+    "reports/" + "x" * 100 + "/two",
+]
+
+
+_CONFIGURATION = """
+provider "aws" {}
+
+provider "aws" {
+  alias  = "there"
+  region = "eu-central-1"
+}
+
+module "here" {
+  source   = "../module"
+  for_each = toset(NAMES)
+  name     = each.key
+  rotation = { random_value = {} }
+}
+
+module "there" {
+  source    = "../module"
+  name      = "a/b"
+  rotation  = { random_value = {} }
+  providers = { aws = aws.there }
+}
+
+output "names" {
+  value = concat(values(module.here)[*].function_name, [module.there.function_role_name])
+}
+"""
+
+
+def test_names_that_a_function_cannot_hold_and_regions_that_a_role_does_not_know_are_kept_apart(
+    make_root: MakeRoot,
+) -> None:
+    plan = make_root(_CONFIGURATION.replace("NAMES", json.dumps(_NAMES))).plan()
+    names = plan.shown["output_changes"]["names"]["after"]
+    assert len({*names}) == len(_NAMES) + 1
+    assert all(re.fullmatch("[0-9A-Za-z_-]{1,64}", name) for name in names)
