@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import AccountScopedDict
@@ -11,6 +12,9 @@ from ministack.services import iam
 
 from dev.local_aws.seam import Answer, Function, Handler, Json, around
 from dev.local_aws.switches import Current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _QUOTA = 2
 _TURN_SECONDS = 0.2
@@ -36,6 +40,13 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
         self._deleted[key_id] = (time.monotonic(), self[key_id])
         super().__delitem__(key_id)
 
+    def items(self) -> Iterator[tuple[str, Json]]:
+        """Return the keys as ListAccessKeys shows them now; the quota counts all."""
+        least = time.monotonic() - Current.switches.key_listing_seconds
+        for key_id, record in super().items():
+            if self._made.get(key_id, -math.inf) <= least:
+                yield key_id, record
+
     def get_scoped(self, account: str, region: str | None, key_id: str) -> Json | None:
         """Return the key as another service sees it now."""
         now = time.monotonic()
@@ -43,7 +54,9 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
         if record is None:
             deleted, record = self._deleted.get(key_id, (0.0, None))
             return record if now - deleted < Current.switches.deleted_key_seconds else None
-        settling = now - self._made.get(key_id, 0.0) - Current.switches.key_propagation_seconds
+        settling = (
+            now - self._made.get(key_id, -math.inf) - Current.switches.key_propagation_seconds
+        )
         if settling < 0:
             return None
         unsettled = settling < Current.switches.key_settling_seconds

@@ -27,6 +27,9 @@ class Switches:
     key_settling_seconds: float = 0.0
     """How long after that it is accepted and refused in turns."""
 
+    key_listing_seconds: float = 0.0
+    """How long ListAccessKeys does not show a new key."""
+
     deleted_key_seconds: float = 0.0
     """How long a deleted access key is still accepted."""
 

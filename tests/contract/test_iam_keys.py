@@ -147,6 +147,21 @@ def test_a_new_key_may_be_refused_again(local: LocalAws, create_key: CreateKey) 
             assert decided(ask, expected) == expected
 
 
+def test_a_new_key_may_be_missing_from_the_list(
+    local: LocalAws, iam: Client, create_user: CreateUser, name: str
+) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
+    create_user()
+
+    def listed() -> int:
+        return len(iam.list_access_keys(UserName=name)["AccessKeyMetadata"])
+
+    with local.switched(key_listing_seconds=3600):
+        at_first = listed()
+
+    assert (at_first, listed()) == (0, 1)
+
+
 def test_a_deleted_key_may_live_on(
     local: LocalAws, iam: Client, create_key: CreateKey, name: str
 ) -> None:
