@@ -121,9 +121,10 @@ class Secret:
         while True:
             answer = call("secretsmanager:ListSecretVersionIds", self.arn, list_page)
             versions += answer["Versions"]
-            if "NextToken" not in answer:
+            following = answer.get("NextToken")
+            if not following:
                 break
-            list_page = partial(list_page, NextToken=answer["NextToken"])
+            list_page = partial(list_page, NextToken=following)
         versions.sort(key=itemgetter("CreatedDate"), reverse=True)
         return [version["VersionId"] for version in versions]
 

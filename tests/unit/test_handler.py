@@ -1,0 +1,263 @@
+"""The function as Lambda calls it, on moto, driven through the four steps by a harness of our own.
+
+moto's RotateSecret is not used: it invokes only by Docker and inverts the check of the labels.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
+
+import handler
+from rotation.errors import (
+    ConfigurationError,
+    ForeignCredential,
+    InternalError,
+    ProtocolError,
+    RotationError,
+    TooSoon,
+)
+from rotation.event import Step
+from rotation.log import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+Record: TypeAlias = dict[str, Any]
+
+_REGION = "eu-west-1"
+_USER_ARN = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:user/apps/uploader"
+_OPTIONS: dict[str, dict[str, object]] = {
+    "iam_access_key": {
+        "user_arn": _USER_ARN,
+        "adopted_access_key_id": None,
+        "settling_seconds": 0,
+    },
+    "random_value": {
+        "length": 32,
+        "exclude_characters": "",
+        "character_classes": ["lowercase"],
+        "json_key": "pepper",
+    },
+}
+
+
+@dataclass
+class _Context:
+    aws_request_id: str = "request-1"
+    failure: Exception | None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        if self.failure:
+            raise self.failure
+        return 120_000
+
+
+@dataclass
+class _Harness:
+    """One secret on moto, its function's environment, and what the function printed."""
+
+    secrets: SecretsManagerClient
+    iam: IAMClient
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+    context: _Context = field(default_factory=_Context)
+
+    def __post_init__(self) -> None:
+        self.iam.create_user(UserName="uploader", Path="/apps/")
+        self.arn = self.secrets.create_secret(Name="reports/uploader")["ARN"]
+
+    def configure(self, strategy: str, **change: object) -> None:
+        pattern = f"arn:aws:secretsmanager:{_REGION}:{DEFAULT_ACCOUNT_ID}:secret:reports/uploader"
+        settings = {
+            "strategy": strategy,
+            "secret_arn_pattern": f"{pattern}-??????",
+            "minimum_overlap_minutes": 0,
+            "constants": {"bucket": "reports"},
+            "options": _OPTIONS[strategy],
+        }
+        self.patch.setenv("ROTATION_SETTINGS", json.dumps({**settings, **change}))
+
+    def _secret(self) -> FakeSecret:
+        secret = secretsmanager_backends[DEFAULT_ACCOUNT_ID][_REGION].secrets[self.arn]
+        assert isinstance(secret, FakeSecret)
+        return secret
+
+    def stage(self) -> str:
+        """Stage an empty AWSPENDING, as RotateSecret does."""
+        token = str(uuid4())
+        secret = self._secret()
+        secret.remove_version_stages_from_old_versions(["AWSPENDING"])
+        secret.versions[token] = {
+            "version_id": token,
+            "version_stages": ["AWSPENDING"],
+            "createdate": int(time.time()),
+        }
+        return token
+
+    def invoke(self, step: str, token: str, **more: object) -> None:
+        event = {"Step": step, "SecretId": self.arn, "ClientRequestToken": token, **more}
+        handler.lambda_handler(event, self.context)
+
+    def rotate(self) -> str:
+        token = self.stage()
+        for step in Step:
+            self.invoke(step, token)
+            self._label_the_first_value(token)
+        return token
+
+    def _label_the_first_value(self, token: str) -> None:
+        """Make it AWSCURRENT, as AWS does; moto does so only for a version that was not staged."""
+        versions = self._secret().versions
+        if not any("AWSCURRENT" in version["version_stages"] for version in versions.values()):
+            versions[token]["version_stages"].append("AWSCURRENT")
+
+    def records(self) -> list[Record]:
+        return [json.loads(line) for line in self.capture.readouterr().out.splitlines()]
+
+    def failed(self, error: type[RotationError], match: str, step: str, **more: object) -> Record:
+        """Invoke; the error goes on to Lambda, and one record tells of it."""
+        with pytest.raises(error, match=match) as caught:
+            self.invoke(step, self.stage(), **more)
+        (record,) = self.records()
+        assert record["outcome"] == "failed"
+        assert record["error"] == error.__name__
+        assert record["message"] == str(caught.value)
+        return record
+
+    def current(self) -> Record:
+        # Without the stage moto goes on returning the version that was first.
+        answer = self.secrets.get_secret_value(SecretId=self.arn, VersionStage="AWSCURRENT")
+        value: Record = json.loads(answer["SecretString"])
+        return value
+
+
+@pytest.fixture
+def harness(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[_Harness]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", _REGION)
+    with mock_aws():
+        yield _Harness(boto3.client("secretsmanager"), boto3.client("iam"), monkeypatch, capsys)
+
+
+_STRATEGIES = [pytest.param(name, id=name) for name in _OPTIONS]
+
+
+@pytest.mark.parametrize("strategy", _STRATEGIES)
+def test_each_step_leaves_one_record(harness: _Harness, strategy: str) -> None:
+    harness.configure(strategy)
+    harness.rotate()
+    harness.records()
+    token = harness.rotate()
+    records = harness.records()
+    assert [record["step"] for record in records] == [step.value for step in Step]
+    for record in records:
+        assert list(record) == [key for key in KEYS if key not in {"error", "message"}]
+        assert record["level"] == "INFO"
+        assert record["event"] == "rotation_step"
+        assert record["secret_arn"] == harness.arn
+        assert record["version_id"] == token
+        assert record["strategy"] == strategy
+        assert record["request_id"] == "request-1"
+        assert isinstance(record["duration_ms"], int)
+
+
+@pytest.mark.parametrize("strategy", _STRATEGIES)
+def test_the_records_say_which_steps_had_nothing_to_do(harness: _Harness, strategy: str) -> None:
+    harness.configure(strategy)
+    harness.rotate()
+    harness.records()
+    harness.rotate()
+    tested = {"iam_access_key": "done", "random_value": "nothing_to_do"}[strategy]
+    outcomes = [record["outcome"] for record in harness.records()]
+    assert outcomes == ["done", "nothing_to_do", tested, "done"]
+
+
+def test_keys_rotate_on_one_warm_function(harness: _Harness) -> None:
+    harness.configure("iam_access_key")
+    rotated = []
+    for _ in range(4):
+        harness.rotate()
+        rotated.append(harness.current()["AccessKeyId"])
+    keys = harness.iam.list_access_keys(UserName="uploader")["AccessKeyMetadata"]
+    assert [key["AccessKeyId"] for key in keys] == rotated[-2:]
+    assert harness.current()["bucket"] == "reports"
+
+
+def test_a_random_value_rotates(harness: _Harness) -> None:
+    harness.configure("random_value")
+    values = set()
+    for _ in range(3):
+        harness.rotate()
+        values.add(harness.current()["pepper"])
+    assert len(values) == 3
+
+
+def test_a_missing_setting_is_an_error_for_a_person(harness: _Harness) -> None:
+    harness.patch.delenv("ROTATION_SETTINGS", raising=False)
+    record = harness.failed(ConfigurationError, "ROTATION_SETTINGS is None", "createSecret")
+    assert record["level"] == "ERROR"
+    assert "strategy" not in record
+
+
+def test_a_wrong_event_is_an_error_for_a_person(harness: _Harness) -> None:
+    harness.configure("random_value")
+    record = harness.failed(ProtocolError, "by RotateSecret or its schedule", "CreateSecret")
+    assert record["level"] == "ERROR"
+    assert "secret_arn" not in record
+
+
+def test_a_foreign_key_is_an_error_for_a_person(harness: _Harness) -> None:
+    harness.configure("iam_access_key")
+    for _ in range(2):
+        harness.iam.create_access_key(UserName="uploader")
+    record = harness.failed(ForeignCredential, "adopted_access_key_id", "createSecret")
+    assert record["level"] == "ERROR"
+
+
+def test_what_the_retry_may_cure_is_a_warning(harness: _Harness) -> None:
+    harness.configure("iam_access_key", minimum_overlap_minutes=60)
+    harness.rotate()
+    harness.rotate()
+    harness.records()
+    record = harness.failed(TooSoon, "Rotate again after that", "createSecret")
+    assert record["level"] == "WARN"
+
+
+def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: _Harness) -> None:
+    harness.configure("iam_access_key")
+    harness.context.failure = LookupError("hunter2")
+    place = r"LookupError at handler\.py:[0-9]+, which is a defect"
+    record = harness.failed(InternalError, place, "createSecret")
+    assert record["level"] == "ERROR"
+    assert "hunter2" not in json.dumps(record)
+
+
+def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: _Harness) -> None:
+    """Lambda prints the whole chain of a traceback."""
+    harness.configure("iam_access_key")
+    harness.context.failure = LookupError("hunter2")
+    with pytest.raises(InternalError, match="Report it") as caught:
+        harness.invoke("createSecret", harness.stage())
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_the_rotation_token_is_not_logged(harness: _Harness) -> None:
+    harness.configure("random_value")
+    sensitive = f"hunter2-{uuid4()}"
+    harness.invoke("createSecret", harness.stage(), RotationToken=sensitive)
+    assert "hunter2" not in json.dumps(harness.records())
