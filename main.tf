@@ -13,7 +13,7 @@ locals {
   # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html
   secret_arn_patterns = {
-    for region in concat([data.aws_region.current.id], keys(var.replica_regions)) : region => join(":", [
+    for region in toset(concat([data.aws_region.current.id], keys(var.replica_regions))) : region => join(":", [
       "arn", data.aws_partition.current.partition, "secretsmanager", region,
       data.aws_caller_identity.current.account_id, "secret", "${var.name}-??????",
     ])
@@ -44,6 +44,11 @@ resource "aws_secretsmanager_secret" "this" {
   lifecycle {
     # The function records here which key it is about to make.
     ignore_changes = [tags["rotation-attempt"], tags_all["rotation-attempt"]]
+
+    precondition {
+      condition     = !contains(keys(var.replica_regions), data.aws_region.current.id)
+      error_message = "A replica stands in another region than its secret: remove that one from replica_regions. Found: ${data.aws_region.current.id}."
+    }
   }
 }
 
@@ -139,7 +144,6 @@ module "function" {
   settings           = jsonencode(local.settings)
   statements         = local.strategy.statements
   tags               = var.tags
-
 }
 
 locals {

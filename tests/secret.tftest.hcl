@@ -312,6 +312,16 @@ run "replica_regions_refuses_the_key_of_another_region" {
   expect_failures = [var.replica_regions]
 }
 
+run "replica_regions_refuses_the_region_of_the_secret" {
+  command = plan
+
+  variables {
+    replica_regions = { "eu-west-1" = null }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}
+
 run "tags_accepts_49_of_the_caller" {
   command = plan
 

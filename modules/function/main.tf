@@ -58,7 +58,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_173:The settings hold no credential; a customer key is the caller's choice (function.kms_key_arn)
   #checkov:skip=CKV_AWS_272:The package is made from the module's own files on the caller's machine, where nobody signs it
   function_name = local.name
-  description   = "Rotates ${var.secret_name}"
+  description   = substr("Rotates ${var.secret_name}", 0, 256)
   role          = local.role_arn
 
   architectures                  = [var.function.architecture]

@@ -17,6 +17,7 @@ _NAMES = [
     "a//b",
     "reports/" + "x" * 100 + "/one",
     "reports/" + "x" * 100 + "/two",
+    "x" * 512,
 ]
 
 
@@ -54,4 +55,11 @@ def test_names_that_a_function_cannot_hold_and_regions_that_a_role_does_not_know
     plan = make_root(_CONFIGURATION.replace("NAMES", json.dumps(_NAMES))).plan()
     names = plan.shown["output_changes"]["names"]["after"]
     assert len({*names}) == len(_NAMES) + 1
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    functions = [
+        one["change"]["after"]
+        for one in plan.shown["resource_changes"]
+        if one["type"] == "aws_lambda_function"
+    ]
+    assert all(len(function["description"]) <= 256 for function in functions)
     assert all(re.fullmatch("[0-9A-Za-z_-]{1,64}", name) for name in names)

@@ -730,3 +730,21 @@ def test_a_default_of_the_function_is_told_as_it_is(repository: Path) -> None:
         held[name] = type_.partition(", ")[2] or "null"
     told = {name: comment.partition(":")[0] for name, _, comment in option.findall(block)}
     assert told == held
+
+
+def test_each_validation_has_native_runs_that_refuse_and_accept(repository: Path) -> None:
+    runs = [
+        (name.strip('"'), body)
+        for path in (repository / "tests").glob("*.tftest.hcl")
+        for one in hcl2.loads(path.read_text(encoding="utf-8"))["run"]
+        for name, body in one.items()
+    ]
+    assert all("assert" in body for name, body in runs if "_accepts_" in name)
+    assert all("expect_failures" in body for name, body in runs if "_refuses_" in name)
+    variables = _declared(repository)
+    for name, block in variables.items():
+        refusing = [run for run, _ in runs if run.startswith(f"{name}_refuses_")]
+        accepting = [run for run, _ in runs if run.startswith(f"{name}_accepts_")]
+        assert len(refusing) >= len(block.get("validation", [])), name
+        assert accepting or not refusing, name
+    assert {re.split("_accepts_|_refuses_", run)[0] for run, _ in runs} <= set(variables)
