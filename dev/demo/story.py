@@ -51,7 +51,7 @@ def play(aws: Aws, checkout: Path, rotations: int, display: Display) -> Ending:
     """Play the whole demo in an account."""
     ending = Ending(rotations)
     before = inventory(aws)
-    terraform = Terraform(checkout / EXAMPLE, aws.environment, SHORTENED)
+    terraform = Terraform(checkout, EXAMPLE, aws.environment, SHORTENED)
     display.say("terraform init")
     terraform.init()
     display.say("terraform apply")

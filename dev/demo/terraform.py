@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _CLI_CONFIG: Final = _REPOSITORY / ".cache" / "terraform" / "cli.tfrc"
@@ -40,19 +40,21 @@ class Terraform:
     """Terraform in one root module, with what all its commands are told."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], variables: Mapping[str, object]
+        self,
+        checkout: Path,
+        root: str,
+        environment: Mapping[str, str],
+        variables: Mapping[str, object],
     ) -> None:
-        """Take the folder; nothing is run.
+        """Take the folders; nothing is run.
 
         Args:
-            folder: the root module.
+            checkout: a copy of the module.
+            root: the root module in it.
             environment: the account; none of the person's own settings go along.
             variables: the input variables, which go by the environment, and so into no file.
         """
-        self.folder = folder
-        # Plugins leave sockets there when they are killed.
-        temporary = folder / ".terraform" / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
+        self.folder = checkout / root
         self._environment = {
             **{
                 name: value
@@ -63,7 +65,8 @@ class Terraform:
             "TF_CLI_CONFIG_FILE": str(_CLI_CONFIG),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
-            "TMPDIR": str(temporary),
+            # For the sockets of plugins, which are left when they are killed.
+            "TMPDIR": str(checkout),
             **environment,
         }
         self._variables = dict(variables)
@@ -96,7 +99,7 @@ class Terraform:
         if code:
             raise TerraformError(command="plan", output=output)
 
-    def outputs(self) -> dict[str, str]:
+    def outputs(self) -> dict[str, Any]:
         """Return the values of the outputs."""
         described = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in described.items()}
@@ -165,7 +168,7 @@ def copy_module(destination: Path) -> None:
 @contextlib.contextmanager
 def checkout() -> Iterator[Path]:
     """Copy the module to a temporary folder, and delete it in the end."""
-    # Not pytest's own folder: the path of a provider's socket may have 100 characters.
+    # The path of a plugin's socket in it may have 100 characters: a test's own folder is too deep.
     with tempfile.TemporaryDirectory(prefix="rotating-secret-") as folder:
         copy_module(Path(folder))
         yield Path(folder)

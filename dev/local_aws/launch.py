@@ -138,6 +138,8 @@ def local_aws(*, plain: bool = False, **switches: object) -> Iterator[LocalAws]:
                 cwd=folder,
                 env={**_server_environment(folder, port), **handover.give()},
                 pass_fds=[listener.fileno()],
+                # Ctrl-C is for the one who started it: who uses it has to clean up first.
+                start_new_session=True,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

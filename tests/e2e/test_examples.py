@@ -22,7 +22,7 @@ def test_example_keeps_its_promises(example: str, aws: Aws, module: Path) -> Non
     before = inventory(aws)
     with own.prepared(aws):
         found = inventory(aws)
-        terraform = Terraform(module / "examples" / example, aws.environment, own.variables)
+        terraform = Terraform(module, f"examples/{example}", aws.environment, own.variables)
         terraform.init()
         terraform.run("plan", "-out=first.tfplan")
         try:

@@ -19,6 +19,7 @@ def run(command: Callable[..., tuple[int, str, str]], **options: object) -> None
 
 @pytest.fixture(scope="module")
 def terraform() -> Iterator[Terraform]:
+    """Terraform in the root module, applied."""
     terraform = Terraform(working_dir=str(ROOT), variables={"recovery_window_in_days": 0})
     run(terraform.init)
     try:
@@ -29,6 +30,7 @@ def terraform() -> Iterator[Terraform]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
+    """Look once a second, until it is so."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -36,7 +38,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
 
 
 def test_the_secret_rotates(terraform: Terraform) -> None:
-    secret = terraform.output("secret_arn")
+    secret = terraform.output()["secret_arn"]["value"]
     client = boto3.client("secretsmanager")
 
     def current() -> str | None:

@@ -1,0 +1,128 @@
+"""The pipelines in examples/ci run as they stand: each job on a machine of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.demo.account import Aws, Secret, inventory
+from dev.demo.terraform import Terraform, checkout
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_ROOT = "examples/random-value"
+# What this machine, or the checkout that a job starts with, is already.
+_GIVEN = {
+    "actions/checkout",
+    "actions/setup-go",
+    "actions/setup-python",
+    "aws-actions/configure-aws-credentials",
+    "hashicorp/setup-terraform",
+}
+
+
+def _workflow(name: str) -> dict[str, Any]:
+    text = (_REPOSITORY / "examples" / "ci" / f"{name}.yml").read_text()
+    workflow: dict[str, Any] = yaml.safe_load(text)
+    return workflow
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Runner:
+    """Runs the jobs of a workflow, as far as its actions are about this project."""
+
+    workflow: dict[str, Any]
+    environment: Mapping[str, str]
+    artifacts: Path
+
+    def run(self, job: str, machine: Path) -> None:
+        for step in self.workflow["jobs"][job]["steps"]:
+            if "run" in step:
+                self._command(step["run"], machine / step["working-directory"])
+                continue
+            action, given = step["uses"].partition("@")[0], step.get("with", {})
+            if action == "actions/upload-artifact":
+                self._upload(machine, [Path(one) for one in given["path"].split()])
+            elif action == "actions/download-artifact":
+                shutil.copytree(self.artifacts, machine / given["path"], dirs_exist_ok=True)
+            else:
+                assert action in _GIVEN
+
+    def _command(self, command: str, folder: Path) -> None:
+        # https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell
+        result = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command],
+            check=False,
+            cwd=folder,
+            env={**self.environment, **self.workflow["env"]},
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert result.returncode == 0, result.stdout
+
+    def _upload(self, machine: Path, paths: list[Path]) -> None:
+        # The paths are kept from their least common ancestor on.
+        # https://github.com/actions/upload-artifact#upload-using-multiple-paths-and-exclusions
+        base = Path(os.path.commonpath(paths))
+        for path in paths:
+            kept = self.artifacts / path.relative_to(base)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            if (machine / path).is_dir():
+                shutil.copytree(machine / path, kept)
+            else:
+                shutil.copy(machine / path, kept)
+
+
+@pytest.fixture
+def environment(aws: Aws, terraform_env: dict[str, str]) -> dict[str, str]:
+    foreign = ("AWS_", "PYTEST_")
+    inherited = {k: v for k, v in terraform_env.items() if not k.startswith(foreign)}
+    return {
+        **inherited,
+        **aws.environment,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        # So that the walk may make a secret of that name again.
+        "TF_VAR_recovery_window_in_days": "0",
+    }
+
+
+@pytest.mark.parametrize("name", ["pytest", "terratest"])
+def test_the_test_of_the_pipeline_passes_and_leaves_nothing(
+    name: str, aws: Aws, environment: dict[str, str], module: Path, tmp_path: Path
+) -> None:
+    before = inventory(aws)
+    runner = _Runner(workflow=_workflow(name), environment=environment, artifacts=tmp_path)
+    runner.run("test", module)
+    assert inventory(aws) == before
+
+
+def test_a_plan_of_one_machine_is_applied_on_another(
+    aws: Aws, environment: dict[str, str], tmp_path: Path
+) -> None:
+    workflow = _workflow("terratest")
+    runner = _Runner(workflow=workflow, environment=environment, artifacts=tmp_path)
+    before = inventory(aws)
+    with checkout() as first:
+        runner.run("plan", first)
+    with checkout() as second:
+        terraform = Terraform(second, _ROOT, aws.environment, {"recovery_window_in_days": 0})
+        try:
+            runner.run("apply", second)
+            Secret(aws, terraform.outputs()["secret_arn"]).wait_for_a_value()
+            terraform.require_empty_plan()
+        finally:
+            terraform.destroy()
+    assert inventory(aws) == before
+
+
+def test_the_pipelines_differ_in_their_tests_alone() -> None:
+    one, other = _workflow("pytest"), _workflow("terratest")
+    del one["jobs"]["test"], other["jobs"]["test"]
+    assert one == other

@@ -1,0 +1,71 @@
+"""`make demo` keeps its word, and leaves nothing behind, also when it is stopped."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dev.demo.account import eventually
+
+
+def _processes(mark: str) -> list[str]:
+    """The processes that were started below the one with this mark in its environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_text(errors="replace"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue  # It has ended, or is not ours to look at.
+    return found
+
+
+@contextmanager
+def _demo() -> Iterator[subprocess.Popen[str]]:
+    """Run the demo, and look for what it leaves."""
+    mark = f"DEMO_{uuid.uuid4().hex}"
+    # pytest's own folder is too deep for the path of a plugin's socket.
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dev.demo"],
+            cwd=Path(__file__).resolve().parents[2],
+            env={**os.environ, mark: "", "ROTATIONS": "3", "TMPDIR": folder},
+            start_new_session=True,
+            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            yield process
+        eventually("The end of all processes", lambda: _processes(mark), lambda seen: not seen)
+        assert list(Path(folder).iterdir()) == []
+
+
+def test_no_request_fails_while_the_key_rotates() -> None:
+    with _demo() as process:
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    *told, last = output.splitlines()
+    ending = re.fullmatch(r"3 rotations, (\d+) requests, 0 failed", last)
+    assert ending, output
+    assert int(ending.group(1)) > 100
+    assert sum(line.startswith("Checked: ") for line in told) == 4
+    # Four keys were made; they are shown, but none of them whole.
+    assert len(set(re.findall(r"AKIA…\w{4}", output))) == 4
+    assert not re.search(r"AKIA\w", output)
+
+
+def test_ctrl_c_leaves_no_process_and_no_file() -> None:
+    with _demo() as process:
+        for line in process.stdout or ():
+            if "application uses AKIA" in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 130
