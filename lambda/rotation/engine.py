@@ -160,13 +160,13 @@ class Engine:
             raise
         if current is None:
             self._prove(issuer, credential, reserve=_STORING_SECONDS)
-        try:
+        with suppress(AlreadyStored):
             self._secret.put(event.token, credential.value, rotation_token=event.rotation_token)
-        except AlreadyStored:
-            # A second delivery of this step was faster. Its record counts as settled by the
-            # value that it stored, so nobody would find ours again.
-            own = Issued(identity=credential.identity, owner=credential.owner, created=now)
-            issuer.retire(own, credential)
+            return Outcome.DONE
+        # A second delivery of this step was faster. Its record counts as settled by the value that
+        # it stored, so nobody would find ours again.
+        own = Issued(identity=credential.identity, owner=credential.owner, created=now)
+        issuer.retire(own, credential)
         return Outcome.DONE
 
     def _surplus(
@@ -249,13 +249,12 @@ class Engine:
             raise ProtocolError.no_value(secret=self._secret.arn, version_id=token)
         pending = self._own(version)
         current = self._current(labels, token)
-        try:
+        with suppress(CredentialRejected):
             self._strategy.verify(pending)
-        except CredentialRejected:
-            self._strategy.apply(pending, current.credential if current else None)
-            return Outcome.DONE
-        # The service knows it already: an earlier delivery of this step told it.
-        return Outcome.NOTHING_TO_DO
+            # The service knows it already: an earlier delivery of this step told it.
+            return Outcome.NOTHING_TO_DO
+        self._strategy.apply(pending, current.credential if current else None)
+        return Outcome.DONE
 
     def _test(self, token: str) -> Outcome:
         strategy = self._strategy

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from rotation.aws import Clients
     from rotation.settings import Fields
 
-_USER_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:user/(?:[!-~]+/)?([A-Za-z0-9_+=,.@-]{1,64})")
+_USER_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
+_USER_ARN = re.compile(rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]+/)?({_USER_NAME})")
 _KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
 
 
@@ -82,7 +83,7 @@ class IamAccessKey:
             not isinstance(identity, str)
             or not _KEY_ID.fullmatch(identity)
             or not (isinstance(secret, str) and secret)
-            or not (isinstance(user_name, str) and user_name)
+            or not (isinstance(user_name, str) and re.fullmatch(_USER_NAME, user_name))
         ):
             return None
         return Credential(identity=identity, owner=_owner(user_name), value=value)
