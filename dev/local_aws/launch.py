@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -168,6 +169,6 @@ def _stop(server: subprocess.Popen[bytes], folder: str) -> None:
     try:
         server.communicate(timeout=_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)
         server.communicate()
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import threading
+import traceback
 from typing import Any, Final
 
 import hypercorn.asyncio
@@ -41,6 +42,8 @@ BEHAVIOURS: Final = (
     "function_logs",
     "alarms",
 )
+
+_GRACE_SECONDS: Final = 2
 
 
 def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
@@ -101,7 +104,27 @@ async def _serve(socket: int) -> None:
     config.bind = [f"fd://{socket}"]
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
-    await hypercorn.asyncio.serve(_app, config, shutdown_trigger=stop.wait)
+    stopped = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(hypercorn.asyncio.serve(_app, config, shutdown_trigger=stop.wait))
+    await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+    # A function that runs would hold up whoever waits for its answer.
+    done, _ = await asyncio.wait([serving], timeout=_GRACE_SECONDS)
+    for task in done:
+        task.result()
+
+
+async def _serve_and_leave(handover: Handover) -> None:
+    """Serve, then end at once with all workers, those too that a rotation starts meanwhile."""
+    try:
+        await _serve(handover.socket)
+    except Exception:
+        traceback.print_exc()
+        raise
+    finally:
+        lambda_runtime.reset()
+        shutil.rmtree(handover.folder, ignore_errors=True)
+        # launch.py gave this process a session of its own.
+        os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
@@ -113,11 +136,7 @@ def main() -> None:
         for behaviour in BEHAVIOURS:
             importlib.import_module(f"dev.local_aws.{behaviour}")
     _create_administrator(handover.access_key_id, handover.secret_access_key)
-    try:
-        asyncio.run(_serve(handover.socket))
-    finally:
-        lambda_runtime.reset()
-        shutil.rmtree(handover.folder, ignore_errors=True)
+    asyncio.run(_serve_and_leave(handover))
 
 
 if __name__ == "__main__":

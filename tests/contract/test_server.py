@@ -20,7 +20,13 @@ pytestmark = pytest.mark.skipif(
 
 _LISTENS = "0A"
 _LOOPBACK = "0100007F"
-_HANDLER = "def handler(event, context):\n    return event\n"
+_HANDLER = """
+import time
+
+def handler(event, context):
+    time.sleep(event)
+    return event
+"""
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def started(repository: Path, tmp_path: Path) -> Iterator[Started]:
 
 
 def invoke_a_function(environment: dict[str, str]) -> None:
-    """So that there is a worker process, and files."""
+    """So that there is a worker process, and files; a second one is still at work."""
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
@@ -112,10 +118,12 @@ def invoke_a_function(environment: dict[str, str]) -> None:
         Role=role["Role"]["Arn"],
         Runtime="python3.13",
         Handler="index.handler",
+        Timeout=300,
         Code={"ZipFile": package(_HANDLER)},
     )
-    answer = functions.invoke(FunctionName="contract", Payload=b'"here"')
-    assert answer["Payload"].read() == b'"here"'
+    functions.invoke(FunctionName="contract", InvocationType="Event", Payload=b"300")
+    answer = functions.invoke(FunctionName="contract", Payload=b"0")
+    assert answer["Payload"].read() == b"0"
 
 
 def test_nothing_listens_beyond_loopback(started: Started) -> None:
@@ -130,7 +138,7 @@ def test_nothing_listens_beyond_loopback(started: Started) -> None:
 def test_no_process_and_no_file_is_left(started: Started, end: signal.Signals) -> None:
     invoke_a_function(started.environment)
     processes = descendants(started.process.pid)
-    assert len(processes) > 2
+    assert len(processes) > 3
     assert list(started.folder.iterdir())
 
     started.process.send_signal(end)
