@@ -115,6 +115,14 @@ class Secret:
             self._client.rotate_secret(SecretId=self.secret_id, ClientRequestToken=rotation.token)
         self.wait_for(rotation)
 
+    def give_up(self, rotation: Rotation) -> None:
+        """Take its label from a version that did not get to be current."""
+        self._client.update_secret_version_stage(
+            SecretId=self.secret_id,
+            VersionStage="AWSPENDING",
+            RemoveFromVersionId=rotation.token,
+        )
+
     def put(self, text: str) -> None:
         """Put a value by hand."""
         self._client.put_secret_value(SecretId=self.secret_id, SecretString=text)
@@ -171,7 +179,7 @@ def reader(aws: Aws, policy_json: str) -> Iterator[dict[str, str]]:
     key = client.create_access_key(UserName=name)["AccessKey"]
     try:
         # A new key is accepted by one and refused by the next for a while.
-        eventually("The reader's key", lambda: all(is_accepted(aws, key) for _ in range(30)))
+        eventually("The reader's key", lambda: all(is_accepted(aws, key) for _ in range(10)))
         yield {
             **aws.environment,
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
