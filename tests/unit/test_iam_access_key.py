@@ -61,10 +61,16 @@ def test_a_refusal_starts_the_settling_time_again(
     state: str, refused: Callable[[float], bool]
 ) -> None:
     rotation = _settling(state, 10)
-    rotation.cloud.not_accepted_yet = refused
-    last_refusal = max(tenth / 10 for tenth in range(300) if refused(tenth / 10))
+    seen: list[float] = []
+
+    def refused_and_seen(age: float) -> bool:
+        seen.extend([age] if refused(age) else [])
+        return refused(age)
+
+    rotation.cloud.not_accepted_yet = refused_and_seen
     rotation.steps(rotation.stage())
-    assert _age_of_current(rotation) >= last_refusal + 5
+    assert max(seen) > 4
+    assert _age_of_current(rotation) >= max(seen) + 10
 
 
 def test_without_a_settling_time_one_acceptance_is_enough() -> None:
