@@ -137,8 +137,9 @@ def test_nothing_listens_beyond_loopback(started: Started) -> None:
 )
 def test_no_process_and_no_file_is_left(started: Started, end: signal.Signals) -> None:
     invoke_a_function(started.environment)
-    processes = descendants(started.process.pid)
-    assert len(processes) > 3
+    processes = eventually(
+        "both workers", lambda: descendants(started.process.pid), lambda found: len(found) > 3
+    )
     assert list(started.folder.iterdir())
 
     started.process.send_signal(end)
