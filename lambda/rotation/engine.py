@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rotation.attempt import Attempt, digest
 from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
@@ -119,7 +119,11 @@ class Engine:
     def _create(self, event: Event) -> Outcome:
         labels = self._staged(event.token)
         # A retry that comes after the promotion, or after the value was stored.
-        if _over(labels, event.token) or self._secret.read(event.token) is not None:
+        if _promoted(labels, event.token):
+            return Outcome.NOTHING_TO_DO
+        stored = self._secret.read(event.token)
+        if stored is not None:
+            self._refuse_older(stored, labels)
             return Outcome.NOTHING_TO_DO
         current = self._current(labels, event.token)
         if isinstance(self._strategy, Issuer):
@@ -242,7 +246,7 @@ class Engine:
         if not isinstance(self._strategy, Setter):
             return Outcome.NOTHING_TO_DO
         labels = self._staged(token)
-        if _over(labels, token):
+        if _promoted(labels, token):
             return Outcome.NOTHING_TO_DO
         version = self._secret.read(token)
         if version is None:
@@ -261,7 +265,7 @@ class Engine:
         if not isinstance(strategy, Setter | Issuer):
             return Outcome.NOTHING_TO_DO
         labels = self._staged(token)
-        if _over(labels, token):
+        if _promoted(labels, token):
             return Outcome.NOTHING_TO_DO
         version = self._secret.read(token)
         if version is None:
@@ -275,9 +279,6 @@ class Engine:
 
     def _finish(self, token: str) -> Outcome:
         labels = self._staged(token)
-        if _superseded(labels, token):
-            self._secret.withdraw(token)
-            return Outcome.DONE
         current = labels.holder(Stage.CURRENT)
         if current == token:
             return Outcome.NOTHING_TO_DO
@@ -320,9 +321,28 @@ class Engine:
 
     def _staged(self, token: str) -> Description:
         labels = self._secret.describe()
-        if not labels.stages.get(token, frozenset()) & {Stage.PENDING, Stage.CURRENT}:
+        stages = labels.stages.get(token, frozenset())
+        if not stages & {Stage.PENDING, Stage.CURRENT}:
             raise ProtocolError.not_staged(secret=self._secret.arn, version_id=token)
+        if Stage.PREVIOUS in stages:
+            self._give_up(token)
         return labels
+
+    def _refuse_older(self, stored: Version, labels: Description) -> None:
+        holder = labels.holder(Stage.CURRENT)
+        current = self._secret.read(holder) if holder not in {None, stored.version_id} else None
+        if current is not None and current.created > stored.created:
+            self._give_up(stored.version_id)
+
+    def _give_up(self, token: str) -> NoReturn:
+        """Stop a rotation that a person has overtaken, by another value or by going back to one.
+
+        AWSPENDING stays on the version of a finished rotation, and where AWSCURRENT is moved away
+        from it by hand, Secrets Manager takes that rotation up again. Promoting its version once
+        more would undo what the person did.
+        """
+        self._secret.withdraw(token)
+        raise ProtocolError.not_staged(secret=self._secret.arn, version_id=token)
 
     def _current(self, labels: Description, token: str) -> _Stored | None:
         """Read what AWSCURRENT holds beside the version of this rotation."""
@@ -355,19 +375,9 @@ class Engine:
         return credential if credential and credential.owner == self._strategy.owner else None
 
 
-def _over(labels: Description, token: str) -> bool:
+def _promoted(labels: Description, token: str) -> bool:
     """Tell a finished promotion from a first value, which AWS labels AWSCURRENT by itself."""
-    promoted = labels.holder(Stage.CURRENT) == token and labels.holder(Stage.PREVIOUS) is not None
-    return promoted or _superseded(labels, token)
-
-
-def _superseded(labels: Description, token: str) -> bool:
-    """Tell a version that was AWSCURRENT until a person put another value, or went back to one.
-
-    AWSPENDING may stay on it from its own rotation, so that Secrets Manager repeats that one;
-    promoting it once more would undo what the person did.
-    """
-    return labels.stages[token] >= {Stage.PENDING, Stage.PREVIOUS}
+    return labels.holder(Stage.CURRENT) == token and labels.holder(Stage.PREVIOUS) is not None
 
 
 def _digest(issuer: Issuer) -> str:

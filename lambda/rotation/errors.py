@@ -165,10 +165,11 @@ class ProtocolError(RotationError):
 
     @classmethod
     def not_staged(cls, *, secret: str, version_id: str) -> Self:
-        """Refuse a token that is neither AWSPENDING nor AWSCURRENT."""
+        """Refuse a token whose rotation is over: AWSPENDING is not on its version, or not now."""
         return cls(
-            f"Version {version_id} of {secret} is neither AWSPENDING nor AWSCURRENT. This "
-            "rotation was given up or has been overtaken; start a new one with RotateSecret."
+            f"The rotation of {secret} to version {version_id} was given up, or a person has put "
+            "or promoted another value since; no value was changed. Start a new rotation with "
+            "RotateSecret."
         )
 
     @classmethod

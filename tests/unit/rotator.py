@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from rotation.aws import Clients
 from rotation.engine import Engine, Outcome
-from rotation.errors import RotationError
+from rotation.errors import ProtocolError, RotationError
 from rotation.event import Event, Step
 from rotation.secret import Secret
 from rotation.strategies import Generator, Issuer
@@ -19,6 +19,10 @@ MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
 
 TRIES = 5
 RETRY_SECONDS = 60
+
+
+class OvertakenError(Exception):
+    """The rotation was ended, because a person has put or promoted another value since."""
 
 
 class NeverConvergedError(AssertionError):
@@ -90,6 +94,8 @@ class Rotation:
             try:
                 self.steps(token)
             except (Killed, RotationError) as error:
+                if isinstance(error, ProtocolError) and "AWSPENDING" not in self.secret.labels:
+                    raise OvertakenError from None
                 last = error
                 self.cloud.time.advance(RETRY_SECONDS)
             else:
@@ -97,10 +103,18 @@ class Rotation:
         raise NeverConvergedError(last)
 
     def rotate(self) -> str:
-        """Rotate once, without trouble, after every overlap is over."""
+        """Rotate once, without trouble, after every overlap is over.
+
+        Where a person has overtaken the rotation that RotateSecret takes up again, the owner
+        starts a new one, as the error says.
+        """
         self.wait_out_the_overlap()
         token = self.stage()
-        self.retry(token)
+        try:
+            self.retry(token)
+        except OvertakenError:
+            token = self.stage()
+            self.retry(token)
         return token
 
     def put_by_hand(self, text: str) -> None:
