@@ -25,11 +25,12 @@ locals {
 }
 
 # Entries from `source` blocks have no mode and no time: the same content gives the same bytes on every machine. The hash
-# in the path keeps instances of different content from deploying each other's package, and .terraform is what a pipeline
-# that plans on one machine and applies on another carries along.
+# in the path keeps instances of different content from deploying each other's package, and those of the same content from
+# reading it while another is half-way through writing it; .terraform is what a pipeline that plans on one machine and
+# applies on another carries along.
 data "archive_file" "this" {
   type        = "zip"
-  output_path = "${path.root}/.terraform/rotating-secret/${sha256(jsonencode(local._files))}.zip"
+  output_path = "${path.root}/.terraform/rotating-secret/${sha256(jsonencode([local._account, local._region, local.name, local._files]))}.zip"
 
   dynamic "source" {
     for_each = local._files
