@@ -30,6 +30,16 @@ def test_every_block_but_a_picture_is_checked() -> None:
     assert unchecked == []
 
 
+def test_every_command_and_configuration_is_run_by_a_test() -> None:
+    """A test asks for the block by its name, or bears the name itself, as that of the demo does."""
+    paths = list((REPOSITORY / "tests").rglob("test_*.py"))
+    texts = "".join(
+        [*(path.read_text() for path in paths), *(f'"{path.stem[5:]}"' for path in paths)]
+    )
+    run = [one for one in blocks() if one.check in {"plan", "run"}]
+    assert [one.subject for one in run if f'"{one.subject}"' not in texts] == []
+
+
 @pytest.mark.parametrize("quote", QUOTES, ids=[str(one.subject) for one in QUOTES])
 def test_a_quote_is_the_file_as_a_caller_would_write_it(quote: Block) -> None:
     text = (REPOSITORY / str(quote.subject)).read_text()
