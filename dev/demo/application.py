@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from dev.demo.account import eventually
+
 PROGRAM: Final = "application/store_reports.py"
 WORKERS: Final = 4
 # It reads the secret again when half of this is over; the demo has no hour of overlap to wait.
-MAXIMUM_AGE_SECONDS: Final = 1.5
+MAXIMUM_AGE_SECONDS: Final = 4
 _REPORT_EVERY_SECONDS: Final = 0.25
 _STOP_SECONDS: Final = 20
 
@@ -57,6 +59,15 @@ class Application:
         """
         if self._process.poll() is not None:
             raise ApplicationError(self._errors)
+
+    def wait_for_requests(self) -> None:
+        """Wait until every worker has started."""
+
+        def requests() -> int:
+            self.require_running()
+            return self.report.requests
+
+        eventually("The first requests", requests, lambda seen: seen > WORKERS)
 
     def stop(self) -> Report:
         """Let it finish its requests, and return what it counted.

@@ -66,6 +66,7 @@ def play(aws: Aws, checkout: Path, rotations: int, display: Display) -> Ending:
     with reader(aws, outputs["reader_policy_json"]) as environment:
         display.say(f"Starting the application with {WORKERS} workers, which write and read in S3")
         with application(terraform.folder, secret.secret_id, environment) as running:
+            running.wait_for_requests()
             watch = _Watch(
                 aws=aws,
                 log_group_name=outputs["log_group_name"],

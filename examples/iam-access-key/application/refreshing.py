@@ -28,7 +28,7 @@ class KeyInSecret(CredentialProvider):
 
     def load(self) -> RefreshableCredentials:
         """Read the first key; botocore comes back when half of its time is up."""
-        first = self._read()
+        first, seconds = self._read(), int(self._maximum_age.total_seconds())
         return RefreshableCredentials(
             first["access_key"],
             first["secret_key"],
@@ -37,8 +37,8 @@ class KeyInSecret(CredentialProvider):
             refresh_using=self._read,
             method=self.METHOD,
             time_fetcher=self._now,
-            advisory_timeout=int(self._maximum_age.total_seconds() / 2),
-            mandatory_timeout=0,
+            advisory_timeout=seconds // 2,
+            mandatory_timeout=seconds // 4,
         )
 
     def try_again_if_refused(
@@ -63,8 +63,9 @@ class KeyInSecret(CredentialProvider):
         }
 
     def _now(self) -> datetime:
-        # A refused key is as good as expired.
-        return datetime.now(UTC) + (self._maximum_age if self._refused.is_set() else timedelta())
+        # A refused key is overdue, but not expired: while one thread reads, another may be refused.
+        overdue = self._maximum_age * 7 / 8 if self._refused.is_set() else timedelta()
+        return datetime.now(UTC) + overdue
 
 
 def session(secret_id: str, maximum_age: timedelta = timedelta(minutes=30)) -> boto3.Session:
