@@ -8,7 +8,13 @@ from datetime import timedelta
 import pytest
 
 from rotation.engine import Outcome
-from rotation.errors import ConfigurationError, OutOfTime, ProtocolError, ServiceUnavailable
+from rotation.errors import (
+    ConfigurationError,
+    CredentialRejected,
+    OutOfTime,
+    ProtocolError,
+    ServiceUnavailable,
+)
 from rotation.event import Step
 from tests.unit.cloud import Cloud, Killed, Side, interpose, kill
 from tests.unit.rotator import Rotation, assert_converged
@@ -89,6 +95,14 @@ def test_set_secret_before_create_secret_is_refused() -> None:
     rotation = prepared("database_password", "steady")
     with pytest.raises(ProtocolError, match="createSecret comes first"):
         rotation.step(Step.SET, rotation.stage())
+
+
+def test_a_value_that_the_service_was_not_told_of_does_not_pass_the_test() -> None:
+    rotation = prepared("database_password", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    with pytest.raises(CredentialRejected, match="does not accept credential the password"):
+        rotation.step(Step.TEST, token)
 
 
 @pytest.mark.parametrize("subject", ["iam_access_key", "database_password"])
