@@ -30,6 +30,9 @@ LIBRARIES := .cache/lambda/.installed .cache/aws-provider-6/.downloaded
 TERRATEST := .cache/terratest/.built
 SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST)
 
+# Ctrl-C kills Terraform before its providers end, and a test before its folder is deleted.
+TIDILY := .venv/bin/python dev/tidily.py
+
 PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help
@@ -38,25 +41,25 @@ help: ## Say what there is
 
 .PHONY: demo
 demo: $(VENV) $(PROVIDERS) ## Watch a key rotate under load, on the embedded local AWS
-	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" .venv/bin/python -m dev.demo
+	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" $(TIDILY) .venv/bin/python -m dev.demo
 
 .PHONY: test
 test: $(SETUP) ## Everything that guards the promises
-	@.venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests
+	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests
 
 .PHONY: test-slow
 test-slow: $(SETUP) ## The long campaigns, with random seeds (SEED repeats one)
 	@echo "SEED=$(SEED)"
-	@SEED=$(SEED) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m slow \
-		--hypothesis-profile=campaign --hypothesis-seed=$(SEED) tests
+	@SEED=$(SEED) $(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
+		-m slow --hypothesis-profile=campaign --hypothesis-seed=$(SEED) tests
 
 .PHONY: local-aws
 local-aws: $(VENV) ## Start the local AWS and print the environment to export
-	@.venv/bin/python -m dev.local_aws
+	@$(TIDILY) .venv/bin/python -m dev.local_aws
 
 .PHONY: lint
 lint: $(SETUP) ## The static checks alone
-	@.venv/bin/pytest --quiet tests/static
+	@$(TIDILY) .venv/bin/pytest --quiet tests/static
 
 .PHONY: fmt
 fmt: $(VENV) ## Format the Python and the HCL
