@@ -273,9 +273,25 @@ def test_constants_are_written_beside_each_value() -> None:
     assert set(rotation.secret.value()) == {"pepper", "region"}
 
 
+def test_constants_never_take_the_place_of_the_credential() -> None:
+    rotation = dataclasses.replace(random_value(Cloud()), constants={"pepper": "constant"})
+    rotation.rotate()
+    assert rotation.secret.value()["pepper"] != "constant"
+
+
+def test_a_key_that_somebody_deletes_first_is_retired_all_the_same() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.cloud.fuse.arm(
+        interpose("delete_access_key", lambda: rotation.cloud.users[USER].pop(0))
+    )
+    assert rotation.step(Step.CREATE, rotation.stage()) == Outcome.DONE
+
+
 def test_a_key_abandoned_on_the_second_page_of_versions_is_found() -> None:
     rotation = prepared("iam_access_key", "given_up")
     rotation.cloud.page = 1
+    # Without its record only its version tells whose it is.
+    rotation.secret.tags.clear()
     rotation.rotate()
     assert_converged(rotation)
 
