@@ -77,6 +77,9 @@ class Rotated:
         secret.retry_and_wait(rotation)
         self._note(secret)
 
+    def conclude(self, terraform: Terraform, secret: Secret) -> None:
+        """What the README says to do in the end."""
+
     def require_promised(self, aws: Aws, secret: Secret) -> None:
         """What holds of older values at any time."""
         assert secret.text("AWSPREVIOUS") == self.values[-2]
@@ -121,6 +124,11 @@ class MigratedKey(IamAccessKey):
         for one in iam.list_access_keys(UserName="uploader")["AccessKeyMetadata"]:
             iam.delete_access_key(UserName="uploader", AccessKeyId=one["AccessKeyId"])
         iam.delete_user(UserName="uploader")
+
+    def conclude(self, terraform: Terraform, secret: Secret) -> None:
+        terraform.set(adopted_access_key_id=None)
+        assert terraform.apply().endswith("0 added, 1 changed, 0 destroyed.")
+        assert secret.text() == self.values[-1]
 
     def left_behind(self) -> set[str]:
         keys = [json.loads(text)["AccessKeyId"] for text in self.values[-2:]]

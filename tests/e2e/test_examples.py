@@ -36,6 +36,7 @@ def test_example_keeps_its_promises(example: str, aws: Aws, module: Path) -> Non
                 own.require_promised(aws, secret)
             own.fail_and_recover(aws, terraform, secret)
             own.require_promised(aws, secret)
+            own.conclude(terraform, secret)
             terraform.require_empty_plan("-out=second.tfplan")
 
             assert _leaks(aws, terraform, own.values) == []
