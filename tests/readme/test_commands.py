@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
+from dev.demo.account import eventually
 from dev.local_aws import local_aws
 from tests.readme.blocks import block
 
@@ -96,18 +96,13 @@ class Applied:
         stages = self.described().get("VersionIdsToStages", {}).values()
         return any("AWSPENDING" in one and "AWSCURRENT" not in one for one in stages)
 
+    def settle(self) -> None:
+        eventually("The end of the rotation", self.pending, lambda pending: not pending)
+
     def records(self) -> list[dict[str, Any]]:
         (group,) = self.aws.client("logs").describe_log_groups()["logGroups"]
         events = self.aws.client("logs").filter_log_events(logGroupName=group["logGroupName"])
         return [json.loads(one["message"]) for one in events["events"] if one["message"][0] == "{"]
-
-
-def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
-    """Wait for a condition; the pause only spares the server."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "The condition did not come true in time."
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +128,7 @@ def applied(
         one = Applied(aws=aws, root=root, environment=environment)
         one.run("terraform init && terraform apply")
         # rotate_immediately = false: AWS runs testSecret alone, on a version that it takes away.
-        until(lambda: not one.pending())
+        one.settle()
         yield one
 
 
@@ -156,7 +151,7 @@ def test_waiting_tells_the_last_error_and_ends_with_the_first_value(applied: App
     finally:
         waiting.kill()
         waiting.communicate()
-    until(lambda: not applied.pending())
+    applied.settle()
 
 
 def test_the_value_is_as_shown(applied: Applied) -> None:
@@ -198,15 +193,19 @@ def test_the_grants_are_as_shown(applied: Applied) -> None:
 
 def test_a_rotation_is_given_up_and_started_anew(applied: Applied) -> None:
     foreign = applied.aws.client("iam").create_access_key(UserName=USER)["AccessKey"]
-    failed = len([one for one in applied.records() if one["outcome"] == "failed"])
+
+    def failures() -> list[dict[str, Any]]:
+        return [one for one in applied.records() if one["outcome"] == "failed"]
+
+    before_it = len(failures())
     applied.run(block("run", "rotate"))
-    until(lambda: len([x for x in applied.records() if x["outcome"] == "failed"]) > failed)
+    eventually("The failure", failures, lambda seen: len(seen) > before_it)
     assert applied.pending()
     applied.aws.client("iam").delete_access_key(UserName=USER, AccessKeyId=foreign["AccessKeyId"])
     before = applied.value()["AccessKeyId"]
     applied.run(block("run", "give-up"))
-    until(lambda: applied.value()["AccessKeyId"] != before)
-    until(lambda: not applied.pending())
+    eventually("The new key", lambda: applied.value()["AccessKeyId"], lambda seen: seen != before)
+    applied.settle()
     assert applied.keys() == {before, applied.value()["AccessKeyId"]}
 
 
