@@ -307,12 +307,12 @@ class FakeClients:
         self._cloud = cloud
         self.made: list[str] = []
 
-    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401, ARG002 -- the Protocol's
+    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
         self.made.append(service)
         if service == "secretsmanager":
             return FakeSecretsManager(self._cloud)
         assert service == "iam"
-        return FakeIam(self._cloud)
+        return FakeIam(self._cloud, attempts=attempts)
 
     def of(self, service: str, /, *, key_id: str, secret: str) -> Any:  # noqa: ANN401 -- the Protocol's
         self.made.append(service)
@@ -448,8 +448,9 @@ class FakeSecretsManager:
 class FakeIam:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, *, attempts: int = 1) -> None:
         self._cloud = cloud
+        self._attempts = attempts
 
     def list_access_keys(self, **request: Unpack[ListAccessKeysRequestTypeDef]) -> Answer:
         def effect() -> Answer:
@@ -469,6 +470,8 @@ class FakeIam:
         return self._cloud.request("list_access_keys", effect)
 
     def create_access_key(self, **request: Unpack[CreateAccessKeyRequestTypeDef]) -> Answer:
+        assert self._attempts == 1, "the SDK would make a second key where an answer is lost"
+
         def effect() -> Answer:
             user = request["UserName"]
             # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
