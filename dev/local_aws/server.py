@@ -102,6 +102,10 @@ async def _serve(socket: int) -> None:
     threading.Thread(target=wait_for_parent, daemon=True).start()
     config = hypercorn.config.Config()
     config.bind = [f"fd://{socket}"]
+    # A busy server would close a connection as idle while a request is on its way; the client's
+    # SDK sends that once more, and finds made what it asks for.
+    config.keep_alive_max_requests = sys.maxsize
+    config.keep_alive_timeout = threading.TIMEOUT_MAX
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
     stopped = asyncio.create_task(stop.wait())

@@ -156,12 +156,7 @@ class Engine:
             )
         )
         self._require(seconds, event.step)
-        try:
-            credential = issuer.issue()
-        except RotationError as error:
-            if not error.answer_lost:
-                self._secret.record(None)
-            raise
+        credential = self._asked(issuer)
         if current is None:
             self._prove(issuer, credential, reserve=_STORING_SECONDS)
         with suppress(AlreadyStored):
@@ -172,6 +167,16 @@ class Engine:
         own = Issued(identity=credential.identity, owner=credential.owner, created=now)
         issuer.retire(own, credential)
         return Outcome.DONE
+
+    def _asked(self, issuer: Issuer) -> Credential:
+        try:
+            return issuer.issue()
+        except RotationError as error:
+            refusal = error
+        # A definite refusal made nothing; a lost answer leaves the record for the next try.
+        if not refusal.answer_lost:
+            self._secret.record(None)
+        raise refusal
 
     def _surplus(
         self,
