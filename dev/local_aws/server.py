@@ -39,11 +39,13 @@ BEHAVIOURS: Final = (
     "iam_keys",
     "authorization",
     "function_role",
+    "function_policy",
     "function_logs",
     "alarms",
 )
 
 _GRACE_SECONDS: Final = 2
+_IDLE_SECONDS: Final = 600
 
 
 def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
@@ -105,7 +107,7 @@ async def _serve(socket: int) -> None:
     # A busy server would close a connection as idle while a request is on its way; the client's
     # SDK sends that once more, and finds made what it asks for.
     config.keep_alive_max_requests = sys.maxsize
-    config.keep_alive_timeout = threading.TIMEOUT_MAX
+    config.keep_alive_timeout = _IDLE_SECONDS
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
     stopped = asyncio.create_task(stop.wait())
