@@ -104,8 +104,8 @@ async def _serve(socket: int) -> None:
     threading.Thread(target=wait_for_parent, daemon=True).start()
     config = hypercorn.config.Config()
     config.bind = [f"fd://{socket}"]
-    # A busy server would close a connection as idle while a request is on its way; the client's
-    # SDK sends that once more, and finds made what it asks for.
+    # A connection that is closed as idle while a request is on its way loses the answer, and the
+    # client's SDK sends the request once more.
     config.keep_alive_max_requests = sys.maxsize
     config.keep_alive_timeout = _IDLE_SECONDS
     config.graceful_timeout = 1
