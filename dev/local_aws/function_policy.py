@@ -1,7 +1,7 @@
 """AddPermission that an SDK may send once more.
 
 Seen in three applies of full test runs, the cause not found: the statement is there, its answer
-never arrived, and the provider repeats the call for five minutes. AWS answers such a repetition with
+never arrived, and the provider repeats the call for five minutes. AWS answers a repetition with
 ResourceConflictException, too; on a loopback address that only says something of this server.
 https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 """
