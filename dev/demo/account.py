@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 120
+_PATIENCE_SECONDS: Final = 120
 _PAUSE_SECONDS: Final = 0.1
 
 
@@ -30,25 +30,35 @@ class Aws(Protocol):
 class NeverHappenedError(Exception):
     """A condition was not met in time."""
 
-    def __init__(self, what: str, last: object) -> None:
-        super().__init__(f"{what} did not happen in {PATIENCE_SECONDS} s; last seen: {last}")
+    def __init__(self, what: str, patience: float, last: object) -> None:
+        super().__init__(f"{what} did not happen in {patience} s; last seen: {last}")
 
 
 def eventually(
     what: str,
     look: Callable[[], T],
     accept: Callable[[T], bool] = bool,
+    *,
+    patience: float = _PATIENCE_SECONDS,
+    pause: float = _PAUSE_SECONDS,
 ) -> T:
     """Look again and again until what is seen is accepted.
+
+    Args:
+        what: what is waited for, as the error tells it.
+        look: returns what is to be seen now.
+        accept: tells whether that is it.
+        patience: the seconds until it is given up.
+        pause: the seconds between two looks.
 
     Raises:
         NeverHappenedError: It was not in time.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while not accept(seen := look()):
         if time.monotonic() > deadline:
-            raise NeverHappenedError(what, seen)
-        time.sleep(_PAUSE_SECONDS)
+            raise NeverHappenedError(what, patience, seen)
+        time.sleep(pause)
     return seen
 
 
@@ -218,5 +228,7 @@ def inventory(aws: Aws) -> frozenset[str]:
     add("lambda", "list_functions", "Functions[].FunctionName")
     add("logs", "describe_log_groups", "logGroups[].logGroupName")
     add("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName")
+    add("scheduler", "list_schedules", "Schedules[].Name")
+    add("sqs", "list_queues", "QueueUrls[]")
     found.extend(f"s3 bucket {one['Name']}" for one in aws.client("s3").list_buckets()["Buckets"])
     return frozenset(found)

@@ -10,26 +10,33 @@ from ministack.services import lambda_svc
 
 from dev.local_aws.refusals import RoleMayNot
 from dev.local_aws.seam import Answer, Function, Handler, Json, around
+from dev.local_aws.source_function import KEY as SOURCE_FUNCTION
 
+# What the two pages ask for beside these is not looked at before Lambda uses it.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 _NETWORK: Final = {
-    "ec2:AssignPrivateIpAddresses": "network-interface/*",
     "ec2:CreateNetworkInterface": "network-interface/*",
-    "ec2:DeleteNetworkInterface": "network-interface/*",
+    "ec2:DeleteNetworkInterface": "*/*",
     "ec2:DescribeNetworkInterfaces": None,
-    "ec2:DescribeSubnets": None,
-    "ec2:UnassignPrivateIpAddresses": "network-interface/*",
 }
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html#services-xray-permissions
-_TRACING: Final = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+_TRACING: Final = ("xray:PutTraceSegments",)
 
 
 def role_may(config: Json, action: str, resource: str) -> bool:
-    """Evaluate what a function's role may."""
+    """Evaluate what a function's role may where Lambda itself uses it."""
     credentials = lambda_runtime.execution_credentials(config)
     service = action.partition(":")[0]
+    # Lambda calls EC2 outside of the function, and does not say for which.
+    # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+    context = {SOURCE_FUNCTION: None} if service == "ec2" else {}
     denied = iam_evaluator.enforce(
-        credentials["AWS_ACCESS_KEY_ID"], action, service, get_region(), resource_arn=resource
+        credentials["AWS_ACCESS_KEY_ID"],
+        action,
+        service,
+        get_region(),
+        resource_arn=resource,
+        service_context=context,
     )
     return not denied
 

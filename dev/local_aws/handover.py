@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _VARIABLE: Final = "LOCAL_AWS_HANDOVER"
 
+ISSUED_PATH: Final = "/_local_aws/issued"
 SWITCHES_PATH: Final = "/_local_aws/switches"
 
 

@@ -29,11 +29,14 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
 
     def __init__(self) -> None:
         super().__init__()
+        self.issued: list[str] = []
+        """The secret half of every key that there is or was, for who looks whether one leaked."""
         self._made: dict[str, float] = {}
         self._deleted: dict[str, tuple[float, Json]] = {}
 
     def __setitem__(self, key_id: str, record: Json) -> None:
         self._made[key_id] = time.monotonic()
+        self.issued.append(record["SecretAccessKey"])
         super().__setitem__(key_id, record)
 
     def __delitem__(self, key_id: str) -> None:
@@ -81,6 +84,21 @@ def create_access_key(original: Handler, parameters: Json) -> Answer:
     if len(held) >= _QUOTA:
         refused: Answer = iam._error(
             409, "LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {_QUOTA}"
+        )
+        return refused
+    return original(parameters)
+
+
+@around(iam._IAM_HANDLERS, "ListAccessKeys")
+def list_access_keys(original: Handler, parameters: Json) -> Answer:
+    """Refuse a user who does not exist.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html
+    """
+    user_name = _first(parameters, "UserName")
+    if user_name and user_name not in iam._users:
+        refused: Answer = iam._error(
+            404, "NoSuchEntity", f"The user with name {user_name} cannot be found."
         )
         return refused
     return original(parameters)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from dev.local_aws.handover import SWITCHES_PATH, Handover
+from dev.local_aws.handover import ISSUED_PATH, SWITCHES_PATH, Handover
 from dev.local_aws.switches import Switches
 
 if TYPE_CHECKING:
@@ -67,6 +67,13 @@ class LocalAws:
         with urllib.request.urlopen(request, timeout=_START_SECONDS) as answer:  # noqa: S310
             return Switches(**json.load(answer))
 
+    def issued(self) -> frozenset[str]:
+        """Return the secret half of every access key that there is or was, but the first."""
+        with urllib.request.urlopen(  # noqa: S310 - our own address
+            self.endpoint_url + ISSUED_PATH, timeout=_START_SECONDS
+        ) as answer:
+            return frozenset(json.load(answer))
+
     @contextlib.contextmanager
     def switched(self, **switches: object) -> Iterator[None]:
         """Set some switches, and set them back."""
@@ -110,11 +117,14 @@ def _wait_until_it_serves(aws: LocalAws, log: Path) -> None:
 
 
 @contextlib.contextmanager
-def local_aws(*, plain: bool = False, **switches: object) -> Iterator[LocalAws]:
+def local_aws(
+    *, plain: bool = False, trusted: Path | None = None, **switches: object
+) -> Iterator[LocalAws]:
     """Run a local AWS on a free port of the loopback interface.
 
     Args:
         plain: MiniStack as it is, to see what this package adds.
+        trusted: A certificate that functions trust beside no other, for a server of the test's.
         switches: As in Switches.
 
     Raises:
@@ -133,11 +143,12 @@ def local_aws(*, plain: bool = False, **switches: object) -> Iterator[LocalAws]:
             secret_access_key=secret,
             plain=plain,
         )
+        trust = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
         with log.open("wb") as output:
             server = subprocess.Popen(
                 [sys.executable, "-m", "dev.local_aws.server"],
                 cwd=folder,
-                env={**_server_environment(folder, port), **handover.give()},
+                env={**_server_environment(folder, port), **trust, **handover.give()},
                 pass_fds=[listener.fileno()],
                 # Ctrl-C is for the one who started it: who uses it has to clean up first.
                 start_new_session=True,

@@ -12,9 +12,10 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import get_region
 from ministack.services import lambda_svc, secretsmanager
 
+from dev.local_aws.function_callers import in_account_of, service_may_invoke
 from dev.local_aws.refusals import (
     CallerMayNotInvoke,
     NoFunction,
@@ -50,30 +51,6 @@ _running: dict[str, asyncio.Task[None]] = {}
 _turns: dict[int, asyncio.Semaphore] = {}
 
 
-def _may_invoke(function_arn: str, secret_arn: str) -> bool:
-    """Evaluate the function's own policy as Lambda does when Secrets Manager calls.
-
-    https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html
-    """
-    name, _ = lambda_svc._resolve_name_and_qualifier(function_arn)
-    function = lambda_svc._functions.get(name)
-    if function is None:
-        return False
-    request = iam_evaluator.EvalContext(
-        principal_arn=_PRINCIPAL,
-        principal_type="Service",
-        principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=function_arn,
-        region=get_region(),
-        service_context={"aws:sourcearn": secret_arn, "aws:sourceaccount": get_account_id()},
-    )
-    decided = iam_evaluator.evaluate_resource_policy(
-        function["policy"], request, service=_PRINCIPAL
-    )
-    return bool(decided.decision == "Allow")
-
-
 def _require_permissions(function_arn: str, secret_arn: str) -> None:
     # The caller needs lambda:InvokeFunction, too.
     # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
@@ -82,7 +59,7 @@ def _require_permissions(function_arn: str, secret_arn: str) -> None:
     )
     if denied:
         raise CallerMayNotInvoke(function_arn=function_arn)
-    if not _may_invoke(function_arn, secret_arn):
+    if not service_may_invoke(function_arn, _PRINCIPAL, secret_arn):
         raise ServiceMayNotInvoke
 
 
@@ -247,7 +224,7 @@ async def _test(secret_arn: str, token: str) -> None:
 async def _invoke(secret: Json, step: str, token: str) -> bool:
     """Invoke the function as any caller would, and wait for its answer."""
     function_arn = secret["RotationLambdaARN"]
-    if not _may_invoke(function_arn, secret["ARN"]):
+    if not service_may_invoke(function_arn, _PRINCIPAL, secret["ARN"]):
         return False
     name, qualifier = lambda_svc._resolve_name_and_qualifier(function_arn)
     event = {
@@ -256,7 +233,8 @@ async def _invoke(secret: Json, step: str, token: str) -> bool:
         "ClientRequestToken": token,
         "RotationToken": str(uuid.uuid4()),
     }
-    status, headers, _ = await lambda_svc._invoke(name, event, {}, path_qualifier=qualifier)
+    with in_account_of(function_arn):
+        status, headers, _ = await lambda_svc._invoke(name, event, {}, path_qualifier=qualifier)
     done = status == OK and "X-Amz-Function-Error" not in headers
     if not done:
         _log.warning("%s of %s failed.", step, secret["ARN"])

@@ -25,23 +25,34 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
-from dev.local_aws.handover import SWITCHES_PATH, Handover
+from dev.local_aws.handover import ISSUED_PATH, SWITCHES_PATH, Handover
 from dev.local_aws.switches import Current
 
 # Each layer is around the ones before it.
 BEHAVIOURS: Final = (
     "secret_versions",
+    "version_pruning",
     "customer_keys",
     "replicas",
     "public_policies",
+    "member_accounts",
+    "function_callers",
     "rotation",
     "iam_users",
     "iam_keys",
     "authorization",
+    "signing",
+    "log_streams",
+    "source_function",
     "function_role",
     "function_policy",
+    "function_runtime",
+    "function_endpoint",
     "function_logs",
     "alarms",
+    "managed_secrets",
+    "scheduler",
+    "throttling",
 )
 
 _GRACE_SECONDS: Final = 2
@@ -80,13 +91,19 @@ async def _serve_switches(receive: Any, send: Any) -> None:
         status, answer = 200, json.dumps(dataclasses.asdict(Current.switches))
     except ValueError as error:
         status, answer = 400, str(error)
+    await _answer(send, status, answer)
+
+
+async def _answer(send: Any, status: int, text: str) -> None:
     await send({"type": "http.response.start", "status": status, "headers": []})
-    await send({"type": "http.response.body", "body": answer.encode()})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
     if scope.get("path") == SWITCHES_PATH:
         await _serve_switches(receive, send)
+    elif scope.get("path") == ISSUED_PATH:
+        await _answer(send, 200, json.dumps(iam._access_keys.issued))
     else:
         await ministack.app.app(scope, receive, send)
 

@@ -33,6 +33,21 @@ class Switches:
     deleted_key_seconds: float = 0.0
     """How long a deleted access key is still accepted."""
 
+    function_endpoint_url: str = ""
+    """Where a function whose worker starts from now on finds AWS; empty for this server."""
+
+    throttled_share: float = 0.0
+    """How many of the calls of functions to Secrets Manager and IAM are refused as throttled."""
+
+    throttling_seed: int = 0
+    """Which ones."""
+
+    version_retention_seconds: float = 86_400.0
+    """How long a version without a label is kept, however many there are."""
+
+    scheduler_seconds_ahead: float = 0.0
+    """How far the clock of EventBridge Scheduler is ahead of everybody else's."""
+
     def changed(self, changes: dict[str, object]) -> Switches:
         """Return these switches with some set anew.
 

@@ -6,46 +6,35 @@ credentials and the region of the environment.
 """
 
 import contextlib
+import functools
 import io
 import itertools
 import json
 import os
-import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from dev.demo import account as demo_account
 from dev.local_aws import LocalAws, local_aws
 
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
 Json: TypeAlias = dict[str, Any]
-T = TypeVar("T")
 
 _TARGET = os.environ.get("CONTRACT_TARGET", "local")
 _PATIENCE_SECONDS = 300 if _TARGET == "account" else 15
 
 
-class NeverHappenedError(AssertionError):
-    def __init__(self, what: str, last: object) -> None:
-        super().__init__(f"{what} did not happen in {_PATIENCE_SECONDS} s; last seen: {last}")
-
-
-def eventually(what: str, look: Callable[[], T], accept: Callable[[T], bool] = bool) -> T:
-    """Look again and again until what is seen is accepted."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    pause = 2 if _TARGET == "account" else 0.02
-    while not accept(seen := look()):
-        if time.monotonic() > deadline:
-            raise NeverHappenedError(what, seen)
-        time.sleep(pause)
-    return seen
+eventually = functools.partial(
+    demo_account.eventually, patience=_PATIENCE_SECONDS, pause=2 if _TARGET == "account" else 0.02
+)
 
 
 def error_code(call: Callable[..., object], **arguments: object) -> str:

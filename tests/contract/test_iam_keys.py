@@ -67,6 +67,12 @@ def test_a_user_has_two_keys_at_most(iam: Client, create_user: CreateUser, name:
     assert refused == "LimitExceeded"
 
 
+@pytest.mark.parametrize("operation", ["create_access_key", "list_access_keys"])
+def test_a_user_who_does_not_exist_has_no_keys(iam: Client, name: str, operation: str) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html#API_ListAccessKeys_Errors"""
+    assert error_code(getattr(iam, operation), UserName=name) == "NoSuchEntity"
+
+
 def test_the_last_use_of_a_key_is_known(
     iam: Client, create_user: CreateUser, account: Account
 ) -> None:
