@@ -28,7 +28,9 @@ COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
 LIBRARIES := .cache/lambda/.installed .cache/aws-provider-6/.downloaded
 # The example that is a Go test, compiled, so that no test waits for a compiler or the network.
 TERRATEST := .cache/terratest/.built
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST)
+# GitHub's published description of its API, which the local GitHub is held against.
+OPENAPI := .cache/openapi/.installed
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST) $(OPENAPI)
 
 # Ctrl-C kills Terraform before its providers end, and a test before its folder is deleted.
 TIDILY := .venv/bin/python dev/tidily.py
@@ -48,10 +50,11 @@ test: $(SETUP) ## Everything that guards the promises
 	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests
 
 .PHONY: test-slow
-test-slow: $(SETUP) ## The long campaigns, with random seeds (SEED repeats one)
+test-slow: $(SETUP) ## The campaigns, whole, with random seeds (SEED repeats one)
 	@echo "SEED=$(SEED)"
 	@SEED=$(SEED) $(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
-		-m slow --hypothesis-profile=campaign --hypothesis-seed=$(SEED) tests
+		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
+		--write-campaigns=docs/reliability.md tests
 
 .PHONY: local-aws
 local-aws: $(VENV) ## Start the local AWS and print the environment to export
@@ -132,6 +135,15 @@ $(TERRATEST): $(wildcard examples/ci/terratest/*)
 	@echo "setup: compiling the Terratest example (a minute or two, once)" >&2
 	@mkdir -p $(@D)
 	@go test -C examples/ci/terratest -run='^$$' ./... >/dev/null 2> >($(without_downloads))
+	@touch $@
+
+# Only what the tests read is kept: the rest of the package is 350 MB.
+$(OPENAPI): dev/tools/openapi/package.json dev/tools/openapi/package-lock.json
+	@echo "setup: GitHub's API description into .cache/openapi" >&2
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@npm ci --prefix $(@D) --silent --no-audit --no-fund --ignore-scripts
+	@find $(@D) -name '*.deref.json' -delete
 	@touch $@
 
 # The tools that a go.mod names, at the versions that its go.sum holds.
