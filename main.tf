@@ -138,7 +138,8 @@ module "function" {
   alarm_actions      = var.alarm_actions
   function           = var.function
   kms_key_arn        = var.kms_key_arn
-  records_attempts   = local.strategy.issuer
+  records_attempts   = local.strategy.has_slots
+  searches_versions  = local.strategy.issuer && !local.strategy.expires
   secret_arn_pattern = local.secret_arn_pattern
   secret_name        = var.name
   settings           = jsonencode(local.settings)
@@ -172,9 +173,10 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   rotation_lambda_arn = local.function_arn
   secret_id           = aws_secretsmanager_secret.this.id
 
+  # Behind a fast schedule this one is the backstop.
   rotation_rules {
     duration            = var.schedule_duration
-    schedule_expression = local.schedule_expression
+    schedule_expression = local.schedule_is_fast ? local.backstop_expression : local.schedule_expression
   }
 
   depends_on = [
@@ -183,4 +185,20 @@ resource "aws_secretsmanager_secret_rotation" "this" {
     aws_secretsmanager_secret_version.this,
     module.function,
   ]
+}
+
+module "schedule" {
+  source = "./modules/schedule"
+  count  = local.schedule_is_fast ? 1 : 0
+
+  alarm_actions            = var.alarm_actions
+  expression               = startswith(local.schedule_expression, "rate(") ? "rate(${local.shortest_wait_in_minutes} minutes)" : local.schedule_expression
+  function_arn             = one(concat(local._existing[*].arn, module.function[*].planned_arn))
+  options                  = var.scheduler
+  secret_arn               = one(aws_secretsmanager_secret_rotation.this[*].secret_id)
+  secret_arn_pattern       = local.secret_arn_pattern
+  secret_name              = var.name
+  shortest_wait_in_minutes = local.shortest_wait_in_minutes
+  tags                     = var.tags
+  timezone                 = var.schedule_timezone
 }

@@ -1,5 +1,10 @@
 # What a caller needs of the secret and its function; never a value.
 
+output "dead_letter_queue_arn" {
+  description = "ARN of the queue that keeps what a fast schedule could not start, known at plan; null where Secrets Manager's own schedule suffices."
+  value       = one(module.schedule[*].queue_arn)
+}
+
 output "function_arn" {
   description = "ARN of the function that rotates the secret; null where it does not rotate."
   value       = local.function_arn
@@ -57,6 +62,16 @@ output "rotation_enabled" {
   value       = local.strategy != null
 }
 
+output "schedule_arn" {
+  description = "ARN of the schedule of EventBridge Scheduler; null where Secrets Manager's own schedule suffices."
+  value       = one(module.schedule[*].schedule_arn)
+}
+
+output "schedule_role_arn" {
+  description = "ARN of the role of that schedule, known at plan; null where Secrets Manager's own schedule suffices."
+  value       = one(module.schedule[*].role_arn)
+}
+
 output "secret_arn" {
   description = "ARN of the secret, after its policy and rotation are set up; the first rotation may still be under way."
   value       = aws_secretsmanager_secret.this.arn
@@ -64,6 +79,7 @@ output "secret_arn" {
     aws_secretsmanager_secret_policy.this,
     aws_secretsmanager_secret_rotation.this,
     aws_secretsmanager_secret_version.this,
+    module.schedule,
   ]
 }
 

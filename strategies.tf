@@ -1,13 +1,45 @@
 # One row per strategy: what its function is told, and what its role may do beside the secret.
 
 locals {
+  # Of a JSON web token, and of nothing else that the key could sign.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+  _sign = {
+    Effect = "Allow"
+    Action = ["kms:Sign"]
+    Condition = {
+      StringEquals = { "kms:MessageType" = ["RAW"], "kms:SigningAlgorithm" = ["RSASSA_PKCS1_V1_5_SHA_256"] }
+    }
+  }
+
   # `issuer`: the service makes the credential, so that no first value can be given and the previous one has to be retired.
+  # `expires`: each credential ends by itself, and nobody can list them. `has_slots`: there is room for two. Without either
+  # there is any room, and what is there is listed.
   # `settings`: null where the module makes no function.
   _rows = {
     function = [for options in var.rotation[*].function : {
       issuer     = false
       settings   = null
       statements = []
+    } if options != null]
+
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
+    github_app_token = [for options in var.rotation[*].github_app_token : {
+      expires   = true
+      has_slots = false
+      issuer    = true
+      settings = {
+        constants = options.constants
+        options = {
+          api_url         = options.api_url
+          client_id       = options.client_id
+          installation_id = options.installation_id
+          kms_key_arn     = options.kms_key_arn
+          permissions     = options.permissions
+          repositories    = options.repositories
+          revoke_previous = options.revoke_previous
+        }
+      }
+      statements = [merge({ Sid = "SignForTheApp", Resource = options.kms_key_arn }, local._sign)]
     } if options != null]
 
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
@@ -44,9 +76,13 @@ locals {
     } if options != null]
   }
 
-  strategy = one([for name, rows in local._rows : merge(rows[0], { name = name }) if length(rows) == 1])
+  strategy = one([
+    for name, rows in local._rows : merge({ expires = false, has_slots = rows[0].issuer, name = name }, rows[0]) if length(rows) == 1
+  ])
 
   # What validations ask of a strategy, and what they say they found.
+  expires         = local.strategy == null ? false : local.strategy.expires
+  has_slots       = local.strategy == null ? false : local.strategy.has_slots
   issues          = local.strategy == null ? false : local.strategy.issuer
   makes_function  = local.strategy == null ? false : local.strategy.settings != null
   _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"

@@ -24,7 +24,7 @@ variable "administrators" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails; without any there is no alarm."
+  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails, or EventBridge Scheduler cannot start a rotation; without any there is no alarm."
   type        = list(string)
   default     = []
   nullable    = false
@@ -34,8 +34,8 @@ variable "alarm_actions" {
     error_message = "Each of alarm_actions is an ARN: write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode(var.alarm_actions)}."
   }
   validation {
-    condition     = length(var.alarm_actions) == 0 || local.makes_function
-    error_message = "alarm_actions watch a function that this module makes: remove them, or set rotation to another strategy. Found: ${local._strategy_found}."
+    condition     = length(var.alarm_actions) == 0 || local.makes_function || local.schedule_is_fast
+    error_message = "alarm_actions watch a function or a schedule that this module makes: remove them, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 
@@ -157,10 +157,10 @@ variable "function" {
     error_message = "function.timeout is in seconds: write a whole number from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
-    condition = alltrue([
-      for options in var.rotation[*].iam_access_key : coalesce(one(var.function[*].timeout), 900) >= 60 + options.settling_seconds if options != null
-    ])
-    error_message = "A key is issued only while there is time to prove and store it: write a function.timeout of at least 60 seconds and settling_seconds. Found: ${jsonencode(one(var.function[*].timeout))}."
+    condition = !local.issues || coalesce(one(var.function[*].timeout), 900) >= 60 + max(0, [
+      for options in var.rotation[*].iam_access_key : options.settling_seconds if options != null
+    ]...)
+    error_message = "A credential is issued only while there is time to prove and store it: write a function.timeout of at least 60 seconds and settling_seconds. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = alltrue([for mode in var.function[*].tracing_mode : contains(["Active", "PassThrough"], mode) if mode != null])
@@ -232,12 +232,16 @@ variable "minimum_overlap_minutes" {
     error_message = "minimum_overlap_minutes is a span: write a whole number from 0. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
   }
   validation {
+    condition     = var.minimum_overlap_minutes == null || !local.expires
+    error_message = "The previous token of GitHub lives until its own hour is over, whatever minimum_overlap_minutes says: remove it, or set revoke_previous. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
+  }
+  validation {
     condition     = var.minimum_overlap_minutes == null || local.makes_function
     error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
-    condition     = alltrue([for hours in local._rates_in_hours : coalesce(var.minimum_overlap_minutes, 60) < hours * 60 if local.issues])
-    error_message = "A rate is longer than minimum_overlap_minutes, or each of its rotations would come too soon: write a longer rate or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+    condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.has_slots])
+    error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
 }
 
@@ -356,7 +360,7 @@ variable "replica_regions" {
 }
 
 variable "rotate_immediately" {
-  description = "Whether the secret rotates as soon as its rotation is set up, and again whenever its schedule or function changes; false leaves a new secret empty until its first window."
+  description = "Whether the secret rotates as soon as its rotation is set up, and again whenever Secrets Manager's schedule or the function changes; false leaves a new secret empty until its first window."
   type        = bool
   default     = true
   nullable    = false
@@ -375,12 +379,26 @@ locals {
   }
 }
 
+locals {
+  _github_token_keys = ["api_url", "expires_at", "installation_id", "token", "username"]
+}
+
 variable "rotation" {
   description = "How the secret rotates: exactly one strategy with its options; null for a secret that does not rotate."
   type = object({
     function = optional(object({
       add_permission = optional(bool, true)
       arn            = string
+    }))
+    github_app_token = optional(object({
+      api_url         = optional(string, "https://api.github.com")
+      client_id       = string
+      constants       = optional(map(string), {})
+      installation_id = number
+      kms_key_arn     = string
+      permissions     = map(string)
+      repositories    = set(string)
+      revoke_previous = optional(bool, false)
     }))
     iam_access_key = optional(object({
       adopted_access_key_id = optional(string)
@@ -408,6 +426,45 @@ variable "rotation" {
       can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:function:[0-9A-Za-z_-]+(:([$]LATEST|[0-9A-Za-z_-]+))?$", options.arn)) if options != null
     ])
     error_message = "rotation.function.arn is the ARN of a function, with or without a qualifier: write e.g. \"arn:aws:lambda:eu-west-1:123456789012:function:rotate\". Found: ${jsonencode(one([for options in var.rotation[*].function : options.arn if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in concat(var.rotation[*].github_app_token) :
+      can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", options.api_url)) if options != null
+    ])
+    error_message = "The api_url of a GitHub strategy is encrypted and ends without a slash: write \"https://api.github.com\", or \"https://HOST/api/v3\" for a GitHub Enterprise Server. Found: ${jsonencode([for options in concat(var.rotation[*].github_app_token) : options.api_url if options != null])}."
+  }
+  validation {
+    condition     = alltrue([for app in concat(var.rotation[*].github_app_token) : can(regex("^[0-9A-Za-z.-]{1,64}$", app.client_id)) if app != null])
+    error_message = "The client_id of a GitHub App stands on the page of its settings: write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token) : app.client_id if app != null])}."
+  }
+  validation {
+    condition     = alltrue([for app in concat(var.rotation[*].github_app_token) : app.installation_id >= 1 && floor(app.installation_id) == app.installation_id if app != null])
+    error_message = "The installation_id of a GitHub App is the number at the end of the address of its installation: write e.g. 12345678. Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token) : app.installation_id if app != null])}."
+  }
+  validation {
+    condition     = alltrue([for app in concat(var.rotation[*].github_app_token) : can(regex(local._key_arn_pattern, app.kms_key_arn)) if app != null])
+    error_message = "The kms_key_arn of a GitHub App is the ARN of the KMS key that its private key was imported into: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token) : app.kms_key_arn if app != null])}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_app_token :
+      length(options.permissions) > 0 && alltrue([
+        for name, level in options.permissions : can(regex("^[a-z_]+$", name)) && contains(["read", "write", "admin"], level)
+      ]) if options != null
+    ])
+    error_message = "rotation.github_app_token.permissions says what the token may, at least one permission with its level: write e.g. { contents = \"read\", issues = \"write\" }. Found: ${jsonencode(one([for options in var.rotation[*].github_app_token : options.permissions if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_app_token :
+      length(options.repositories) >= 1 && length(options.repositories) <= 500 &&
+      alltrue([for name in options.repositories : can(regex("^[0-9A-Za-z._-]{1,100}$", name))]) if options != null
+    ])
+    error_message = "rotation.github_app_token.repositories names 1 to 500 repositories of the installation's account, without the account: write e.g. [\"reports\"]. Found: ${jsonencode(one([for options in var.rotation[*].github_app_token : options.repositories if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_app_token :
+      length(setintersection(keys(options.constants), local._github_token_keys)) == 0 if options != null
+    ])
+    error_message = "rotation.github_app_token.constants stand beside the token: choose other keys than ${join(", ", local._github_token_keys)}. Found: ${jsonencode(one([for options in var.rotation[*].github_app_token : keys(options.constants) if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].iam_access_key :
@@ -466,15 +523,18 @@ variable "rotation" {
     error_message = "rotation.random_value.constants stand in JSON beside the value, under other keys than its own: set json_key, e.g. \"password\", and leave that key out of constants. Found: ${jsonencode(one([for options in var.rotation[*].random_value : { constants = keys(options.constants), json_key = options.json_key } if options != null]))}."
   }
   validation {
-    condition = alltrue([for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) :
+    condition = alltrue([for options in concat(var.rotation[*].github_app_token, var.rotation[*].iam_access_key, var.rotation[*].random_value) :
       length(jsonencode(options.constants)) <= 2048 if options != null
     ])
-    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
+    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].github_app_token, var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
   }
 }
 
 locals {
-  schedule_expression = var.schedule_expression == null ? "rate(30 days)" : var.schedule_expression
+  # A token of GitHub's lives for an hour: the longest wait leaves ten minutes for retries.
+  _expiring_pattern = "^(rate[(]([1-4][0-9]|50) minutes[)]|cron[(]0/([1-4][0-9]|50) [*] ([*] [*] [?]|[?] [*] [*]) [*][)])$"
+
+  schedule_expression = var.schedule_expression != null ? var.schedule_expression : local.expires ? "rate(30 minutes)" : "rate(30 days)"
 
   _rates_in_hours = [
     for rate in regexall("^rate[(]([0-9]+) (hour|day)", local.schedule_expression) : tonumber(rate[0]) * (rate[1] == "day" ? 24 : 1)
@@ -485,17 +545,58 @@ locals {
   _day     = "(?:[12]?[1-9]|[123]0|31)"
   _month   = "(?:[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
   _weekday = "(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)"
-  _lists = { for name, value in { day = local._day, month = local._month, weekday = local._weekday } :
+  _lists = { for name, value in { day = local._day, hour = local._hour, month = local._month, weekday = local._weekday } :
     name => replace("ITEM(?:,ITEM)*", "ITEM", "(?:[*]|${value}(?:-${value})?)(?:/[1-9][0-9]?)?")
   }
-  _cron_pattern = join(" ", [
-    "^cron[(]0",
-    "(?:${local._hour}|(?:[*]|${local._hour})/(?:[4-9]|1[0-9]|2[0-3]))",
+  _days = join(" ", [
     "(?:[?]|L|${local._lists.day})",
     local._lists.month,
     "(?:[?]|L|${local._weekday}L|${local._weekday}#[1-5]|${local._lists.weekday})",
     "[*][)]$",
   ])
+  _cron_pattern      = "^cron[(][^ ]+ ${local._lists.hour} ${local._days}"
+  _fast_cron_minutes = "^cron[(](?:[1-5]?[0-9]|0/[1-5][0-9]) "
+  _fast_rate_pattern = "^rate[(](?:[1-3] hour|[0-9]+ minute)"
+  _slow_cron_pattern = "^cron[(]0 (?:${local._hour}|(?:[*]|${local._hour})/(?:[4-9]|1[0-9]|2[0-3])) "
+
+  # What Secrets Manager does not take is EventBridge Scheduler's.
+  schedule_is_fast = var.rotation != null && (
+    startswith(local.schedule_expression, "rate(")
+    ? can(regex(local._fast_rate_pattern, local.schedule_expression))
+    : !can(regex(local._slow_cron_pattern, local.schedule_expression))
+  )
+
+  _cron_fields = one(regexall("^cron[(]([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ", local.schedule_expression))
+  _cron_hours = local._cron_fields == null ? [] : try([for hour in range(24) : hour if contains(flatten([
+    for item in [for text in split(",", local._cron_fields[1]) : regex("^(?:[*]|([0-9]+)(-)?([0-9]+)?)(?:/([0-9]+))?$", text)] : range(
+      tonumber(coalesce(item[0], "0")),
+      1 + tonumber(coalesce(item[2], item[0] != null && item[3] == null ? item[0] : "23")),
+      tonumber(coalesce(item[3], "1")),
+    )
+  ]), hour)], [])
+  _cron_hours_apart = [
+    for index, hour in local._cron_hours : index > 0 ? hour - local._cron_hours[index - 1] : hour + 24 - reverse(local._cron_hours)[0]
+  ]
+  _cron_increment = one(flatten(regexall("^cron[(]0/([1-9][0-9]?) ", local.schedule_expression)))
+
+  # Between any two rotations of a rate, and between those of a cron expression that are closest.
+  shortest_wait_in_minutes = one(concat(
+    [for hours in local._rates_in_hours : hours * 60],
+    [for minutes in flatten(regexall("^rate[(]([0-9]+) minute", local.schedule_expression)) : tonumber(minutes)],
+    [for hours in(length(local._cron_hours_apart) > 0 ? [min(local._cron_hours_apart...)] : []) : local._cron_increment == null ? hours * 60 : min(
+      tonumber(local._cron_increment),
+      hours * 60 - floor(59 / max(1, tonumber(local._cron_increment))) * tonumber(local._cron_increment),
+    )],
+  ))
+
+  # Longer than the longest wait of a fast schedule, or it would rotate in between: in a month without that day, a year
+  # without that month, on a day with but one rotation. Secrets Manager knows nothing longer than 999 days.
+  backstop_expression = (
+    local._cron_fields == null ? "rate(1 day)" :
+    local._cron_fields[3] != "*" ? "rate(999 days)" :
+    length(setsubtract([local._cron_fields[2], local._cron_fields[4]], ["*", "?"])) > 0 ? "rate(100 days)" :
+    length(local._cron_hours) == 1 ? "rate(2 days)" : "rate(1 day)"
+  )
 
   _crons = [
     for hours in regexall("^cron[(]0 (${local._hour}|[*])(?:/([1-9][0-9]*))? ", local.schedule_expression) :
@@ -520,18 +621,26 @@ variable "schedule_duration" {
     error_message = "schedule_duration is about rotation: remove it, or set rotation. Found: no rotation."
   }
   validation {
+    condition     = var.schedule_duration == null || !local.schedule_is_fast
+    error_message = "A schedule that Secrets Manager does not take has no window, it rotates on the minute: remove schedule_duration, or write a schedule at the full hour, four hours apart at least. Found: ${local.schedule_expression}."
+  }
+  validation {
     condition = alltrue([for duration in var.schedule_duration[*] :
-      can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local._longest_window_in_hours
+      can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local._longest_window_in_hours if !local.schedule_is_fast
     ])
     error_message = "A window ends before the next one opens and before the day ends in UTC: write \"1h\" to \"${local._longest_window_in_hours}h\" beside ${local.schedule_expression}. Found: \"${coalesce(var.schedule_duration, "none")}\"."
   }
 }
 
 variable "schedule_expression" {
-  description = "When the secret rotates, in UTC: rate(…) or cron(…) as Secrets Manager takes them, four hours apart at least; null is rate(30 days) where rotation is set."
+  description = "When the secret rotates: rate(…) or cron(…), ten minutes apart at least, kept by Secrets Manager where that takes it and else by EventBridge Scheduler; null is rate(30 days) where rotation is set."
   type        = string
   default     = null
 
+  validation {
+    condition     = !local.expires || can(regex(local._expiring_pattern, coalesce(var.schedule_expression, "rate(30 minutes)")))
+    error_message = "A token of GitHub lives for an hour, so that rotations are at most 50 minutes apart, all day: write \"rate(30 minutes)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
   validation {
     condition     = var.schedule_expression == null || var.rotation != null
     error_message = "schedule_expression is about rotation: remove it, or set rotation. Found: no rotation."
@@ -542,21 +651,74 @@ variable "schedule_expression" {
   }
   validation {
     condition = alltrue([for expression in var.schedule_expression[*] :
-      can(regex("^rate[(](1 day|([2-9]|[1-9][0-9]{1,2}) days|([4-9]|[1-9][0-9]{1,2}) hours)[)]$", expression)) if startswith(expression, "rate(")
+      can(regex("^rate[(](1 (minute|hour|day)|([2-9]|[1-9][0-9]|1[0-9]{2}|2[0-3][0-9]) minutes|([2-9]|[1-9][0-9]{1,2}) (hours|days))[)]$", expression)) if startswith(expression, "rate(")
     ])
-    error_message = "A rate is 4 to 999 hours, or 1 to 999 days: write e.g. \"rate(4 hours)\", \"rate(1 day)\" or \"rate(30 days)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+    error_message = "A rate is 10 to 239 minutes, 1 to 999 hours, or 1 to 999 days: write e.g. \"rate(30 minutes)\", \"rate(4 hours)\", \"rate(1 day)\" or \"rate(30 days)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+  # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+  validation {
+    condition     = alltrue([for expression in var.schedule_expression[*] : !can(regex("^rate[(][1-9] minutes?[)]$", expression))])
+    error_message = "A rate is ten minutes at least, because AWS advises against more new versions of a secret: write e.g. \"rate(10 minutes)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
   }
   validation {
     condition = alltrue([for expression in var.schedule_expression[*] :
       can(regex(local._cron_pattern, expression)) if startswith(expression, "cron(")
     ])
-    error_message = "A cron expression has the fields 0, hour or increment of at least 4 hours, day of month, month, day of week, *: write e.g. \"cron(0 8 1 * ? *)\", \"cron(0 8/8 * * ? *)\" or \"cron(0 0 ? * SUN#1 *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+    error_message = "A cron expression has the fields minute, hour, day of month, month, day of week, *: write e.g. \"cron(0 8 1 * ? *)\", \"cron(0/30 * * * ? *)\" or \"cron(0 0 ? * SUN#1 *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+  validation {
+    condition = alltrue([for expression in var.schedule_expression[*] :
+      can(regex(local._fast_cron_minutes, expression)) if startswith(expression, "cron(")
+    ])
+    error_message = "The minute of a cron expression is one number or 0/N with an N of at least 10, because AWS advises against more than one new version of a secret every ten minutes: write e.g. \"cron(30 8 * * ? *)\" or \"cron(0/15 * * * ? *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
   }
   validation {
     condition = alltrue([for expression in var.schedule_expression[*] :
       length(regexall("[?]", expression)) == 1 if startswith(expression, "cron(")
     ])
     error_message = "A cron expression names days of the month or days of the week, and has a ? in place of the other: write e.g. \"cron(0 8 1 * ? *)\" or \"cron(0 8 ? * MON *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
+  }
+}
+
+variable "schedule_timezone" {
+  description = "Time zone in which a cron expression of EventBridge Scheduler is read, e.g. Europe/Berlin; null is UTC, in which Secrets Manager's own schedules always are."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.schedule_timezone == null || (local.schedule_is_fast && startswith(local.schedule_expression, "cron("))
+    error_message = "schedule_timezone is for a cron expression that EventBridge Scheduler reads, as Secrets Manager's own are in UTC and a rate has no time of day: remove it, or write an expression that is not at full hours four hours apart, e.g. \"cron(30 8 * * ? *)\". Found: ${local.schedule_expression}."
+  }
+  validation {
+    condition     = alltrue([for zone in var.schedule_timezone[*] : can(regex("^[A-Za-z][0-9A-Za-z_+-]*(/[0-9A-Za-z_+-]+){0,2}$", zone))])
+    error_message = "schedule_timezone is a name of the IANA time zone database: write e.g. \"Europe/Berlin\". Found: \"${coalesce(var.schedule_timezone, "none")}\"."
+  }
+}
+
+variable "scheduler" {
+  description = "Options of what this module makes for a schedule of EventBridge Scheduler; null, as an absent option, takes the default named beside it."
+  type = object({
+    name                 = optional(string) # null: derived from the name of the secret; its role and its queue bear it too
+    permissions_boundary = optional(string) # null: none
+    role_path            = optional(string) # "/"
+  })
+  default = null
+
+  validation {
+    condition     = var.scheduler == null || local.schedule_is_fast
+    error_message = "The variable scheduler is about a schedule that Secrets Manager does not take: remove it, or write e.g. \"rate(30 minutes)\" as schedule_expression. Found: ${var.rotation == null ? "no rotation" : local.schedule_expression}."
+  }
+  validation {
+    condition     = alltrue([for name in var.scheduler[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
+    error_message = "scheduler.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.scheduler[*].name))}."
+  }
+  validation {
+    condition     = alltrue([for arn in var.scheduler[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
+    error_message = "scheduler.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.scheduler[*].permissions_boundary))}."
+  }
+  validation {
+    condition     = alltrue([for path in var.scheduler[*].role_path : can(regex(local._path_pattern, path)) if path != null])
+    error_message = "scheduler.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(one(var.scheduler[*].role_path))}."
   }
 }
 

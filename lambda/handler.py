@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -17,6 +18,11 @@ from rotation.event import Event
 from rotation.secret import Secret
 from rotation.settings import Settings
 from rotation.strategies import build
+
+# At DEBUG the SDK writes each request and answer, values included, and Lambda's runtime gives every
+# logger the function's level:
+# https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+logging.disable()
 
 # Kept while the execution environment is warm; each client is made when first needed.
 _clients = SdkClients()

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
+
+from rotation.answer import PLAUSIBLE_YEARS
 
 if TYPE_CHECKING:
     from rotation.strategies import Issued
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 TAG = "rotation-attempt"
 NO_ATTEMPT = "none"
 
+# How far an issuer's clock may be from the function's. Both follow NTP, within milliseconds; five
+# seconds leave room for a disturbed one. Not more: within them a person's key may look like ours.
+_SKEW = timedelta(seconds=5)
+# Whoever may tag can write a tag. A record of ours begins in a plausible year, so that it can be
+# reckoned with, and spans no more than an invocation, within which a person hardly makes a key:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_NONE, _LONGEST = timedelta(), timedelta(minutes=15)
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -37,7 +46,10 @@ class Attempt:
 
     def may_have_made(self, issued: Issued) -> bool:
         """Say whether this credential appeared while the attempt was under way."""
-        return issued.identity not in self.present and self.started <= issued.created <= self.ended
+        return (
+            issued.identity not in self.present
+            and self.started - _SKEW <= issued.created <= self.ended + _SKEW
+        )
 
     def text(self) -> str:
         """Write the record as the tag's value."""
@@ -49,16 +61,15 @@ class Attempt:
         """Read a tag's value; what this module did not write is no record."""
         token, *rest = text.split(" ")
         try:
-            owner, started, ended, *present = rest
-            return cls(
-                token=token,
-                owner=owner,
-                started=datetime.strptime(started, _FORMAT).replace(tzinfo=UTC),
-                ended=datetime.strptime(ended, _FORMAT).replace(tzinfo=UTC),
-                present=frozenset(present),
-            )
+            owner, *times = rest[:3]
+            started, ended = (datetime.strptime(t, _FORMAT).replace(tzinfo=UTC) for t in times)
         except ValueError:
             return None
+        if started.year not in PLAUSIBLE_YEARS or not _NONE <= ended - started <= _LONGEST:
+            return None
+        return cls(
+            token=token, owner=owner, started=started, ended=ended, present=frozenset(rest[3:])
+        )
 
 
 def digest(owner: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from rotation.answer import Answer
 from rotation.errors import (
     InternalError,
     PermissionDenied,
@@ -38,6 +40,10 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
+
+# What botocore's parsers let through where the types of an answer are not the documented ones, as
+# in `{"Tags": 1}`, or `[]` in place of an object, or a thousand brackets.
+_PARSING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 # A service that hangs has to become our error before Lambda kills the process.
 _ATTEMPTS = 3
@@ -89,6 +95,20 @@ class SdkClients:
         return make(service, config=config, **key)
 
 
+def ask(
+    action: str,
+    resource: str,
+    effect: Callable[[], object],
+    known: Mapping[str, Exception] | None = None,
+) -> Answer:
+    """Make one call whose answer is read.
+
+    Raises:
+        RotationError: See call.
+    """
+    return Answer(call(action, resource, effect, known), action=action, resource=resource)
+
+
 def call(
     action: str,
     resource: str,
@@ -125,10 +145,10 @@ def call(
         failure = _translated(action, resource, error, known or {})
     except ParamValidationError as error:
         failure = InternalError(kind=type(error).__name__, place=action)
-    except (BotoCoreError, ResponseParserError) as error:
-        # Everything but an error of the open connection, which is what TLS may break too, happens
-        # before the request is sent.
-        lost = isinstance(error, HTTPClientError | SSLError | ResponseParserError)
+    except (BotoCoreError, ResponseParserError, *_PARSING) as error:
+        # Everything but an error of the open connection, which is what TLS may break too, and of
+        # the answer happens before the request is sent.
+        lost = isinstance(error, (HTTPClientError, SSLError, ResponseParserError, *_PARSING))
         failure = ServiceUnavailable(action=action, resource=resource, answer_lost=lost)
     raise failure
 
@@ -136,7 +156,7 @@ def call(
 def _translated(
     action: str, resource: str, error: ClientError, known: Mapping[str, Exception]
 ) -> Exception:
-    code = str(error.response.get("Error", {}).get("Code"))
+    code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in known:
         return known[code]
@@ -146,4 +166,7 @@ def _translated(
         return ServiceUnavailable(action=action, resource=resource, answer_lost=False)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServiceUnavailable(action=action, resource=resource, answer_lost=True)
+    # botocore makes up a code, such as the status, where something answers that is no AWS.
+    if not re.fullmatch(r"(?!None$)[A-Za-z][A-Za-z0-9_.]{0,63}", code):
+        return ProtocolError.no_code(action=action, resource=resource, status=int(status))
     return ProtocolError.answer(action=action, resource=resource, code=code)

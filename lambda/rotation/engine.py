@@ -10,14 +10,14 @@ attempt.
 Whose a credential is decides what may be retired:
     current   AWSCURRENT names it: never touched
     ours      another version names it, or it was adopted
-    orphan    no version names it, and a recorded attempt must have made it
+    orphan    no version names it, and a recorded attempt must have made it, or it bears our mark
     foreign   everything else: never touched
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn
@@ -49,6 +49,13 @@ if TYPE_CHECKING:
 # To issue (once) and to store (with retries) when both are as slow as they can be. Nothing is
 # issued with less time left, so that an issued credential is never lost to the time-out.
 _STORING_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
+# To record an attempt (with retries) and to ask (once). Within this time a person's credential may
+# look like ours, so it does not grow with the function's time-out.
+_ASKING_SECONDS = LONGEST_CALL_SECONDS + LONGEST_ATTEMPT_SECONDS
+# How long an issuer's list may lag behind what it made. IAM promises no figure
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency);
+# OFFENSAI measured 3 to 4 s in 2025. The shortest time-out that a plan allows has room for it.
+_LISTING_SECONDS = 10
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 4
 
@@ -99,6 +106,7 @@ class Engine:
         self._strategy = strategy
         self._clock = clock
         self._minimum_overlap = minimum_overlap
+        self._mark = digest(secret.arn)
 
     def run(self, event: Event) -> Outcome:
         """Carry out the step.
@@ -106,6 +114,17 @@ class Engine:
         Raises:
             RotationError: One of its classes; what was done so far is found again by the retry.
         """
+        while True:
+            try:
+                return self._run(event)
+            except ServiceUnavailable as error:
+                limited = error
+            # A step that did not end may be repeated, also by us.
+            if limited.pause is None or self._clock.left() < limited.pause + _STORING_SECONDS:
+                raise limited
+            self._clock.sleep(limited.pause)
+
+    def _run(self, event: Event) -> Outcome:
         match event.step:
             case Step.CREATE:
                 return self._create(event)
@@ -124,6 +143,9 @@ class Engine:
         stored = self._secret.read(event.token)
         if stored is not None:
             self._refuse_older(stored, labels)
+            self._refuse_ended(stored)
+            # Whoever stored it: what is promoted has the configured form and owner.
+            self._own(stored)
             return Outcome.NOTHING_TO_DO
         current = self._current(labels, event.token)
         if isinstance(self._strategy, Issuer):
@@ -136,27 +158,32 @@ class Engine:
     def _issue(
         self, issuer: Issuer, event: Event, labels: Description, current: _Stored | None
     ) -> Outcome:
-        held = issuer.inventory()
-        surplus = self._surplus(issuer, event.token, labels, current, held)
         # The first value of a secret is AWSCURRENT as soon as it is stored, so that it must have
         # been proven before.
         seconds = _STORING_SECONDS + (0 if current else issuer.settling_seconds)
+        labels = replace(labels, attempt=self._earlier(issuer, labels.attempt))
+        held = self._held(issuer, labels.attempt, current, seconds, event.step)
+        surplus = self._surplus(issuer, event.token, labels, current, held)
         self._require(seconds, event.step)
         for issued, credential in surplus:
             issuer.retire(issued, credential)
         retired = {issued.identity for issued, _ in surplus}
+        earlier = labels.attempt
+        if earlier and any(earlier.may_have_made(issued) for issued, _ in surplus):
+            # It made that one and no other.
+            earlier = None
         now = self._clock.now()
-        self._secret.record(
+        self._record(
+            issuer,
             Attempt(
                 token=event.token,
                 owner=_digest(issuer),
                 started=now,
-                ended=now + timedelta(seconds=self._clock.left()),
+                ended=now + timedelta(seconds=_ASKING_SECONDS),
                 present=frozenset(one.identity for one in held) - retired,
-            )
+            ),
         )
-        self._require(seconds, event.step)
-        credential = self._asked(issuer)
+        credential = self._asked(issuer, earlier, seconds, event)
         if current is None:
             self._prove(issuer, credential, reserve=_STORING_SECONDS)
         with suppress(AlreadyStored):
@@ -168,14 +195,58 @@ class Engine:
         issuer.retire(own, credential)
         return Outcome.DONE
 
-    def _asked(self, issuer: Issuer) -> Credential:
+    def _record(self, issuer: Issuer, attempt: Attempt | None) -> None:
+        """Note what is about to be asked, unless what it makes bears a mark or is never listed."""
+        if issuer.slots is not None:
+            self._secret.record(attempt)
+
+    def _earlier(self, issuer: Issuer, attempt: Attempt | None) -> Attempt | None:
+        """Take what an earlier try recorded of this owner; what it made, it has made by now."""
+        if attempt is None or attempt.owner != _digest(issuer):
+            return None
+        ended = max(attempt.started, min(attempt.ended, self._clock.now()))
+        return replace(attempt, ended=ended)
+
+    def _held(
+        self,
+        issuer: Issuer,
+        earlier: Attempt | None,
+        current: _Stored | None,
+        seconds: float,
+        step: Step,
+    ) -> Sequence[Issued]:
+        """List what the owner holds, when the list must show what a dead try has made.
+
+        An orphan that is overlooked here would be foreign for ever, as the new record takes the
+        place of the one that explains it. Keeping both in one record would need no wait, but the
+        time of such a record spans all tries, and a person's key made in it could be taken for an
+        orphan.
+        """
+        held = issuer.inventory()
+        if earlier is None or (current and earlier.token == current.version.version_id):
+            return held
+        until = earlier.ended + timedelta(seconds=_LISTING_SECONDS)
+        lag = (until - self._clock.now()).total_seconds()
+        if lag <= 0 or any(earlier.may_have_made(one) for one in held):
+            return held
+        self._require(lag + seconds, step)
+        self._clock.sleep(lag)
+        return issuer.inventory()
+
+    def _asked(
+        self, issuer: Issuer, earlier: Attempt | None, seconds: float, event: Event
+    ) -> Credential:
         try:
-            return issuer.issue()
+            # Making room and recording took time.
+            self._require(seconds, event.step)
+            return issuer.issue(f"{self._mark}-{event.token}")
         except RotationError as error:
             refusal = error
-        # A definite refusal made nothing; a lost answer leaves the record for the next try.
+        # A lost answer leaves the record for the next try. A definite refusal made nothing: the
+        # record that stood there stands again, since what fills the slot may be the key that it
+        # explains, which the list does not show yet.
         if not refusal.answer_lost:
-            self._secret.record(None)
+            self._record(issuer, earlier)
         raise refusal
 
     def _surplus(
@@ -206,7 +277,11 @@ class Engine:
             if not unexplained:
                 break
 
-        orphans = self._orphans(issuer, labels, settled, held) & unexplained
+        orphans = unexplained & (
+            _orphans(labels.attempt, settled, held)
+            if issuer.slots is not None
+            else {one.identity for one in held if str(one.mark).startswith(f"{self._mark}-")}
+        )
         foreign = unexplained - orphans
         taken = len(foreign) + sum(one.identity in kept for one in held)
         if issuer.slots is not None and foreign and taken >= issuer.slots:
@@ -217,7 +292,10 @@ class Engine:
             since = max(filter(None, (labels.last_rotated, current.version.created)))
             until = since + self._minimum_overlap
             if self._clock.now() < until:
-                raise TooSoon(identities=[one.identity for one in published], until=until)
+                if issuer.slots is not None:
+                    raise TooSoon(identities=[one.identity for one in published], until=until)
+                # There is room: they are left for the next rotation.
+                published = []
         removed = [one for one in held if one.identity in orphans]
         return [(one, ours.get(one.identity)) for one in published + removed]
 
@@ -235,17 +313,6 @@ class Engine:
             version = self._secret.read(version_id)
             if version is not None:
                 yield version
-
-    def _orphans(
-        self, issuer: Issuer, labels: Description, settled: AbstractSet[str], held: Sequence[Issued]
-    ) -> set[str]:
-        """Find what a recorded attempt made and did not live to store."""
-        attempt = labels.attempt
-        if attempt is None or attempt.token in settled or attempt.owner != _digest(issuer):
-            return set()
-        made = {one.identity for one in held if attempt.may_have_made(one)}
-        # Of two, one is somebody else's, and nothing tells which.
-        return made if len(made) == 1 else set()
 
     def _set(self, token: str) -> Outcome:
         if not isinstance(self._strategy, Setter):
@@ -286,9 +353,26 @@ class Engine:
         labels = self._staged(token)
         current = labels.holder(Stage.CURRENT)
         if current == token:
+            # A retry that comes after the promotion: what was demoted may have outlived a death.
+            self._retire_demoted(labels.holder(Stage.PREVIOUS))
             return Outcome.NOTHING_TO_DO
+        # That the version has a value is not asked again: Secrets Manager sends this step after the
+        # other three succeeded, of which the first stored it.
         self._secret.promote(token, demoted=current)
+        self._retire_demoted(current)
         return Outcome.DONE
+
+    def _retire_demoted(self, demoted: str | None) -> None:
+        issuer = self._strategy
+        if demoted is None or not isinstance(issuer, Issuer) or not issuer.retires_demoted:
+            return
+        version = self._secret.read(demoted)
+        credential = self._recognised(version) if version else None
+        if version is not None and credential is not None:
+            issued = Issued(
+                identity=credential.identity, owner=credential.owner, created=version.created
+            )
+            issuer.retire(issued, credential)
 
     def _prove(self, issuer: Issuer, credential: Credential, *, reserve: float) -> None:
         """Wait until the credential was accepted over the settling time without a break.
@@ -302,8 +386,11 @@ class Engine:
             refusal: RotationError | None = None
             try:
                 issuer.verify(credential)
-            except (CredentialRejected, ServiceUnavailable) as error:
+            except CredentialRejected as error:
                 refusal = error
+            except ServiceUnavailable as error:
+                refusal = error
+                pause = max(pause, error.pause or 0)
             now = self._clock.now()
             accepted = None if refusal else accepted or now
             settling = timedelta(seconds=issuer.settling_seconds)
@@ -338,6 +425,21 @@ class Engine:
         current = self._secret.read(holder) if holder not in {None, stored.version_id} else None
         if current is not None and current.created > stored.created:
             self._give_up(stored.version_id)
+
+    def _refuse_ended(self, stored: Version) -> None:
+        """Give up a rotation that took longer than what it has stored lives.
+
+        A version's value never changes, so that no retry could bring this rotation to its end.
+        """
+        issuer = self._strategy
+        credential = self._recognised(stored)
+        if not isinstance(issuer, Issuer) or credential is None or credential.expires is None:
+            return
+        with suppress(CredentialRejected):
+            issuer.verify(credential)
+            return
+        self._secret.withdraw(stored.version_id)
+        raise ProtocolError.expired(secret=self._secret.arn, version_id=stored.version_id)
 
     def _give_up(self, token: str) -> NoReturn:
         """Stop a rotation that a person has overtaken, by another value or by going back to one.
@@ -378,6 +480,17 @@ class Engine:
         """Look at a value that may be anybody's: it may name one of ours, or not."""
         credential = None if version.value is None else self._strategy.parse(version.value)
         return credential if credential and credential.owner == self._strategy.owner else None
+
+
+def _orphans(
+    attempt: Attempt | None, settled: AbstractSet[str], held: Sequence[Issued]
+) -> set[str]:
+    """Find what a recorded attempt made and did not live to store."""
+    if attempt is None or attempt.token in settled:
+        return set()
+    made = {one.identity for one in held if attempt.may_have_made(one)}
+    # Of two, one is somebody else's, and nothing tells which.
+    return made if len(made) == 1 else set()
 
 
 def _promoted(labels: Description, token: str) -> bool:

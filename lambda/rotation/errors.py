@@ -20,12 +20,16 @@ no `__context__`.
 
 from __future__ import annotations
 
-import re
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+
+_SOMETHING_ELSE = (
+    "Rotate again; if it stays so, see whether a proxy or a VPC endpoint answers in place of the "
+    "service."
+)
 
 
 class RotationError(Exception):
@@ -96,6 +100,76 @@ class ConfigurationError(RotationError):
             "the path in the variable rotation, then rotate again."
         )
 
+    @classmethod
+    def app_not_accepted(cls, *, service: str, client_id: str, key: str) -> Self:
+        """Refuse an App of GitHub that the signature is not of."""
+        return cls(
+            f"{service} takes no signature of {key} for one of the App {client_id}. Correct "
+            "client_id or api_url in the variable rotation, or import one of the App's private "
+            "keys into KMS and set kms_key_arn to that key, then rotate again."
+        )
+
+    @classmethod
+    def clocks(cls, *, service: str, ahead: float) -> Self:
+        """Refuse a service whose clock is so far from ours that no signature is of its time."""
+        return cls(
+            f"The clock of {service} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} "
+            "the function's, which AWS keeps right, so that it takes no signature for a fresh one. "
+            "Set the clock of that server by NTP, then rotate again."
+        )
+
+    @classmethod
+    def key_does_not_sign(cls, *, key: str) -> Self:
+        """Refuse a KMS key that cannot sign for an App, or not now."""
+        return cls(
+            f"{key} does not sign with RSASSA_PKCS1_V1_5_SHA_256. Enable it, import the App's "
+            "private key into it with tools/import_github_app_key.py, or correct kms_key_arn in "
+            "the variable rotation, then rotate again."
+        )
+
+    @classmethod
+    def moved(cls, *, resource: str) -> Self:
+        """Refuse what has another name by now: no redirect is followed."""
+        return cls(
+            f"{resource} has moved to another name or address, which may be somebody else's; it "
+            "was not followed. Correct the variable rotation, and use a new secret name, since a "
+            "secret stays with one owner, then rotate again."
+        )
+
+    @classmethod
+    def not_granted(cls, *, owner: str, lacking: Iterable[str]) -> Self:
+        """Refuse a narrowing that is none, because the whole has less."""
+        return cls(
+            f"{owner} does not have {', '.join(sorted(lacking)) or 'one of the repositories'}. Add "
+            "it to the App's permissions or to the installation's repositories and have an owner "
+            "of the account accept it, or leave it out of the variable rotation, then rotate again."
+        )
+
+    @classmethod
+    def not_installed(cls, *, owner: str, client_id: str) -> Self:
+        """Refuse an installation that the App does not have."""
+        return cls(
+            f"The App {client_id} does not have {owner}: it was uninstalled, or one of the two is "
+            "wrong. Install the App and set installation_id to the number at the end of the "
+            "installation's address, or correct client_id, then rotate again."
+        )
+
+    @classmethod
+    def not_there(cls, *, resource: str) -> Self:
+        """Refuse what GitHub does not show to who asks."""
+        return cls(
+            f"{resource} does not exist, or may not be seen. Correct its name in the variable "
+            "rotation, or let the App's installation or the token reach it, then rotate again."
+        )
+
+    @classmethod
+    def suspended(cls, *, owner: str) -> Self:
+        """Refuse an installation that an owner of the account has stopped."""
+        return cls(
+            f"{owner} is suspended. Have an owner of the account lift that under Settings, GitHub "
+            "Apps, then rotate again."
+        )
+
 
 class CredentialRejected(RotationError):
     """The service does not accept a credential, or not yet."""
@@ -145,21 +219,33 @@ class OutOfTime(RotationError):
 class PermissionDenied(RotationError):
     """The function's role, a boundary, a key policy or an organisation's policy says no."""
 
-    def __init__(self, *, action: str, resource: str) -> None:
-        super().__init__(
-            f"{action} on {resource} is denied. Grant it to the function's role, and see whether "
-            "a permissions boundary, a key policy or an organisation's policy denies it."
-        )
+    def __init__(self, *, action: str, resource: str, needed: str | None = None) -> None:
+        """Name the cure.
+
+        Args:
+            action: what was denied.
+            resource: on what.
+            needed: the permission of GitHub's that lacks, empty if it does not say which; None
+                where it was AWS that denied.
+        """
+        cure = "Grant it to the function's role, and see whether a permissions boundary, a key "
+        cure += "policy or an organisation's policy denies it."
+        if needed is not None:
+            cure = f"Grant the App or the token {needed or 'the permission for it'}, have an owner "
+            cure += "of the account accept it, and see whether the account has a list of the "
+            cure += "addresses that may ask."
+        super().__init__(f"{action} on {resource} is denied. {cure}")
 
 
 class ProtocolError(RotationError):
     """An event, a staging label or an answer is not as AWS documents it."""
 
     @classmethod
-    def event(cls, *, field: str, given: object, allowed: str) -> Self:
-        """Refuse one field of the rotation event."""
+    def event(cls, *, field: str, given: object, allowed: str, sensitive: bool = False) -> Self:
+        """Refuse one field of the rotation event, which is shown unless it is sensitive."""
+        shown = _kind(given) if sensitive else _shown(given)
         return cls(
-            f"Field {field} of the event is {_shown(given)}; allowed is {allowed}. Let Secrets "
+            f"Field {field} of the event is {shown}; allowed is {allowed}. Let Secrets "
             "Manager invoke the function, by RotateSecret or its schedule."
         )
 
@@ -183,10 +269,63 @@ class ProtocolError(RotationError):
     @classmethod
     def answer(cls, *, action: str, resource: str, code: str) -> Self:
         """Report an error code that no rule of ours covers."""
-        code = code if re.fullmatch(r"[A-Za-z0-9_.]{1,64}", code) else "an unreadable error"
         return cls(
             f"{action} on {resource} was answered with {code}. See what the service's API "
             "reference says of it, then rotate again."
+        )
+
+    @classmethod
+    def no_code(cls, *, action: str, resource: str, status: int) -> Self:
+        """Report an error that may not be the service's. Whether the call took effect is open."""
+        return cls(
+            f"{action} on {resource} was answered with HTTP status {status} and no error code. "
+            f"{_SOMETHING_ELSE}",
+            answer_lost=True,
+        )
+
+    @classmethod
+    def malformed(
+        cls, *, action: str, resource: str, field: str, given: object, allowed: str
+    ) -> Self:
+        """Refuse one field of an answer, which is not shown. Whether the call took effect is open.
+
+        Args:
+            action: the IAM action.
+            resource: on what.
+            field: with the path to it.
+            given: what stands there.
+            allowed: what should.
+        """
+        return cls(
+            f"{action} on {resource} was answered with {_kind(given)} as {field or 'a whole'}; "
+            f"documented is {allowed}. {_SOMETHING_ELSE}",
+            answer_lost=True,
+        )
+
+    @classmethod
+    def endless(cls, *, action: str, resource: str, pages: int) -> Self:
+        """Refuse a list whose every page announces another one."""
+        return cls(f"{action} on {resource} has no end after {pages} pages. {_SOMETHING_ELSE}")
+
+    @classmethod
+    def expired(cls, *, secret: str, version_id: str) -> Self:
+        """Refuse a value that has ended by itself before it was promoted."""
+        return cls(
+            f"Version {version_id} of {secret} holds a credential that expired before it was "
+            "promoted; the rotation was given up. Start a new one with RotateSecret, as the "
+            "schedule does by itself."
+        )
+
+    @classmethod
+    def narrowed_otherwise(
+        cls, *, owner: str, beyond: Iterable[str], lacking: Iterable[str]
+    ) -> Self:
+        """Refuse a token that may do more, or less, than it was asked for."""
+        return cls(
+            f"GitHub gave a token of {owner} that is not what was asked for: beyond it "
+            f"{', '.join(sorted(beyond)) or 'nothing'}, without "
+            f"{', '.join(sorted(lacking)) or 'nothing'}. Nobody was given it. Look at the App's "
+            "permissions and the installation's repositories, then rotate again."
         )
 
 
@@ -195,12 +334,32 @@ class ServiceUnavailable(RotationError):
 
     retry_may_cure = True
 
-    def __init__(self, *, action: str, resource: str, answer_lost: bool) -> None:
-        super().__init__(
-            f"{action} on {resource} got no usable answer. The retry of the rotation may succeed; "
-            "if it does not, see the service's health and the function's network.",
-            answer_lost=answer_lost,
-        )
+    def __init__(
+        self,
+        *,
+        action: str,
+        resource: str,
+        answer_lost: bool,
+        pause: float | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Keep when the service may be asked again.
+
+        Args:
+            action: what was asked for.
+            resource: on what.
+            answer_lost: whether the call may have taken effect.
+            pause: the seconds that the service asks to wait, where a limit was the reason.
+            until: the end of them.
+        """
+        reason = "got no usable answer. The retry of the rotation may succeed; if it does not, see "
+        reason += "the service's health and the function's network."
+        if until is not None:
+            reason = f"is over a limit of the service until {until:%Y-%m-%dT%H:%M:%SZ}. The retry "
+            reason += "of the rotation may succeed after that; if it does not, see what else uses "
+            reason += "up the limit."
+        super().__init__(f"{action} on {resource} {reason}", answer_lost=answer_lost)
+        self.pause = pause
 
 
 class TooSoon(RotationError):
@@ -216,7 +375,24 @@ class TooSoon(RotationError):
         )
 
 
+_KINDS = {
+    bool: "a boolean",
+    datetime: "another time",
+    dict: "an object",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "another text",
+}
+
+
+def _kind(given: object) -> str:
+    return "nothing" if given is None else _KINDS.get(type(given), f"a {type(given).__name__}")
+
+
 def _shown(given: object) -> str:
     """Show enough of a wrong value to find it; what is long is hardly what was meant."""
-    text = repr(given) if isinstance(given, str | int | float | bool | None) else ""
+    # Python refuses to write a number of thousands of digits.
+    short = isinstance(given, int) and given.bit_length() < 100  # noqa: PLR2004 -- half a line
+    text = repr(given) if short or isinstance(given, str | float | None) else ""
     return text if 0 < len(text) <= 100 else f"a {type(given).__name__}"  # noqa: PLR2004 -- a line

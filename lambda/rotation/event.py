@@ -47,12 +47,6 @@ class Event:
         if not isinstance(event, Mapping):
             raise ProtocolError.event(field="(all)", given=event, allowed="an object")
         prefix = secret_arn_pattern.removesuffix("-??????")
-        rotation_token = event.get("RotationToken")
-        # A sensitive value (RotateSecret's API reference): it is not shown.
-        if rotation_token is not None and not isinstance(rotation_token, str):
-            raise ProtocolError.event(
-                field="RotationToken", given=[], allowed="a text, where there is one"
-            )
         return cls(
             step=Step(_matching(event, "Step", "|".join(Step), f"one of {', '.join(Step)}")),
             secret_arn=_matching(
@@ -61,12 +55,32 @@ class Event:
             token=_matching(
                 event, "ClientRequestToken", r"[A-Za-z0-9-]{32,64}", "32 to 64 letters, digits, -"
             ),
-            rotation_token=rotation_token,
+            rotation_token=_rotation_token(event),
         )
 
 
-def _matching(event: Mapping[object, object], name: str, pattern: str, allowed: str) -> str:
+def _rotation_token(event: Mapping[object, object]) -> str | None:
+    """Read what PutSecretValue wants handed on; it would refuse another form when it is too late.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+    """
+    name = "RotationToken"
+    if event.get(name) is None:
+        return None
+    return _matching(
+        event, name, r"[A-Za-z0-9-]{36,256}", "36 to 256 letters, digits, -", sensitive=True
+    )
+
+
+def _matching(
+    event: Mapping[object, object],
+    name: str,
+    pattern: str,
+    allowed: str,
+    *,
+    sensitive: bool = False,
+) -> str:
     value = event.get(name)
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise ProtocolError.event(field=name, given=value, allowed=allowed)
+        raise ProtocolError.event(field=name, given=value, allowed=allowed, sensitive=sensitive)
     return value

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rotation.attempt import NO_ATTEMPT, TAG, Attempt
-from rotation.aws import call
-from rotation.errors import AlreadyStored
+from rotation.aws import ask, call
+from rotation.errors import AlreadyStored, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_secretsmanager.type_defs import SecretVersionsListEntryTypeDef
 
+    from rotation.answer import Answer
     from rotation.aws import Clients
     from rotation.strategies import Value
+
+# Some ten thousand versions: AWS keeps about a hundred, and those of the last day.
+_MOST_PAGES = 100
 
 
 class Stage(StrEnum):
@@ -80,25 +84,31 @@ class Secret:
 
     def describe(self) -> Description:
         """Read labels and tags."""
-        answer = call(
+        answer = ask(
             "secretsmanager:DescribeSecret",
             self.arn,
             lambda: self._client.describe_secret(SecretId=self.arn),
         )
-        tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
+        self._of_this_secret(answer)
+        tags = {
+            tag.text("Key"): tag.optional_text("Value") for tag in answer.optional_parts("Tags")
+        }
+        stages = answer.optional_map_of_sets("VersionIdsToStages")
+        labels = [label for held in stages.values() for label in held]
+        if len(set(labels)) < len(labels):
+            raise answer.refusal(
+                name="VersionIdsToStages", given=stages, allowed="each label on one version"
+            )
         return Description(
-            stages={
-                version: frozenset(stages)
-                for version, stages in answer.get("VersionIdsToStages", {}).items()
-            },
-            last_rotated=answer.get("LastRotatedDate"),
-            attempt=Attempt.parse(tags.get(TAG, NO_ATTEMPT)),
+            stages=stages,
+            last_rotated=answer.optional_time("LastRotatedDate"),
+            attempt=Attempt.parse(tags.get(TAG) or NO_ATTEMPT),
         )
 
     def read(self, version_id: str) -> Version | None:
         """Read a version; None where RotateSecret has staged it, but nothing was put yet."""
         try:
-            answer = call(
+            answer = ask(
                 "secretsmanager:GetSecretValue",
                 self.arn,
                 lambda: self._client.get_secret_value(SecretId=self.arn, VersionId=version_id),
@@ -106,27 +116,33 @@ class Secret:
             )
         except _NoValueError:
             return None
+        self._of_this_secret(answer)
+        _of_version(answer, version_id)
         return Version(
             version_id=version_id,
-            created=answer["CreatedDate"],
-            value=_decoded(answer.get("SecretString")),
+            created=answer.time("CreatedDate"),
+            value=_decoded(answer.optional_text("SecretString")),
         )
 
     def version_ids(self) -> Sequence[str]:
         """List all versions that still exist, the youngest first, unlabelled ones included."""
+        action = "secretsmanager:ListSecretVersionIds"
         list_page = partial(
             self._client.list_secret_version_ids, SecretId=self.arn, IncludeDeprecated=True
         )
-        versions: list[SecretVersionsListEntryTypeDef] = []
-        while True:
-            answer = call("secretsmanager:ListSecretVersionIds", self.arn, list_page)
-            versions += answer["Versions"]
-            following = answer.get("NextToken")
+        versions: list[tuple[datetime, str]] = []
+        for _ in range(_MOST_PAGES):
+            answer = ask(action, self.arn, list_page)
+            versions += [
+                (version.time("CreatedDate"), version.text("VersionId"))
+                for version in answer.parts("Versions")
+            ]
+            following = answer.optional_text("NextToken")
             if not following:
-                break
+                versions.sort(key=itemgetter(0), reverse=True)
+                return [version_id for _, version_id in versions]
             list_page = partial(list_page, NextToken=following)
-        versions.sort(key=itemgetter("CreatedDate"), reverse=True)
-        return [version["VersionId"] for version in versions]
+        raise ProtocolError.endless(action=action, resource=self.arn, pages=_MOST_PAGES)
 
     def put(self, token: str, value: Value, *, rotation_token: str | None) -> None:
         """Store a value as AWSPENDING; the first value of a secret becomes AWSCURRENT by itself.
@@ -137,7 +153,7 @@ class Secret:
         text = value if isinstance(value, str) else json.dumps({**self._constants, **value})
         # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
         handed_on = {"RotationToken": rotation_token} if rotation_token else {}
-        call(
+        answer = ask(
             "secretsmanager:PutSecretValue",
             self.arn,
             lambda: self._client.put_secret_value(
@@ -149,11 +165,12 @@ class Secret:
             ),
             known={"ResourceExistsException": AlreadyStored(secret=self.arn, version_id=token)},
         )
+        _of_version(answer, token)
 
     def promote(self, version_id: str, *, demoted: str | None) -> None:
         """Move AWSCURRENT, which leaves AWSPREVIOUS on the version that held it."""
         removed = {"RemoveFromVersionId": demoted} if demoted else {}
-        call(
+        answer = ask(
             "secretsmanager:UpdateSecretVersionStage",
             self.arn,
             lambda: self._client.update_secret_version_stage(
@@ -163,16 +180,18 @@ class Secret:
                 **removed,
             ),
         )
+        self._of_this_secret(answer)
 
     def withdraw(self, version_id: str) -> None:
         """Remove AWSPENDING, so that the next rotation starts anew."""
-        call(
+        answer = ask(
             "secretsmanager:UpdateSecretVersionStage",
             self.arn,
             lambda: self._client.update_secret_version_stage(
                 SecretId=self.arn, VersionStage=Stage.PENDING, RemoveFromVersionId=version_id
             ),
         )
+        self._of_this_secret(answer)
 
     def record(self, attempt: Attempt | None) -> None:
         """Note that a credential is about to be issued; None: that it certainly was not."""
@@ -185,17 +204,39 @@ class Secret:
             ),
         )
 
+    def _of_this_secret(self, answer: Answer) -> None:
+        answer.text("ARN", pattern=re.escape(self.arn), allowed="the ARN of this secret")
+
 
 class _NoValueError(Exception):
     pass
 
 
+def _of_version(answer: Answer, version_id: str) -> None:
+    answer.text("VersionId", pattern=re.escape(version_id), allowed="the id of this version")
+
+
 def _decoded(text: str | None) -> Value | None:
-    """Tell an object from a text; a binary value is neither."""
+    """Tell an object from a text; a binary value is neither.
+
+    An object is what every reader takes for the same one: JSON proper, and no name twice.
+    """
     if text is None:
         return None
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_unambiguous, parse_constant=_refused)
     except (ValueError, RecursionError):  # RecursionError: 64 KiB of brackets
         return text
     return value if isinstance(value, Mapping) else text
+
+
+def _unambiguous(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError
+    return fields
+
+
+def _refused(_constant: str) -> NoReturn:
+    """Python alone reads NaN and Infinity."""
+    raise ValueError

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +13,10 @@ from typing import NoReturn, Self
 from rotation.errors import ConfigurationError
 
 ENVIRONMENT_VARIABLE = "ROTATION_SETTINGS"
+
+_ARN = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]{1,512}"
+# The longest rate of a schedule, 999 days.
+_MOST_MINUTES = 1438560
 
 
 class Fields:
@@ -27,39 +33,59 @@ class Fields:
         self._fields = dict(fields)
         self._path = path
 
-    def text(self, name: str) -> str:
-        """Take a field that must be a text with at least one character."""
+    def text(
+        self,
+        name: str,
+        *,
+        pattern: str = "(?s:.+)",
+        allowed: str = "a text that is not empty",
+    ) -> str:
+        """Take a field that must be a text of that form."""
         value = self._fields.pop(name, None)
-        if not isinstance(value, str) or not value:
-            self._refuse(name, value, "a text that is not empty")
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            self.refuse(name, value, allowed)
         return value
 
-    def optional_text(self, name: str) -> str | None:
-        """Take a field that is absent, null or a text."""
-        value = self._fields.pop(name, None)
-        if not isinstance(value, str | None):
-            self._refuse(name, value, "a text or null")
-        return value
+    def optional_text(
+        self,
+        name: str,
+        *,
+        pattern: str = "(?s:.+)",
+        allowed: str = "a text that is not empty, or null",
+    ) -> str | None:
+        """Take a field that is absent, null or a text of that form."""
+        if self._fields.get(name) is None:
+            self._fields.pop(name, None)
+            return None
+        return self.text(name, pattern=pattern, allowed=allowed)
 
-    def number(self, name: str, *, least: int) -> int:
+    def number(self, name: str, *, least: int, most: float = math.inf) -> int:
         """Take a whole number."""
         value = self._fields.pop(name, None)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            self._refuse(name, value, f"a whole number from {least}")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            end = "" if most == math.inf else f" to {most}"
+            self.refuse(name, value, f"a whole number from {least}{end}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Take true or false."""
+        value = self._fields.pop(name, None)
+        if not isinstance(value, bool):
+            self.refuse(name, value, "true or false")
         return value
 
     def texts(self, name: str) -> frozenset[str]:
         """Take a list of texts."""
         value = self._fields.pop(name, None)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self._refuse(name, value, "a list of texts")
+            self.refuse(name, value, "a list of texts")
         return frozenset(value)
 
     def text_map(self, name: str) -> Mapping[str, str]:
         """Take an object whose values are texts."""
         value = self._fields.pop(name, None)
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            self._refuse(name, value, "an object of texts")
+            self.refuse(name, value, "an object of texts")
         return value
 
     def nested(self, name: str) -> Fields:
@@ -69,9 +95,14 @@ class Fields:
     def end(self) -> None:
         """Refuse what nobody has taken: a misspelt option must not be ignored."""
         for name, value in self._fields.items():
-            self._refuse(name, value, "nothing: no such setting exists")
+            self.refuse(name, value, "nothing: no such setting exists")
 
-    def _refuse(self, name: str, given: object, allowed: str) -> NoReturn:
+    def refuse(self, name: str, given: object, allowed: str) -> NoReturn:
+        """Say which field is wrong.
+
+        Raises:
+            ConfigurationError: Always.
+        """
         raise ConfigurationError.setting(field=f"{self._path}.{name}", given=given, allowed=allowed)
 
 
@@ -95,8 +126,14 @@ class Settings:
         fields = Fields(_parsed(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
         settings = cls(
             strategy=fields.text("strategy"),
-            secret_arn_pattern=fields.text("secret_arn_pattern"),
-            minimum_overlap=timedelta(minutes=fields.number("minimum_overlap_minutes", least=0)),
+            secret_arn_pattern=fields.text(
+                "secret_arn_pattern",
+                pattern=rf"{_ARN}-\?{{6}}",
+                allowed="the ARN of a secret with ?????? for what AWS adds to its name",
+            ),
+            minimum_overlap=timedelta(
+                minutes=fields.number("minimum_overlap_minutes", least=0, most=_MOST_MINUTES)
+            ),
             constants=fields.text_map("constants"),
             options=fields.nested("options"),
         )

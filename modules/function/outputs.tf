@@ -15,6 +15,11 @@ output "name" {
   value       = aws_lambda_function.this.function_name
 }
 
+output "planned_arn" {
+  description = "The same ARN, known at plan."
+  value       = "arn:${local._partition}:lambda:${local._region}:${local._account}:function:${local.name}"
+}
+
 output "role_arn" {
   description = "ARN of the function's role, known at plan."
   value       = local.role_arn

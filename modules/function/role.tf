@@ -51,7 +51,7 @@ resource "aws_iam_role_policy" "rotation" {
         Effect   = "Allow"
         Action   = ["secretsmanager:ListSecretVersionIds"]
         Resource = pattern
-      } if var.records_attempts],
+      } if var.searches_versions],
       [for pattern in [var.secret_arn_pattern] : {
         Sid      = "RecordAnAttempt"
         Effect   = "Allow"
@@ -62,7 +62,7 @@ resource "aws_iam_role_policy" "rotation" {
           Null                        = { "aws:TagKeys" = "false" }
         }
       } if var.records_attempts],
-      var.statements,
+      [for statement in var.statements : { for name, value in statement : name => value if value != null }],
     )
   })
 }
@@ -109,6 +109,16 @@ resource "aws_iam_role_policy" "logs" {
   })
 }
 
+locals {
+  _connect = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+  _find = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+}
+
 # The two Describe actions know no resource, and Lambda refuses the others on anything narrower than all resource ids.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 resource "aws_iam_role_policy" "network" {
@@ -123,19 +133,23 @@ resource "aws_iam_role_policy" "network" {
       {
         Sid      = "FindTheSubnets"
         Effect   = "Allow"
-        Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+        Action   = local._find
         Resource = "*"
       },
       {
-        Sid    = "ConnectToTheSubnets"
-        Effect = "Allow"
-        Action = [
-          "ec2:AssignPrivateIpAddresses",
-          "ec2:CreateNetworkInterface",
-          "ec2:DeleteNetworkInterface",
-          "ec2:UnassignPrivateIpAddresses",
-        ]
+        Sid      = "ConnectToTheSubnets"
+        Effect   = "Allow"
+        Action   = local._connect
         Resource = "arn:${local._partition}:ec2:${local._region}:${local._account}:*/*"
+      },
+      # Lambda calls EC2 from outside of the function; what comes from its code bears the ARN of its function.
+      # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+      {
+        Sid       = "LeaveTheNetworkToLambda"
+        Effect    = "Deny"
+        Action    = sort(concat(local._connect, local._find))
+        Resource  = "*"
+        Condition = { Null = { "lambda:SourceFunctionArn" = "false" } }
       },
     ]
   })

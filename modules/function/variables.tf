@@ -43,6 +43,12 @@ variable "records_attempts" {
   nullable    = false
 }
 
+variable "searches_versions" {
+  description = "Whether the function looks in all versions of the secret for what a credential was made for."
+  type        = bool
+  nullable    = false
+}
+
 variable "secret_arn_pattern" {
   description = "Pattern that matches the ARN of the secret and no other."
   type        = string
@@ -64,10 +70,11 @@ variable "settings" {
 variable "statements" {
   description = "What the strategy needs beside the secret."
   type = list(object({
-    Sid      = string
-    Effect   = string
-    Action   = list(string)
-    Resource = string
+    Sid       = string
+    Effect    = string
+    Action    = list(string)
+    Resource  = string
+    Condition = optional(map(map(list(string))))
   }))
   nullable = false
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from rotation.errors import ConfigurationError
+from rotation.settings import ENVIRONMENT_VARIABLE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,6 +33,8 @@ class Credential:
     identity: str
     owner: str
     value: Value = field(repr=False)
+    # When it ends by itself; None: when somebody ends it.
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class Issued:
     identity: str
     owner: str
     created: datetime
+    # What it was issued with, where the service keeps that.
+    mark: str | None = None
 
 
 class Strategy(Protocol):
@@ -87,7 +92,10 @@ class Issuer(Strategy, Protocol):
 
     @property
     def slots(self) -> int | None:
-        """How many credentials may exist at a time; None: no limit."""
+        """How many credentials may exist at a time.
+
+        None: no limit. Such a service keeps the mark of what it lists, or lists nothing.
+        """
 
     @property
     def adopted(self) -> str | None:
@@ -97,11 +105,19 @@ class Issuer(Strategy, Protocol):
     def settling_seconds(self) -> int:
         """How long a new credential must be accepted without a break to count as proven."""
 
+    @property
+    def retires_demoted(self) -> bool:
+        """Whether the previous credential ends as soon as its successor is current."""
+
     def inventory(self) -> Sequence[Issued]:
         """List what the owner holds."""
 
-    def issue(self) -> Credential:
-        """Ask for a new credential, once: without the SDK's retries."""
+    def issue(self, mark: str) -> Credential:
+        """Ask for a new credential, once: without the SDK's retries.
+
+        Args:
+            mark: 53 characters of 0-9, a-f and -, which lead back to this secret and rotation.
+        """
 
     def verify(self, credential: Credential) -> None:
         """Use the credential.
@@ -124,7 +140,7 @@ class _Build(Protocol):
 
 
 # Spelled as in the variable `rotation`, and as the module below this package.
-REGISTRY = ("iam_access_key", "random_value")
+REGISTRY = ("github_app_token", "iam_access_key", "random_value")
 
 
 def build(name: str, options: Fields, clients: Clients) -> Generator | Issuer:
@@ -135,7 +151,9 @@ def build(name: str, options: Fields, clients: Clients) -> Generator | Issuer:
     """
     if name not in REGISTRY:
         raise ConfigurationError.setting(
-            field="strategy", given=name, allowed=f"one of {', '.join(REGISTRY)}"
+            field=f"{ENVIRONMENT_VARIABLE}.strategy",
+            given=name,
+            allowed=f"one of {', '.join(REGISTRY)}",
         )
     module_build: _Build = importlib.import_module(f"{__name__}.{name}").build
     strategy = module_build(options, clients)

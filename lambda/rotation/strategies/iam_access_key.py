@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from rotation.aws import call
+from rotation.aws import ask, call
 from rotation.errors import ConfigurationError, CredentialRejected, ServiceUnavailable
 from rotation.strategies import Credential, Issued, Value
 
@@ -31,41 +31,33 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
+    from rotation.answer import Answer
     from rotation.aws import Clients
     from rotation.settings import Fields
 
 _USER_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
-_USER_ARN = re.compile(rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]+/)?({_USER_NAME})")
-_KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
+_USER_ARN = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]{{1,510}}/)?{_USER_NAME}"
+_PRINCIPAL_ARN = r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:[!-~]{1,640}"
+_KEY_ID = r"[A-Z0-9]{16,128}"
+# Those of a user, not of a session.
+_ADOPTED = r"AKIA[A-Z0-9]{12,124}"
+# What can be signed with: IAM promises no alphabet.
+_SIGNING_KEY = r"[!-~]{1,256}"
 
 
 class IamAccessKey:
     """Issues and retires the access keys of one IAM user."""
 
     slots = 2
+    retires_demoted = False
 
     def __init__(
         self, clients: Clients, *, user_arn: str, adopted: str | None, settling_seconds: int
     ) -> None:
-        """Take the user; no call is made.
-
-        Raises:
-            ConfigurationError: The ARN or the adopted key's id is none.
-        """
-        match = _USER_ARN.fullmatch(user_arn)
-        if match is None:
-            raise ConfigurationError.setting(
-                field="options.user_arn", given=user_arn, allowed="the ARN of an IAM user"
-            )
-        if adopted is not None and not _KEY_ID.fullmatch(adopted):
-            raise ConfigurationError.setting(
-                field="options.adopted_access_key_id",
-                given=adopted,
-                allowed="an access key id such as AKIAIOSFODNN7EXAMPLE, or null",
-            )
+        """Take the user; no call is made."""
         self._clients = clients
         self._user_arn = user_arn
-        self._user_name = match[1]
+        self._user_name = user_arn.rpartition("/")[2]
         self._callers: dict[str, STSClient] = {}
         self.adopted = adopted
         self.settling_seconds = settling_seconds
@@ -81,8 +73,8 @@ class IamAccessKey:
         )
         if (
             not isinstance(identity, str)
-            or not _KEY_ID.fullmatch(identity)
-            or not (isinstance(secret, str) and secret)
+            or not re.fullmatch(_KEY_ID, identity)
+            or not (isinstance(secret, str) and re.fullmatch(_SIGNING_KEY, secret))
             or not (isinstance(user_name, str) and re.fullmatch(_USER_NAME, user_name))
         ):
             return None
@@ -91,18 +83,20 @@ class IamAccessKey:
     def inventory(self) -> Sequence[Issued]:
         """List the user's keys, inactive ones included; two are fewer than one page."""
         iam: IAMClient = self._clients("iam")
-        answer = call(
+        answer = ask(
             "iam:ListAccessKeys",
             self._user_arn,
             lambda: iam.list_access_keys(UserName=self._user_name),
             known={"NoSuchEntity": ConfigurationError.no_such_owner(owner=self._user_arn)},
         )
+        answer.unset("IsTruncated", allowed="false, as two keys fill no page")
+        keys = answer.parts("AccessKeyMetadata")
         return [
-            Issued(identity=key["AccessKeyId"], owner=self.owner, created=key["CreateDate"])
-            for key in answer["AccessKeyMetadata"]
+            Issued(identity=self._key_id(key), owner=self.owner, created=key.time("CreateDate"))
+            for key in keys
         ]
 
-    def issue(self) -> Credential:
+    def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- a key has no name
         """Create a key.
 
         Raises:
@@ -110,7 +104,7 @@ class IamAccessKey:
                 sees who.
         """
         iam: IAMClient = self._clients("iam", attempts=1)
-        key = call(
+        key = ask(
             "iam:CreateAccessKey",
             self._user_arn,
             lambda: iam.create_access_key(UserName=self._user_name),
@@ -119,14 +113,19 @@ class IamAccessKey:
                     action="iam:CreateAccessKey", resource=self._user_arn, answer_lost=False
                 )
             },
-        )["AccessKey"]
+        ).part("AccessKey")
+        key_id = self._key_id(key)
         return Credential(
-            identity=key["AccessKeyId"],
+            identity=key_id,
             owner=self.owner,
             value={
                 "Version": 1,
-                "AccessKeyId": key["AccessKeyId"],
-                "SecretAccessKey": key["SecretAccessKey"],
+                "AccessKeyId": key_id,
+                "SecretAccessKey": key.text(
+                    "SecretAccessKey",
+                    pattern=_SIGNING_KEY,
+                    allowed="a text of printable characters",
+                ),
                 "UserName": self._user_name,
             },
         )
@@ -140,12 +139,12 @@ class IamAccessKey:
         """
         sts = self._caller(credential)
         rejected = CredentialRejected(owner=self.owner, identity=credential.identity)
-        found = call(
+        found = ask(
             "sts:GetCallerIdentity",
             credential.identity,
             sts.get_caller_identity,
             known={"InvalidClientTokenId": rejected, "SignatureDoesNotMatch": rejected},
-        )["Arn"]
+        ).text("Arn", pattern=_PRINCIPAL_ARN, allowed="the ARN of a principal")
         if found != self._user_arn:
             raise ConfigurationError.wrong_identity(
                 identity=credential.identity, found=found, expected=self._user_arn
@@ -163,6 +162,13 @@ class IamAccessKey:
                 ),
                 known={"NoSuchEntity": _GoneAlready()},
             )
+
+    def _key_id(self, key: Answer) -> str:
+        """Insist on a key of this user: another one's must be neither stored nor retired."""
+        key.text(
+            "UserName", pattern=re.escape(self._user_name), allowed="the name of the user asked for"
+        )
+        return key.text("AccessKeyId", pattern=_KEY_ID, allowed="the id of an access key")
 
     def _caller(self, credential: Credential) -> STSClient:
         # One client for all polls of a key: making one costs more than a call.
@@ -190,7 +196,11 @@ def build(options: Fields, clients: Clients) -> IamAccessKey:
     """
     return IamAccessKey(
         clients,
-        user_arn=options.text("user_arn"),
-        adopted=options.optional_text("adopted_access_key_id"),
-        settling_seconds=options.number("settling_seconds", least=0),
+        user_arn=options.text("user_arn", pattern=_USER_ARN, allowed="the ARN of an IAM user"),
+        adopted=options.optional_text(
+            "adopted_access_key_id",
+            pattern=_ADOPTED,
+            allowed="the id of a user's access key such as AKIAIOSFODNN7EXAMPLE, or null",
+        ),
+        settling_seconds=options.number("settling_seconds", least=0, most=60),
     )

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rotation.errors import ConfigurationError
 from rotation.strategies import Credential, Value
 
 if TYPE_CHECKING:
@@ -70,24 +69,20 @@ def build(options: Fields, clients: Clients) -> RandomValue:  # noqa: ARG001 -- 
     Raises:
         ConfigurationError: An option is wrong, or leaves nothing to draw from.
     """
-    length = options.number("length", least=1)
-    excluded = options.optional_text("exclude_characters") or ""
-    names = sorted(options.texts("character_classes"))
-    strategy = RandomValue(
-        length=length,
-        classes=tuple(
-            "".join(sorted(set(_CLASSES.get(name, "")) - set(excluded))) for name in names
-        ),
-        json_key=options.optional_text("json_key"),
+    length = options.number("length", least=1, most=4096)
+    excluded = options.optional_text(
+        "exclude_characters", pattern="(?s:.*)", allowed="a text or null"
     )
-    if not names or not all(strategy.classes):
-        raise ConfigurationError.setting(
-            field="options.character_classes",
-            given=f"{', '.join(names)} without {excluded}",
-            allowed=f"one or more of {', '.join(_CLASSES)}, each with a character left",
+    names = sorted(options.texts("character_classes"))
+    classes = tuple(
+        "".join(sorted(set(_CLASSES.get(name, "")) - set(excluded or ""))) for name in names
+    )
+    if not names or not all(classes):
+        options.refuse(
+            "character_classes",
+            f"{', '.join(names)} without {excluded or 'none'}",
+            f"one or more of {', '.join(_CLASSES)}, each with a character left",
         )
     if length < len(names):
-        raise ConfigurationError.setting(
-            field="options.length", given=length, allowed=f"{len(names)} or more, one per class"
-        )
-    return strategy
+        options.refuse("length", length, f"{len(names)} or more, one per class")
+    return RandomValue(length=length, classes=classes, json_key=options.optional_text("json_key"))

@@ -1,0 +1,162 @@
+# EventBridge Scheduler calls RotateSecret; its role, and the queue that keeps what it could not deliver.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  _account   = data.aws_caller_identity.current.account_id
+  _partition = data.aws_partition.current.partition
+  _region    = data.aws_region.current.id
+
+  # Made as a function's name is, and different from it, because a role bears each of the two.
+  name = var.options.name != null ? var.options.name : join("-", [
+    substr("schedule-${replace(var.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
+    substr(sha256("${local._region}/${var.secret_name}"), 0, 8),
+  ])
+
+  queue_arn = "arn:${local._partition}:sqs:${local._region}:${local._account}:${local.name}"
+  role_arn  = "arn:${local._partition}:iam::${local._account}:role${var.options.role_path}${local.name}"
+}
+
+# The source has to be the group of the schedule.
+# https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+resource "aws_iam_role" "this" {
+  name                 = local.name
+  path                 = var.options.role_path
+  description          = "Starts the rotation of ${var.secret_name}"
+  permissions_boundary = var.options.permissions_boundary
+  tags                 = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RunTheSchedule"
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = {
+          "aws:SourceAccount" = local._account
+          "aws:SourceArn"     = "arn:${local._partition}:scheduler:${local._region}:${local._account}:schedule-group/default"
+        }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "rotation"
+  role = aws_iam_role.this.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid      = "StartTheRotation"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:RotateSecret"]
+        Resource = var.secret_arn_pattern
+      }],
+      # RotateSecret asks its caller for it.
+      # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+      [for arn in var.function_arn[*] : {
+        Sid      = "HaveTheFunctionInvoked"
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = arn
+      }],
+      # https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html#configuring-schedule-dlq-permissions
+      [{
+        Sid      = "KeepWhatFailed"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = local.queue_arn
+      }],
+    )
+  })
+}
+
+resource "aws_sqs_queue" "dead_letter" {
+  name                      = local.name
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+  tags                      = var.tags
+}
+
+locals {
+  # All of the schedule that a caller can change.
+  _schedule = {
+    expression = var.expression
+    name       = local.name
+    queue_arn  = aws_sqs_queue.dead_letter.arn
+    role_arn   = aws_iam_role.this.arn
+    secret_arn = var.secret_arn
+  }
+}
+
+# A rate without a start begins at once, and so whenever it is changed, whatever rotate_immediately says; and a start that
+# is past is refused, at a change too. So each change gets its own start, and between two changes it stays.
+# https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
+resource "terraform_data" "start" {
+  count = startswith(var.expression, "rate(") ? 1 : 0
+
+  input            = timeadd(timestamp(), "${var.shortest_wait_in_minutes}m")
+  triggers_replace = local._schedule
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
+resource "aws_scheduler_schedule" "this" {
+  #checkov:skip=CKV_AWS_297:The schedule holds no more than the ARN of the secret
+  name                         = local._schedule.name
+  description                  = substr("Rotates ${var.secret_name}", 0, 512)
+  schedule_expression          = local._schedule.expression
+  schedule_expression_timezone = var.timezone
+  start_date                   = one(terraform_data.start[*].output)
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+  target {
+    arn      = "arn:${local._partition}:scheduler:::aws-sdk:secretsmanager:rotateSecret"
+    input    = jsonencode({ SecretId = local._schedule.secret_arn })
+    role_arn = local._schedule.role_arn
+
+    dead_letter_config {
+      arn = local._schedule.queue_arn
+    }
+
+    # After that the next rotation is due anyway, or a person is.
+    retry_policy {
+      maximum_event_age_in_seconds = min(var.shortest_wait_in_minutes * 60, 3600)
+      maximum_retry_attempts       = 185
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  count = length(var.alarm_actions) > 0 ? 1 : 0
+
+  alarm_name          = "${local.name}-dead-letters"
+  alarm_description   = "A rotation of ${var.secret_name} could not be started; the messages of the queue say why."
+  alarm_actions       = var.alarm_actions
+  comparison_operator = "GreaterThanThreshold"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letter.name }
+  evaluation_periods  = 1
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  namespace           = "AWS/SQS"
+  period              = 300
+  statistic           = "Maximum"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  tags                = var.tags
+}

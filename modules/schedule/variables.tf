@@ -1,0 +1,64 @@
+# What the root module tells the schedule that it makes; the root's variables are validated there.
+
+variable "alarm_actions" {
+  description = "ARNs that are notified when a rotation could not be started; without any there is no alarm."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "expression" {
+  description = "When the secret rotates, as EventBridge Scheduler takes it."
+  type        = string
+  nullable    = false
+}
+
+variable "function_arn" {
+  description = "ARN of the rotation function; null where AWS rotates the secret itself."
+  type        = string
+}
+
+variable "options" {
+  description = "Options of the schedule, with the default of each; null takes all defaults."
+  type = object({
+    name                 = optional(string)
+    permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "secret_arn" {
+  description = "ARN of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "secret_arn_pattern" {
+  description = "Pattern that matches the ARN of the secret and no other."
+  type        = string
+  nullable    = false
+}
+
+variable "secret_name" {
+  description = "Name of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "shortest_wait_in_minutes" {
+  description = "The shortest time between two rotations; of a rate, the time between any two."
+  type        = number
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of the role, the queue and the alarm; AWS knows none of a schedule."
+  type        = map(string)
+  nullable    = false
+}
+
+variable "timezone" {
+  description = "Time zone in which a cron expression is read; null is UTC."
+  type        = string
+}
