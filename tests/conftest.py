@@ -10,6 +10,8 @@ from typing import Protocol
 import hypothesis
 import pytest
 
+pytest_plugins = ["pytester", "tests.campaigns"]
+
 # `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.
 # No deadline, because the time of one example says more about the machine than about the code.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)

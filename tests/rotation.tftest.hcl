@@ -187,6 +187,209 @@ run "rotation_accepts_function_without_a_permission" {
   }
 }
 
+run "rotation_accepts_github_app_token_with_every_option" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        api_url         = "https://github.example/api/v3"
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        constants       = { remote = "origin" }
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "write", issues = "read" }
+        repositories    = ["reports", "ledger"]
+        revoke_previous = true
+      }
+    }
+  }
+
+  assert {
+    condition = local.settings.options == {
+      api_url         = "https://github.example/api/v3"
+      client_id       = "Iv23liAbCdEfGhIjKlMn"
+      installation_id = 12345678
+      kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+      permissions     = tomap({ contents = "write", issues = "read" })
+      repositories    = toset(["ledger", "reports"])
+      revoke_previous = true
+    }
+    error_message = "The function is told ${jsonencode(local.settings.options)}."
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(1 day)" && local.schedule_expression == "rate(30 minutes)"
+    error_message = "The token is renewed at ${local.schedule_expression}."
+  }
+}
+
+run "rotation_refuses_an_api_without_encryption" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        api_url         = "http://api.github.com"
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_client_id_with_a_space" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        client_id       = "my app"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_installation_without_a_number" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 0
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_app_key_that_is_an_alias" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:alias/app"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_token_without_permissions" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = {}
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_repository_with_its_owner" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["octo-org/reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_constant_in_the_place_of_the_token" {
+  command = plan
+
+  variables {
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        constants       = { token = "x" }
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "minimum_overlap_minutes_refuses_to_lengthen_what_expires" {
+  command = plan
+
+  variables {
+    minimum_overlap_minutes = 60
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.minimum_overlap_minutes]
+}
+
+run "schedule_expression_refuses_to_outlast_a_token" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(4 hours)"
+    rotation = {
+      github_app_token = {
+        client_id       = "Iv23liAbCdEfGhIjKlMn"
+        installation_id = 12345678
+        kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        permissions     = { contents = "read" }
+        repositories    = ["reports"]
+      }
+    }
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
 run "rotation_refuses_two_strategies" {
   command = plan
 
@@ -456,23 +659,23 @@ run "schedule_expression_refuses_words" {
   expect_failures = [var.schedule_expression]
 }
 
-run "schedule_expression_refuses_less_than_four_hours" {
+run "schedule_expression_refuses_minutes_that_are_hours" {
   command = plan
 
   variables {
     rotation            = { random_value = {} }
-    schedule_expression = "rate(3 hours)"
+    schedule_expression = "rate(240 minutes)"
   }
 
   expect_failures = [var.schedule_expression]
 }
 
-run "schedule_expression_refuses_to_start_within_the_hour" {
+run "schedule_expression_refuses_a_cron_without_a_year" {
   command = plan
 
   variables {
     rotation            = { random_value = {} }
-    schedule_expression = "cron(30 8 1 * ? *)"
+    schedule_expression = "cron(0 8 1 * ?)"
   }
 
   expect_failures = [var.schedule_expression]
@@ -487,4 +690,168 @@ run "schedule_expression_refuses_both_kinds_of_days" {
   }
 
   expect_failures = [var.schedule_expression]
+}
+
+run "schedule_expression_accepts_half_an_hour" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(30 minutes)"
+  }
+
+  assert {
+    condition     = local.schedule_is_fast && output.dead_letter_queue_arn != null
+    error_message = "Nothing rotates the secret every half an hour."
+  }
+}
+
+run "schedule_expression_accepts_a_minute_of_the_day" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(30 8 * * ? *)"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(2 days)"
+    error_message = "The backstop is ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
+  }
+}
+
+run "schedule_expression_refuses_less_than_ten_minutes" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(9 minutes)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "schedule_expression_refuses_a_list_of_minutes" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(0,30 * * * ? *)"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
+
+run "schedule_duration_refuses_a_fast_schedule" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_duration   = "1h"
+    schedule_expression = "rate(30 minutes)"
+  }
+
+  expect_failures = [var.schedule_duration]
+}
+
+run "schedule_timezone_accepts_a_fast_cron" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(30 8 * * ? *)"
+    schedule_timezone   = "Europe/Berlin"
+  }
+
+  assert {
+    condition     = local.schedule_is_fast
+    error_message = "Secrets Manager would read the expression in UTC."
+  }
+}
+
+run "schedule_timezone_refuses_a_slow_schedule" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(0 8 * * ? *)"
+    schedule_timezone   = "Europe/Berlin"
+  }
+
+  expect_failures = [var.schedule_timezone]
+}
+
+run "schedule_timezone_refuses_an_offset" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "cron(30 8 * * ? *)"
+    schedule_timezone   = "+02:00"
+  }
+
+  expect_failures = [var.schedule_timezone]
+}
+
+run "scheduler_accepts_names" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(30 minutes)"
+    scheduler           = { name = "half-hourly", role_path = "/rotation/" }
+  }
+
+  assert {
+    condition     = output.schedule_role_arn == "arn:aws:iam::123456789012:role/rotation/half-hourly"
+    error_message = "The role is ${output.schedule_role_arn}."
+  }
+}
+
+run "scheduler_refuses_a_slow_schedule" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(4 hours)"
+    scheduler           = {}
+  }
+
+  expect_failures = [var.scheduler]
+}
+
+run "scheduler_refuses_a_name_with_a_space" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(30 minutes)"
+    scheduler           = { name = "half hourly" }
+  }
+
+  expect_failures = [var.scheduler]
+}
+
+run "scheduler_refuses_a_boundary_that_is_no_arn" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(30 minutes)"
+    scheduler           = { permissions_boundary = "boundary" }
+  }
+
+  expect_failures = [var.scheduler]
+}
+
+run "scheduler_refuses_a_path_without_slashes" {
+  command = plan
+
+  variables {
+    rotation            = { random_value = {} }
+    schedule_expression = "rate(30 minutes)"
+    scheduler           = { role_path = "rotation" }
+  }
+
+  expect_failures = [var.scheduler]
 }

@@ -16,6 +16,8 @@ import pytest
 from dev.demo.account import Aws
 from dev.demo.terraform import checkout
 from dev.local_aws import local_aws
+from dev.local_github import LocalGitHub, local_github
+from tests.e2e.grants import Estate, applied
 
 _TARGET = os.environ.get("E2E_TARGET", "local")
 
@@ -34,12 +36,18 @@ class _RealAws:
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[Aws]:
+def github() -> Iterator[LocalGitHub]:
+    with local_github(tls=True) as github:
+        yield github
+
+
+@pytest.fixture(scope="session")
+def aws(github: LocalGitHub) -> Iterator[Aws]:
     if _TARGET == "account":
         yield _RealAws()
     else:
         # The pause between two tries of a failed rotation is not what is tested here.
-        with local_aws(rotation_retry_seconds=0.2) as local:
+        with local_aws(rotation_retry_seconds=0.2, trusted=github.certificate) as local:
             yield local
 
 
@@ -48,3 +56,10 @@ def module() -> Iterator[Path]:
     """A copy of the module and its examples, for one file of tests."""
     with checkout() as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def estate(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
+    """What the tests of the grants share."""
+    with applied(aws, github) as estate:
+        yield estate

@@ -10,9 +10,12 @@ import pytest
 
 from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
 from dev.demo.terraform import Terraform, TerraformError
+from dev.local_github import LocalGitHub
+from tests.e2e.github import app
 
 # Of a value that is JSON, these are secret; of any other the whole.
-_SECRET_FIELDS: Final = {"SecretAccessKey", "signing_key"}
+_SECRET_FIELDS: Final = {"SecretAccessKey", "signing_key", "token"}
+_READ: Final = {"contents": "read", "metadata": "read"}
 _BROKEN: Final = json.dumps(
     {
         "Version": "2012-10-17",
@@ -35,7 +38,8 @@ def secret_parts(text: str) -> set[str]:
 class Rotated:
     """An example whose secret a function rotates."""
 
-    def __init__(self) -> None:
+    def __init__(self, github: LocalGitHub) -> None:
+        self.github = github
         self.variables: dict[str, object] = {
             "minimum_overlap_minutes": 0,
             "recovery_window_in_days": 0,
@@ -138,8 +142,8 @@ class MigratedKey(IamAccessKey):
 class FixedValue(Rotated):
     """Nothing rotates; a person puts values."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, github: LocalGitHub) -> None:
+        super().__init__(github)
         self.variables["licence"] = f"licence-{uuid.uuid4()}"
 
     def wait_for_the_first(self, secret: Secret) -> None:
@@ -166,13 +170,36 @@ class FixedValue(Rotated):
         assert secret.text(initial) == self.values[0]
 
 
+class GithubAppToken(Rotated):
+    """The value is a token of an App; an older one lives on for its hour."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        with app(aws, self.github, "octo-org/reports") as variables:
+            self.variables |= variables
+            yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        tokens = [json.loads(text)["token"] for text in self.values]
+        assert all(self.github.accepts(token) for token in tokens)
+        # Failed tries made more of them, which end by themselves, too.
+        assert all(token.permissions == _READ for token in self.github.tokens)
+        assert {
+            repository.name
+            for token in self.github.tokens
+            for repository in token.repositories or []
+        } == {"reports"}
+
+
 _OWN: Final[dict[str, type[Rotated]]] = {
     "fixed-value": FixedValue,
+    "github-app-token": GithubAppToken,
     "iam-access-key": IamAccessKey,
     "migrate-a-fixed-key": MigratedKey,
 }
 
 
-def scenario(example: str) -> Rotated:
+def scenario(example: str, github: LocalGitHub) -> Rotated:
     """An example that nobody names here is rotated by a function."""
-    return _OWN.get(example, Rotated)()
+    return _OWN.get(example, Rotated)(github)

@@ -9,6 +9,7 @@ import pytest
 
 from dev.demo.account import Aws, Secret, inventory, messages
 from dev.demo.terraform import Terraform
+from dev.local_github import LocalGitHub
 from tests.e2e.scenarios import scenario, secret_parts
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -17,8 +18,10 @@ _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 @pytest.mark.parametrize(
     "example", sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
 )
-def test_example_keeps_its_promises(example: str, aws: Aws, module: Path) -> None:
-    own = scenario(example)
+def test_example_keeps_its_promises(
+    example: str, aws: Aws, github: LocalGitHub, module: Path
+) -> None:
+    own = scenario(example, github)
     before = inventory(aws)
     with own.prepared(aws):
         found = inventory(aws)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo.account import Aws, Secret, eventually, step_records
+from dev.demo.account import Aws, Secret
 from dev.demo.terraform import Terraform
-from tests.e2e.grants import without
 
 pytestmark = pytest.mark.xdist_group("values")
 
@@ -20,10 +19,6 @@ variable "value" {
 
 variable "value_version" {
   type = number
-}
-
-resource "aws_kms_key" "this" {
-  deletion_window_in_days = 7
 }
 
 module "fixed" {
@@ -39,7 +34,6 @@ module "rotated" {
   source = "../"
 
   name                    = "values/rotated"
-  kms_key_arn             = aws_kms_key.this.arn
   initial_value           = var.value
   initial_value_version   = 1
   rotate_immediately      = false
@@ -54,20 +48,11 @@ output "fixed" {
 output "rotated" {
   value = module.rotated.secret_arn
 }
-
-output "role" {
-  value = module.rotated.function_role_name
-}
-
-output "log" {
-  value = module.rotated.log_group_name
-}
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    aws: Aws
     terraform: Terraform
     fixed: Secret
     rotated: Secret
@@ -84,7 +69,6 @@ def applied(aws: Aws, module: Path) -> Iterator[Applied]:
         terraform.apply()
         outputs = terraform.outputs()
         yield Applied(
-            aws=aws,
             terraform=terraform,
             fixed=Secret(aws, outputs["fixed"]),
             rotated=Secret(aws, outputs["rotated"]),
@@ -124,22 +108,3 @@ def test_a_new_version_number_puts_a_new_value(applied: Applied) -> None:
     assert applied.fixed.text() == _initial(applied.fixed) == "another value"
     assert applied.rotated.text() == rotated
     applied.terraform.require_empty_plan()
-
-
-@pytest.mark.parametrize("action", ["kms:Decrypt", "kms:GenerateDataKey"])
-def test_a_customer_key_needs_its_grant(action: str, applied: Applied) -> None:
-    outputs = applied.terraform.outputs()
-    with without(applied.aws, outputs["role"], action):
-        rotation = applied.rotated.rotate()
-
-        def failures() -> list[object]:
-            logged = step_records(applied.aws, outputs["log"])
-            return [
-                record["error"]
-                for record in logged
-                if record["version_id"] == rotation.token and record["outcome"] == "failed"
-            ]
-
-        errors = eventually("The failure", failures)
-    assert set(errors) == {"PermissionDenied"}
-    applied.rotated.retry_and_wait(rotation)

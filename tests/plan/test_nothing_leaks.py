@@ -58,8 +58,10 @@ def test_a_first_value_is_nowhere_in_the_plan(
 def test_no_output_and_no_environment_variable_is_beyond_what_is_listed(repository: Path) -> None:
     outputs = hcl2.loads((repository / "outputs.tf").read_text(encoding="utf-8"))["output"]
     assert [name.strip('"') for one in outputs for name in one] == [
+        "dead_letter_queue_arn",
         *("function_arn", "function_name", "function_role_arn", "function_role_name"),
         *("log_group_name", "reader_policy_json", "rotation_enabled"),
+        *("schedule_arn", "schedule_role_arn"),
         *("secret_arn", "secret_name", "secret_replica_arns"),
     ]
     function = (repository / "modules/function/main.tf").read_text(encoding="utf-8")

@@ -1,7 +1,14 @@
-"""The schedules that Secrets Manager documents are accepted, and nothing else (promise 6).
+"""The schedules that AWS documents are accepted and go to the service that takes them (promise 6).
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,31 +24,55 @@ def _variables(expression: str, duration: str | None = None) -> dict[str, object
     }
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "rate(4 hours)",
-        "rate(12 hours)",
-        "rate(999 hours)",
-        "rate(1 day)",
-        "rate(2 days)",
-        "rate(999 days)",
-        "cron(0 8/8 * * ? *)",
-        "cron(0 2/10 * * ? *)",
-        "cron(0 */4 * * ? *)",
-        "cron(0 0 1 * ? *)",
-        "cron(0 23 31 12 ? *)",
-        "cron(0 16 L * ? *)",
-        "cron(0 8 1/7 * ? *)",
-        "cron(0 1 1,15 1/3 ? *)",
-        "cron(0 4 1-7 JAN-MAR,DEC ? *)",
-        "cron(0 10 ? * MON-FRI *)",
-        "cron(0 0 ? * SUN#1 *)",
-        "cron(0 0 ? * SUNL *)",
-        "cron(0 0 ? * 1,7 *)",
-        "cron(0 0 ? JAN,APR,JUL,OCT L *)",
-    ],
-)
+# What Secrets Manager takes.
+_SLOW = [
+    "rate(4 hours)",
+    "rate(12 hours)",
+    "rate(999 hours)",
+    "rate(1 day)",
+    "rate(2 days)",
+    "rate(999 days)",
+    "cron(0 8/8 * * ? *)",
+    "cron(0 2/10 * * ? *)",
+    "cron(0 */4 * * ? *)",
+    "cron(0 0 1 * ? *)",
+    "cron(0 23 31 12 ? *)",
+    "cron(0 16 L * ? *)",
+    "cron(0 8 1/7 * ? *)",
+    "cron(0 1 1,15 1/3 ? *)",
+    "cron(0 4 1-7 JAN-MAR,DEC ? *)",
+    "cron(0 10 ? * MON-FRI *)",
+    "cron(0 0 ? * SUN#1 *)",
+    "cron(0 0 ? * SUNL *)",
+    "cron(0 0 ? * 1,7 *)",
+    "cron(0 0 ? JAN,APR,JUL,OCT L *)",
+]
+# What it does not take: the shortest wait in minutes; the backstop, longer than the longest wait.
+_FAST = {
+    "rate(10 minutes)": (10, "rate(1 day)"),
+    "rate(45 minutes)": (45, "rate(1 day)"),
+    "rate(239 minutes)": (239, "rate(1 day)"),
+    "rate(1 hour)": (60, "rate(1 day)"),
+    "rate(3 hours)": (180, "rate(1 day)"),
+    "cron(0/10 * * * ? *)": (10, "rate(1 day)"),
+    "cron(0/25 * * * ? *)": (10, "rate(1 day)"),
+    "cron(0/45 * * * ? *)": (15, "rate(1 day)"),
+    "cron(0/59 */2 * * ? *)": (59, "rate(1 day)"),
+    "cron(0 * * * ? *)": (60, "rate(1 day)"),
+    "cron(0 0/3 * * ? *)": (180, "rate(1 day)"),
+    "cron(0 8,9 * * ? *)": (60, "rate(1 day)"),
+    "cron(0 8-10,22 * * ? *)": (60, "rate(1 day)"),
+    "cron(0 6,18 * * ? *)": (720, "rate(1 day)"),
+    "cron(59 23 * * ? *)": (1440, "rate(2 days)"),
+    "cron(0/30 8 * * ? *)": (30, "rate(2 days)"),
+    "cron(5 8 1 * ? *)": (1440, "rate(100 days)"),
+    "cron(15 8 ? * MON-FRI *)": (1440, "rate(100 days)"),
+    "cron(15 8 ? * SUN#5 *)": (1440, "rate(100 days)"),
+    "cron(15 8 L JAN,JUL ? *)": (1440, "rate(999 days)"),
+}
+
+
+@pytest.mark.parametrize("expression", [*_SLOW, *_FAST])
 def test_a_documented_schedule_is_accepted(expression: str, refuse: Refuse) -> None:
     assert refuse(_variables(expression)) == []
 
@@ -51,7 +82,6 @@ def test_a_documented_schedule_is_accepted(expression: str, refuse: Refuse) -> N
     [
         "",
         "30 days",
-        "rate(3 hours)",
         "rate(3 hours) x",
         " rate(4 hours)",
         "rate( 4 hours)",
@@ -64,20 +94,28 @@ def test_a_documented_schedule_is_accepted(expression: str, refuse: Refuse) -> N
         "rate(1000 hours)",
         "rate(1.5 days)",
         "rate(-1 days)",
+        "rate(0 minutes)",
+        "rate(1 minute)",
+        "rate(9 minutes)",
+        "rate(10 minute)",
         "rate(240 minutes)",
+        "rate(1 hours)",
         "rate(2 weeks)",
         "Rate(4 hours)",
         "at(2030-01-01T00:00:00)",
         "cron(0 8 1 * ?)",
         "cron(0 8 1 * ? * *)",
         "cron(0 8 1 * ? 2030)",
-        "cron(5 8 1 * ? *)",
         "cron(* 8 1 * ? *)",
+        "cron(60 8 1 * ? *)",
+        "cron(0/9 * * * ? *)",
+        "cron(0/60 * * * ? *)",
+        "cron(*/15 * * * ? *)",
+        "cron(5/15 * * * ? *)",
+        "cron(0,30 * * * ? *)",
+        "cron(0-30 * * * ? *)",
+        "cron(0 8, * * ? *)",
         "cron(0 24 1 * ? *)",
-        "cron(0 * * * ? *)",
-        "cron(0 0/3 * * ? *)",
-        "cron(0 8,9 * * ? *)",
-        "cron(0 8-10 * * ? *)",
         "cron(0 8 0 * ? *)",
         "cron(0 8 32 * ? *)",
         "cron(0 8 1W * ? *)",
@@ -126,3 +164,60 @@ def test_a_window_ends_before_the_next_and_before_the_day(
 def test_a_window_is_a_number_of_hours(duration: str, refuse: Refuse) -> None:
     (message,) = refuse(_variables("rate(30 days)", duration))
     assert message.endswith(f'Found: "{duration or "none"}".')
+
+
+@pytest.fixture(scope="module")
+def read(
+    repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """What the module makes of each expression."""
+    folder = tmp_path_factory.mktemp("expressions")
+    (folder / "variables").mkdir()
+    for name in ("variables.tf", "strategies.tf"):
+        shutil.copy(repository / name, folder / "variables")
+    (folder / "variables" / "stub.tf").write_text(
+        'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n}\n'
+        + "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in _READ),
+        encoding="utf-8",
+    )
+    configuration = {
+        "module": {
+            "case": {
+                "for_each": f"${{toset({json.dumps([*_SLOW, *_FAST])})}}",
+                "name": "secret",
+                "rotation": {"random_value": {}},
+                "schedule_expression": "${each.key}",
+                "source": "./variables",
+            }
+        },
+        "output": {"cases": {"value": "${module.case}"}},
+    }
+    (folder / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
+    for command in (["init"], ["apply", "-auto-approve"]):
+        subprocess.run(
+            ["terraform", *command], check=True, cwd=folder, env=terraform_env, capture_output=True
+        )
+    state = json.loads((folder / "terraform.tfstate").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = state["outputs"]["cases"]["value"]
+    return found
+
+
+_READ = ("backstop_expression", "schedule_is_fast", "shortest_wait_in_minutes")
+
+
+@pytest.mark.parametrize("expression", _SLOW)
+def test_secrets_manager_keeps_what_it_takes(
+    expression: str, read: dict[str, dict[str, Any]]
+) -> None:
+    assert not read[expression]["schedule_is_fast"]
+
+
+@pytest.mark.parametrize(("expression", "wait", "backstop"), [(x, *y) for x, y in _FAST.items()])
+def test_the_scheduler_keeps_the_rest_with_a_backstop_that_never_comes_first(
+    expression: str, wait: int, backstop: str, read: dict[str, dict[str, Any]]
+) -> None:
+    assert read[expression] == {
+        "backstop_expression": backstop,
+        "schedule_is_fast": True,
+        "shortest_wait_in_minutes": wait,
+    }

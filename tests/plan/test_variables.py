@@ -16,6 +16,13 @@ LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1"
 READER = "arn:aws:iam::123456789012:role/reporter"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
+APP: dict[str, Any] = {
+    "client_id": "Iv23liAbCdEfGhIjKlMn",
+    "installation_id": 12345678,
+    "kms_key_arn": KEY,
+    "permissions": {"contents": "read"},
+    "repositories": ["reports"],
+}
 IAM = {"iam_access_key": {"user_name": "uploader"}}
 RANDOM: dict[str, Any] = {"random_value": {}}
 STATEMENT: dict[str, object] = {
@@ -28,6 +35,11 @@ EXISTING = {"function": {"arn": FUNCTION}}
 def iam(**options: object) -> dict[str, object]:
     """The variables of an IAM key with these options."""
     return {"rotation": {"iam_access_key": {"user_name": "uploader"} | options}}
+
+
+def app_token(**options: object) -> dict[str, Any]:
+    """The variables of a GitHub App's token with these options."""
+    return {"rotation": {"github_app_token": APP | options}}
 
 
 def random(**options: object) -> dict[str, object]:
@@ -79,7 +91,7 @@ CASES = [
         id="alarm_actions",
     ),
     pytest.param(
-        "alarm_actions watch a function that this module makes",
+        "alarm_actions watch a function or a schedule that this module makes",
         {"alarm_actions": [TOPIC], "rotation": EXISTING},
         "the strategy function.",
         {"alarm_actions": [], "rotation": EXISTING},
@@ -198,7 +210,7 @@ CASES = [
         id="function.timeout",
     ),
     pytest.param(
-        "A key is issued only while there is time to prove and store it",
+        "A credential is issued only while there is time to prove and store it",
         iam(settling_seconds=10) | {"function": {"timeout": 69}},
         "69.",
         iam(settling_seconds=10) | {"function": {"timeout": 70}},
@@ -276,7 +288,7 @@ CASES = [
         id="minimum_overlap_minutes-beside-an-existing-function",
     ),
     pytest.param(
-        "A rate is longer than minimum_overlap_minutes",
+        "Two rotations are further apart than minimum_overlap_minutes",
         {
             "minimum_overlap_minutes": 240,
             "rotation": IAM,
@@ -409,6 +421,69 @@ CASES = [
         id="rotation.function.arn",
     ),
     pytest.param(
+        "The api_url of a GitHub strategy is encrypted and ends without a slash",
+        app_token(api_url="http://api.github.com"),
+        '["http://api.github.com"].',
+        app_token(api_url="https://github.example:8443/api/v3"),
+        id="rotation.github_app_token.api_url",
+    ),
+    pytest.param(
+        "The client_id of a GitHub App stands on the page of its settings",
+        app_token(client_id="my app"),
+        '["my app"].',
+        app_token(client_id="Iv1.0123456789abcdef"),
+        id="rotation.github_app_token.client_id",
+    ),
+    pytest.param(
+        "The installation_id of a GitHub App is the number at the end",
+        app_token(installation_id=0),
+        "[0].",
+        app_token(installation_id=1),
+        id="rotation.github_app_token.installation_id",
+    ),
+    pytest.param(
+        "The kms_key_arn of a GitHub App is the ARN of the KMS key",
+        app_token(kms_key_arn=ALIAS),
+        f'["{ALIAS}"].',
+        app_token(kms_key_arn=KEY),
+        id="rotation.github_app_token.kms_key_arn",
+    ),
+    pytest.param(
+        "rotation.github_app_token.permissions says what the token may",
+        app_token(permissions={"contents": "all"}),
+        '{"contents":"all"}.',
+        app_token(permissions={"contents": "write", "pull_requests": "read"}),
+        id="rotation.github_app_token.permissions",
+    ),
+    pytest.param(
+        "rotation.github_app_token.repositories names 1 to 500 repositories",
+        app_token(repositories=["octo-org/reports"]),
+        '["octo-org/reports"].',
+        app_token(repositories=["reports", ".github"]),
+        id="rotation.github_app_token.repositories",
+    ),
+    pytest.param(
+        "rotation.github_app_token.constants stand beside the token",
+        app_token(constants={"username": "git"}),
+        '["username"].',
+        app_token(constants={"remote": "origin"}),
+        id="rotation.github_app_token.constants",
+    ),
+    pytest.param(
+        "The previous token of GitHub lives until its own hour is over",
+        app_token() | {"minimum_overlap_minutes": 0},
+        "0.",
+        app_token(revoke_previous=True),
+        id="minimum_overlap_minutes-of-what-expires",
+    ),
+    pytest.param(
+        "A token of GitHub lives for an hour, so that rotations are at most 50 minutes apart",
+        app_token() | {"schedule_expression": "rate(51 minutes)"},
+        '"rate(51 minutes)".',
+        app_token() | {"schedule_expression": "cron(0/20 * * * ? *)"},
+        id="schedule_expression-of-what-expires",
+    ),
+    pytest.param(
         "rotation.iam_access_key.user_name has 1 to 64 letters",
         iam(user_name="apps/uploader"),
         '"apps/uploader".',
@@ -500,6 +575,13 @@ CASES = [
         id="schedule_duration",
     ),
     pytest.param(
+        "A schedule that Secrets Manager does not take has no window",
+        schedule("rate(3 hours)", schedule_duration="1h"),
+        "rate(3 hours).",
+        schedule("rate(4 hours)", schedule_duration="1h"),
+        id="schedule_duration-of-a-fast-schedule",
+    ),
+    pytest.param(
         "schedule_expression is about rotation",
         {"schedule_expression": "rate(4 hours)"},
         "no rotation.",
@@ -514,18 +596,32 @@ CASES = [
         id="schedule_expression",
     ),
     pytest.param(
-        "A rate is 4 to 999 hours, or 1 to 999 days",
-        schedule("rate(3 hours)"),
-        '"rate(3 hours)".',
-        schedule("rate(4 hours)"),
+        "A rate is 10 to 239 minutes, 1 to 999 hours, or 1 to 999 days",
+        schedule("rate(240 minutes)"),
+        '"rate(240 minutes)".',
+        schedule("rate(239 minutes)"),
         id="schedule_expression-rate",
     ),
     pytest.param(
-        "A cron expression has the fields 0, hour",
-        schedule("cron(30 8 1 * ? *)"),
-        '"cron(30 8 1 * ? *)".',
+        "A rate is ten minutes at least, because AWS advises against more new versions",
+        schedule("rate(9 minutes)"),
+        '"rate(9 minutes)".',
+        schedule("rate(10 minutes)"),
+        id="schedule_expression-fast-rate",
+    ),
+    pytest.param(
+        "A cron expression has the fields minute, hour",
+        schedule("cron(0 8 1 * ?)"),
+        '"cron(0 8 1 * ?)".',
         schedule("cron(0 8 1 * ? *)"),
         id="schedule_expression-cron",
+    ),
+    pytest.param(
+        "The minute of a cron expression is one number or 0/N with an N of at least 10, because",
+        schedule("cron(0/9 * * * ? *)"),
+        '"cron(0/9 * * * ? *)".',
+        schedule("cron(0/10 * * * ? *)"),
+        id="schedule_expression-fast-cron",
     ),
     pytest.param(
         "A cron expression names days of the month or days of the week",
@@ -533,6 +629,51 @@ CASES = [
         '"cron(0 8 * * * *)".',
         schedule("cron(0 8 * * ? *)"),
         id="schedule_expression-cron-days",
+    ),
+    pytest.param(
+        "schedule_timezone is for a cron expression that EventBridge Scheduler reads",
+        schedule("cron(0 8 * * ? *)", schedule_timezone="Europe/Berlin"),
+        "cron(0 8 * * ? *).",
+        schedule("cron(30 8 * * ? *)", schedule_timezone="Europe/Berlin"),
+        id="schedule_timezone-of-a-slow-schedule",
+    ),
+    pytest.param(
+        "schedule_timezone is a name of the IANA time zone database",
+        schedule("cron(30 8 * * ? *)", schedule_timezone="+02:00"),
+        '"+02:00".',
+        schedule("cron(30 8 * * ? *)", schedule_timezone="America/Argentina/Buenos_Aires"),
+        id="schedule_timezone",
+    ),
+    pytest.param(
+        "The variable scheduler is about a schedule that Secrets Manager does not take",
+        schedule("rate(4 hours)", scheduler={}),
+        "rate(4 hours).",
+        schedule("rate(3 hours)", scheduler={}),
+        id="scheduler",
+    ),
+    pytest.param(
+        "scheduler.name has 1 to 64 letters",
+        schedule("rate(3 hours)", scheduler={"name": "every hour"}),
+        '"every hour".',
+        schedule("rate(3 hours)", scheduler={"name": "every-hour"}),
+        id="scheduler.name",
+    ),
+    pytest.param(
+        "scheduler.permissions_boundary is the ARN of a policy",
+        schedule("rate(3 hours)", scheduler={"permissions_boundary": "boundary"}),
+        '"boundary".',
+        schedule(
+            "rate(3 hours)",
+            scheduler={"permissions_boundary": "arn:aws:iam::123456789012:policy/boundary"},
+        ),
+        id="scheduler.permissions_boundary",
+    ),
+    pytest.param(
+        "scheduler.role_path begins and ends with a slash",
+        schedule("rate(3 hours)", scheduler={"role_path": "rotation"}),
+        '"rotation".',
+        schedule("rate(3 hours)", scheduler={"role_path": "/rotation/"}),
+        id="scheduler.role_path",
     ),
     pytest.param(
         "The function itself keeps the tag rotation-attempt",
@@ -606,6 +747,16 @@ def test_every_validation_has_a_case(repository: Path) -> None:
             random() | {"initial_value": "first", "initial_value_version": 1}, id="first-value"
         ),
         pytest.param(
+            schedule("cron(0/40 * * * ? *)", minimum_overlap_minutes=19, rotation=IAM),
+            id="longer-than-the-overlap",
+        ),
+        pytest.param(schedule("cron(0/40 * * * ? *)"), id="nothing-to-overlap"),
+        pytest.param(schedule("cron(30 22/2 * * ? *)", rotation=IAM), id="further-than-an-hour"),
+        pytest.param(
+            {"rotation": EXISTING, "schedule_expression": "rate(1 hour)", "alarm_actions": [TOPIC]},
+            id="dead-letters-of-an-existing-function",
+        ),
+        pytest.param(
             random() | {"initial_value": "[1]", "initial_value_version": 1}, id="list-as-a-text"
         ),
     ],
@@ -650,6 +801,26 @@ def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse
             random(json_key="a") | {"initial_value": '{"a":1}', "initial_value_version": 1},
             "initial_value has the form",
             id="number-before-texts",
+        ),
+        pytest.param(
+            schedule("rate(1 hour)", rotation=IAM), "Two rotations are", id="hourly-by-rate"
+        ),
+        pytest.param(
+            schedule("cron(15 * * * ? *)", rotation=IAM), "Two rotations are", id="hourly-by-cron"
+        ),
+        pytest.param(
+            schedule("cron(0/40 * * * ? *)", minimum_overlap_minutes=20, rotation=IAM),
+            "Two rotations are",
+            id="twenty-minutes-over-the-hour",
+        ),
+        pytest.param(
+            schedule("cron(30 8,12-14 * * ? *)", rotation=IAM), "Two rotations are", id="hours"
+        ),
+        pytest.param({"scheduler": {}}, "The variable scheduler is", id="scheduler-of-no-rotation"),
+        pytest.param(
+            schedule("rate(3 hours)", schedule_timezone="UTC"),
+            "schedule_timezone is for a cron",
+            id="time-zone-of-a-rate",
         ),
         pytest.param(function(runtime="python3.10"), "function.runtime is", id="python-too-old"),
         pytest.param(function(runtime="nodejs22.x"), "function.runtime is", id="not-python"),
@@ -726,7 +897,7 @@ def test_a_default_of_the_function_is_told_as_it_is(repository: Path) -> None:
     block = root.partition('variable "function"')[2].partition("default = null")[0]
     submodule = (repository / "modules/function/variables.tf").read_text(encoding="utf-8")
     held = {}
-    for name, type_, _ in option.findall(submodule):
+    for name, type_, _ in option.findall(submodule.partition('variable "kms_key_arn"')[0]):
         held[name] = type_.partition(", ")[2] or "null"
     told = {name: comment.partition(":")[0] for name, _, comment in option.findall(block)}
     assert told == held

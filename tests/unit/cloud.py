@@ -13,7 +13,6 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar, Unpack
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -55,6 +54,10 @@ class Killed(BaseException):
     """The process is gone. Not an Exception: no handler of ours may survive it."""
 
 
+class RepeatedError(Exception):
+    """The answer was lost, and the SDK sends the request once more."""
+
+
 class Trouble(Protocol):
     """Looks on before and after each call, numbered from 1, and may raise."""
 
@@ -89,6 +92,8 @@ class Fuse:
                 result = effect()
             finally:  # A refusal is an answer too.
                 self._look(number, name, Side.AFTER)
+        except RepeatedError:
+            result = effect()
         except Killed:
             self._dead = True
             raise
@@ -115,6 +120,26 @@ def lose_answer(at: int | str) -> Trouble:
     def trouble(number: int, name: str, side: Side) -> None:
         if at in {number, name} and side is Side.AFTER:
             raise ReadTimeoutError(endpoint_url="https://aws.example")
+
+    return trouble
+
+
+def break_answer(at: int | str) -> Trouble:
+    """Let a call take effect and its answer be an error of the service."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.AFTER:
+            raise client_error(name, "InternalServiceError", status=503)
+
+    return trouble
+
+
+def repeat(at: int | str) -> Trouble:
+    """Let a call take effect twice, as when the SDK repeats it."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.AFTER:
+            raise RepeatedError
 
     return trouble
 
@@ -178,6 +203,7 @@ class VirtualTime:
 class Maker(StrEnum):
     FUNCTION = "function"
     OPERATOR = "operator"
+    ADOPTED = "adopted"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,6 +214,9 @@ class Key:
     created: datetime
     maker: Maker
     active: bool = True
+    # When it came and went, which the list tells late.
+    born: datetime
+    gone: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,6 +232,7 @@ class StoredSecret:
     labels: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     last_rotated: datetime | None = None
+    deleted: bool = False
 
     def attach(self, label: str, version_id: str) -> None:
         """Move a label, and AWSPREVIOUS after AWSCURRENT.
@@ -235,6 +265,7 @@ class Cloud:
         self.time = VirtualTime()
         self.secrets: dict[str, StoredSecret] = {}
         self.users: dict[str, list[Key]] = {}
+        self.removed: list[Key] = []
         self.destroyed: list[Key] = []
         self.rotation_tokens: list[str] = []
         self.first_value_becomes_current = True
@@ -242,11 +273,20 @@ class Cloud:
         # What the services say in an error, which no text of ours may repeat.
         self.gossip = "no"
         # A new key is refused while this says so of its age in seconds.
-        self.not_accepted_yet: Callable[[float], bool] = lambda _age: False
-        self._numbers = count(1)
+        self.not_accepted_yet: Callable[[float], bool] = _never
+        # In seconds: how old the list of keys is, how long a deleted key still counts for the
+        # quota, and how far IAM's clock is ahead.
+        self.list_lag = 0.0
+        self.quota_lag = 0.0
+        self.iam_ahead = 0.0
+        self._number = 0
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
 
     def new_token(self) -> str:
-        return str(uuid.UUID(int=next(self._numbers)))
+        return str(uuid.UUID(int=self._next()))
 
     def add_secret(self, name: str) -> StoredSecret:
         secret = StoredSecret(
@@ -259,17 +299,35 @@ class Cloud:
         self.users[name] = []
 
     def add_key(self, user: str, maker: Maker = Maker.OPERATOR) -> Key:
-        number = next(self._numbers)
+        number = self._next()
         key = Key(
             key_id=f"AKIA{number:016}",
             secret=f"secret-of-key-{number}",
             user=user,
             # IAM tells whole seconds.
-            created=self.time.now.replace(microsecond=0),
+            created=(self.time.now + timedelta(seconds=self.iam_ahead)).replace(microsecond=0),
             maker=maker,
+            born=self.time.now,
         )
         self.users[user].append(key)
         return key
+
+    def remove_key(self, key: Key) -> None:
+        self.users[key.user].remove(key)
+        key.gone = self.time.now
+        self.removed.append(key)
+
+    def keys_seen(self, user: str) -> list[Key]:
+        """Tell the user's keys as a list does that lags."""
+        then = self.time.now - timedelta(seconds=self.list_lag)
+        all_keys = [*self.users[user], *(key for key in self.removed if key.user == user)]
+        seen = [key for key in all_keys if key.born <= then and (not key.gone or key.gone > then)]
+        return sorted(seen, key=lambda key: key.key_id)
+
+    def slots_taken(self, user: str) -> int:
+        then = self.time.now - timedelta(seconds=self.quota_lag)
+        late = [key for key in self.removed if key.user == user and key.gone and key.gone > then]
+        return len(self.users[user]) + len(late)
 
     def key(self, key_id: str) -> Key | None:
         keys = (key for keys in self.users.values() for key in keys)
@@ -298,6 +356,10 @@ class Cloud:
     def snapshot(self) -> object:
         """Copy all that a refusal must leave as it is."""
         return copy.deepcopy((self.secrets, self.users))
+
+
+def _never(_age: float) -> bool:
+    return False
 
 
 class FakeClients:
@@ -442,7 +504,11 @@ class FakeSecretsManager:
     def _found(self, operation: str, arn: str) -> StoredSecret:
         if arn not in self._cloud.secrets:
             self._cloud.refuse(operation, "ResourceNotFoundException")
-        return self._cloud.secrets[arn]
+        secret = self._cloud.secrets[arn]
+        # Until it is restored; these two documents name no such error.
+        if secret.deleted and operation not in {"DescribeSecret", "ListSecretVersionIds"}:
+            self._cloud.refuse(operation, "InvalidRequestException")
+        return secret
 
 
 class FakeIam:
@@ -454,7 +520,7 @@ class FakeIam:
 
     def list_access_keys(self, **request: Unpack[ListAccessKeysRequestTypeDef]) -> Answer:
         def effect() -> Answer:
-            keys = self._keys("ListAccessKeys", request["UserName"])
+            self._keys("ListAccessKeys", request["UserName"])
             return {
                 "AccessKeyMetadata": [
                     {
@@ -463,7 +529,7 @@ class FakeIam:
                         "Status": "Active" if key.active else "Inactive",
                         "CreateDate": key.created,
                     }
-                    for key in keys
+                    for key in self._cloud.keys_seen(request["UserName"])
                 ]
             }
 
@@ -475,7 +541,8 @@ class FakeIam:
         def effect() -> Answer:
             user = request["UserName"]
             # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-            if len(self._keys("CreateAccessKey", user)) >= KEYS_PER_USER:
+            self._keys("CreateAccessKey", user)
+            if self._cloud.slots_taken(user) >= KEYS_PER_USER:
                 self._cloud.refuse("CreateAccessKey", "LimitExceeded", status=409)
             key = self._cloud.add_key(user, Maker.FUNCTION)
             return {
@@ -496,7 +563,7 @@ class FakeIam:
             found = [key for key in keys if key.key_id == request["AccessKeyId"]]
             if not found:
                 self._cloud.refuse("DeleteAccessKey", "NoSuchEntity", status=404)
-            keys.remove(found[0])
+            self._cloud.remove_key(found[0])
             self._cloud.destroyed.append(found[0])
             return {}
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from rotation.aws import Clients
 from rotation.engine import Engine, Outcome
 from rotation.errors import ProtocolError, RotationError
 from rotation.event import Event, Step
 from rotation.secret import Secret
-from rotation.strategies import Generator, Issuer
-from tests.unit.cloud import Cloud, FakeClients, Killed, Maker, StoredSecret, StoredVersion
+from rotation.strategies import Setter
+from tests.unit.cloud import (
+    Cloud,
+    FakeClients,
+    Killed,
+    Side,
+    StoredSecret,
+    StoredVersion,
+    Trouble,
+)
 
-MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.unit.services import Content, MakeStrategy, Service
 
 TRIES = 5
 RETRY_SECONDS = 60
@@ -28,6 +38,7 @@ class OvertakenError(Exception):
 class NeverConvergedError(AssertionError):
     def __init__(self, last: BaseException | None) -> None:
         super().__init__(f"{TRIES} tries with one token did not complete; the last: {last!r}")
+        self.last = last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +48,12 @@ class Rotation:
     cloud: Cloud
     secret: StoredSecret
     strategy: MakeStrategy
-    works: Callable[[Any], bool]
+    service: Service
     constants: Mapping[str, str] = field(default_factory=dict)
     minimum_overlap: timedelta = timedelta(hours=1)
     timeout: float = 120
+    # The versions whose value the service was told, where it is told values.
+    told: set[str] = field(default_factory=set)
 
     def stage(self) -> str:
         """Begin as RotateSecret does: a version without a value, labelled AWSPENDING.
@@ -77,9 +90,12 @@ class Rotation:
             clock=self.cloud.time.invoked(self.timeout),
             minimum_overlap=self.minimum_overlap,
         )
-        return engine.run(
+        outcome = engine.run(
             Event(step=step, secret_arn=self.secret.arn, token=token, rotation_token=rotation_token)
         )
+        if step is Step.SET:
+            self.told.add(token)
+        return outcome
 
     def steps(self, token: str) -> list[Outcome]:
         """Try once: all four steps, up to the first that fails."""
@@ -117,8 +133,24 @@ class Rotation:
             self.retry(token)
         return token
 
+    def test_only(self) -> None:
+        """Switch rotation on without rotating: testSecret alone, on a version that then goes.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+        """
+        token = self.cloud.new_token()
+        self.secret.versions[token] = StoredVersion(
+            created=self.cloud.time.now, text=self.secret.current_text()
+        )
+        self.secret.attach("AWSPENDING", token)
+        try:
+            self.step(Step.TEST, token)
+        finally:
+            self.give_up()
+
     def put_by_hand(self, text: str) -> None:
         """Put a value as a person does: it becomes AWSCURRENT, and AWSPENDING stays put."""
+        self.cloud.time.advance(1)
         token = self.cloud.new_token()
         self.secret.versions[token] = StoredVersion(created=self.cloud.time.now, text=text)
         self.secret.attach("AWSCURRENT", token)
@@ -131,34 +163,70 @@ class Rotation:
         return replace(self, strategy=strategy)
 
 
+def works(rotation: Rotation, label: str) -> bool:
+    """Say whether an application that reads the version under a label is served."""
+    value = _written(rotation, label)
+    return value is not None and rotation.service.works(value)
+
+
+def _written(rotation: Rotation, label: str) -> Content | None:
+    """Read what the function may have written; None: what a person put is of no such form."""
+    with suppress(ValueError):
+        value = rotation.secret.value(label)
+        if isinstance(value, dict) and value.items() >= rotation.constants.items():
+            return value
+    return None
+
+
+def watched(rotation: Rotation) -> Trouble:
+    """Check the invariants after every single call."""
+
+    def watch(_number: int, _name: str, side: Side) -> None:
+        if side is Side.AFTER:
+            assert_invariants(rotation)
+
+    return watch
+
+
+def assert_invariants(rotation: Rotation) -> None:
+    """Hold what holds at any time, in the midst of a rotation too."""
+    assert_current_works(rotation)
+    assert_foreign_untouched(rotation)
+    labels, service = rotation.secret.labels, rotation.service
+    assert set(labels) <= {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"}
+    assert set(labels.values()) <= rotation.secret.versions.keys()
+    assert "AWSPREVIOUS" not in labels or labels["AWSPREVIOUS"] != labels["AWSCURRENT"]
+    assert service.slots is None or len(service.ours()) <= service.slots
+
+
 def assert_converged(rotation: Rotation) -> None:
-    """One current that works, at most one previous, no orphan, no foreign key touched."""
-    secret, cloud = rotation.secret, rotation.cloud
-    assert set(secret.labels) <= {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"}
+    """Hold what holds after a rotation: nothing pends, and nothing of ours is without a label."""
+    assert_invariants(rotation)
+    secret = rotation.secret
     current = secret.labels["AWSCURRENT"]
     assert secret.labels.get("AWSPENDING", current) == current
-    assert secret.labels.get("AWSPREVIOUS") != current
-    assert_current_works(rotation)
-    named = {
-        value["AccessKeyId"]
-        for label in ("AWSCURRENT", "AWSPREVIOUS")
-        if label in secret.labels and isinstance(value := secret.value(label), dict)
-        if "AccessKeyId" in value
-    }
-    ours = {
-        key.key_id for keys in cloud.users.values() for key in keys if key.maker is Maker.FUNCTION
-    }
-    assert ours <= named, "an orphan was left"
-    assert_foreign_untouched(rotation)
+    values = [_written(rotation, label) for label in secret.labels]
+    named = {rotation.service.identity(value) for value in values if value is not None}
+    assert rotation.service.ours() <= named, "an orphan was left"
 
 
 def assert_current_works(rotation: Rotation) -> None:
-    text = rotation.secret.current_text()
-    if text is not None:
-        value = rotation.secret.value()
-        assert rotation.works(value), "AWSCURRENT holds what no service accepts"
+    if rotation.secret.current_text() is not None and not _public_too_early(rotation):
+        assert works(rotation, "AWSCURRENT"), "AWSCURRENT holds what nobody accepts"
+
+
+def _public_too_early(rotation: Rotation) -> bool:
+    """Tell the one value that cannot work yet: a first one, which a service is to be told.
+
+    Secrets Manager makes it AWSCURRENT when it is stored, and setSecret comes after that.
+    """
+    labels = rotation.secret.labels
+    return (
+        "AWSPREVIOUS" not in labels
+        and labels["AWSCURRENT"] not in rotation.told
+        and isinstance(rotation.strategy(FakeClients(rotation.cloud)), Setter)
+    )
 
 
 def assert_foreign_untouched(rotation: Rotation) -> None:
-    touched = [key for key in rotation.cloud.destroyed if key.maker is Maker.OPERATOR]
-    assert touched == []
+    assert rotation.service.foreign_lost() == []

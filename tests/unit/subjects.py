@@ -1,24 +1,36 @@
 """The kinds of rotation under test, and the states in which one may begin.
 
-Besides the strategies there is a database with passwords: the engine serves strategies that tell
-a service which value it has to accept, and none of the registry is of that family yet.
+A strategy is put under test by one function: the secret, the strategy with its options, and the
+service that stands behind it.
 """
 
 from __future__ import annotations
 
-import secrets
+import functools
+import pickle
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
-from rotation.aws import call
-from rotation.errors import CredentialRejected
 from rotation.event import Step
 from rotation.settings import Fields
-from rotation.strategies import REGISTRY, Credential, Generator, Issuer, Setter, Value, build
-from tests.unit.cloud import ACCOUNT, Cloud
+from rotation.strategies import REGISTRY, Generator, Issuer, build
+from tests.unit.cloud import ACCOUNT, Cloud, Killed, Side, kill
+from tests.unit.github import APP_TOKEN, GitHub
+from tests.unit.github import strategy as github_strategy
 from tests.unit.rotator import Rotation
+from tests.unit.services import (
+    Database,
+    DatabasePassword,
+    IamUser,
+    IssuedToken,
+    MakeStrategy,
+    NoService,
+    Tokens,
+)
 
 Make: TypeAlias = Callable[[Cloud], Rotation]
+State: TypeAlias = Callable[[Rotation], Rotation]
 
 USER: Final = "uploader"
 CONSTANTS: Final = {"bucket": "reports"}
@@ -28,14 +40,18 @@ def user_arn(user: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:user/apps/{user}"
 
 
-def strategy(name: str, **options: object) -> Callable[[Any], Generator | Issuer]:
+def _build(name: str, options: Mapping[str, object], clients: Any) -> Generator | Issuer:  # noqa: ANN401 -- the fake ones
+    return build(name, Fields(options, path="options"), clients)
+
+
+def strategy(name: str, **options: object) -> MakeStrategy:
     """Name a strategy of the registry with its options, as the settings do."""
-    return lambda clients: build(name, Fields(options, path="options"), clients)
+    return partial(_build, name, options)
 
 
 def iam_strategy(
     user: str = USER, *, adopted: str | None = None, settling: int = 2
-) -> Callable[[Any], Generator | Issuer]:
+) -> MakeStrategy:
     return strategy(
         "iam_access_key",
         user_arn=user_arn(user),
@@ -44,7 +60,7 @@ def iam_strategy(
     )
 
 
-def random_strategy(**options: object) -> Callable[[Any], Generator | Issuer]:
+def random_strategy(**options: object) -> MakeStrategy:
     defaults = {
         "length": 32,
         "exclude_characters": "",
@@ -61,12 +77,7 @@ def iam_access_key(cloud: Cloud) -> Rotation:
         cloud=cloud,
         secret=cloud.add_secret("reports/uploader"),
         strategy=iam_strategy(),
-        works=lambda value: (
-            cloud.accepts(value["AccessKeyId"], value["SecretAccessKey"])
-            and value["Version"] == 1
-            and value["UserName"] == USER
-            and value["bucket"] == "reports"
-        ),
+        service=IamUser(cloud, USER),
         constants=CONSTANTS,
     )
 
@@ -76,129 +87,160 @@ def random_value(cloud: Cloud) -> Rotation:
         cloud=cloud,
         secret=cloud.add_secret("reports/pepper"),
         strategy=random_strategy(),
-        works=lambda value: len(value["pepper"]) == 32 and value["bucket"] == "reports",
+        service=NoService("pepper", 32),
         constants=CONSTANTS,
     )
-
-
-class Database:
-    """Accepts two passwords of its user at a time, as MySQL does since 8.0.14."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.accepted: list[str] = []
-
-
-class DatabasePassword:
-    """The strategy for it."""
-
-    owner = "database user app"
-    shape = "a JSON object with the text password"
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def parse(self, value: Value) -> Credential | None:
-        if isinstance(value, str) or not isinstance(value.get("password"), str):
-            return None
-        return Credential(identity="the password", owner=self.owner, value=value)
-
-    def generate(self, current: Credential | None) -> Credential:  # noqa: ARG002 -- the Protocol's
-        value = {"password": secrets.token_hex(8)}
-        return Credential(identity="the password", owner=self.owner, value=value)
-
-    def apply(self, pending: Credential, current: Credential | None) -> None:
-        kept = [_password(current)] if current else []
-        self._request("alter_user", [*kept, _password(pending)])
-
-    def verify(self, credential: Credential) -> None:
-        self._request("connect")
-        if _password(credential) not in self._database.accepted:
-            raise CredentialRejected(owner=self.owner, identity=credential.identity)
-
-    def _request(self, name: str, accepted: list[str] | None = None) -> None:
-        def effect() -> None:
-            if accepted is not None:
-                self._database.accepted = accepted
-
-        call(name, self.owner, lambda: self._database.cloud.request(name, effect))
-
-
-def _password(credential: Credential) -> str:
-    assert isinstance(credential.value, Mapping)
-    return str(credential.value["password"])
 
 
 def database_password(cloud: Cloud) -> Rotation:
     database = Database(cloud)
-
-    def make(_clients: object) -> Setter:
-        return DatabasePassword(database)
-
     return Rotation(
         cloud=cloud,
         secret=cloud.add_secret("reports/database"),
-        strategy=make,
-        works=lambda value: value["password"] in database.accepted,
+        strategy=partial(_without_clients, partial(DatabasePassword, database)),
+        service=database,
         constants=CONSTANTS,
     )
 
 
+def issued_token(cloud: Cloud) -> Rotation:
+    tokens = Tokens(cloud)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/token"),
+        strategy=partial(_without_clients, partial(IssuedToken, tokens)),
+        service=tokens,
+        constants=CONSTANTS,
+    )
+
+
+def github_app_token(cloud: Cloud, **changed: object) -> Rotation:
+    github = GitHub(cloud)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/token"),
+        strategy=partial(github_strategy, "github_app_token", {**APP_TOKEN, **changed}, github),
+        service=github,
+        constants=CONSTANTS,
+    )
+
+
+def _without_clients(make: Callable[[], Generator | Issuer], _clients: object) -> Any:  # noqa: ANN401
+    return make()
+
+
 SUBJECTS: Final[Mapping[str, Make]] = {
+    "github_app_token": github_app_token,
     "iam_access_key": iam_access_key,
     "random_value": random_value,
+    # What the engine serves beside the registry, see the services.
     "database_password": database_password,
+    "issued_token": issued_token,
+    # Another of its options is the engine's affair.
+    "github_app_token_revoking": partial(github_app_token, revoke_previous=True),
 }
 # A strategy without its subject would stay outside of every test here.
 assert set(REGISTRY) < SUBJECTS.keys()
 
 
-def _empty(_rotation: Rotation) -> None:
-    pass
+def _empty(rotation: Rotation) -> Rotation:
+    return rotation
 
 
-def _empty_without_first_label(rotation: Rotation) -> None:
+def _empty_without_first_label(rotation: Rotation) -> Rotation:
     # Whether AWS labels the first value AWSCURRENT by itself was never seen to be promised.
     rotation.cloud.first_value_becomes_current = False
+    return rotation
 
 
-def _one_current(rotation: Rotation) -> None:
+def _one_current(rotation: Rotation) -> Rotation:
     rotation.rotate()
+    return rotation
 
 
-def _steady(rotation: Rotation) -> None:
+def _steady(rotation: Rotation) -> Rotation:
     rotation.rotate()
     rotation.rotate()
+    return rotation
 
 
-def _given_up_after_storing(rotation: Rotation) -> None:
+def _given_up_after_storing(rotation: Rotation) -> Rotation:
     rotation.rotate()
     rotation.wait_out_the_overlap()
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     rotation.step(Step.SET, token)
     rotation.give_up()
+    return rotation
 
 
-def _given_up_steady(rotation: Rotation) -> None:
+def _given_up_steady(rotation: Rotation) -> Rotation:
     rotation.rotate()
-    _given_up_after_storing(rotation)
+    return _given_up_after_storing(rotation)
 
 
-STATES: Final[Mapping[str, Callable[[Rotation], None]]] = {
+def _given_up_before_storing(rotation: Rotation) -> Rotation:
+    """Leave an orphan, where the strategy issues."""
+    _steady(rotation)
+    rotation.wait_out_the_overlap()
+    rotation.cloud.fuse.arm(kill("put_secret_value", Side.BEFORE))
+    try:
+        rotation.steps(rotation.stage())
+    except Killed:
+        rotation.cloud.fuse.arm()
+    rotation.give_up()
+    return rotation
+
+
+def _tested(rotation: Rotation) -> Rotation:
+    rotation.test_only()
+    return rotation
+
+
+def _tested_steady(rotation: Rotation) -> Rotation:
+    return _tested(_steady(rotation))
+
+
+def _adopted(rotation: Rotation) -> Rotation:
+    """Hand a key over that applications live on, before the first rotation."""
+    assert isinstance(rotation.service, IamUser)
+    return rotation.changed(iam_strategy(adopted=rotation.service.adopt()))
+
+
+def _adopted_and_current(rotation: Rotation) -> Rotation:
+    return _one_current(_adopted(rotation))
+
+
+STATES: Final[Mapping[str, State]] = {
     "empty": _empty,
     "empty_unlabelled": _empty_without_first_label,
     "one_current": _one_current,
     "steady": _steady,
     "given_up": _given_up_after_storing,
     "given_up_steady": _given_up_steady,
+    "given_up_unstored": _given_up_before_storing,
+    "tested": _tested,
+    "tested_steady": _tested_steady,
 }
+# What only some strategies know.
+MORE_STATES: Final[Mapping[str, Mapping[str, State]]] = {
+    "iam_access_key": {"adopted": _adopted, "adopted_and_current": _adopted_and_current},
+}
+BEGINNINGS: Final = [
+    (subject, state) for subject in SUBJECTS for state in (*STATES, *MORE_STATES.get(subject, {}))
+]
+
+
+@functools.cache
+def _kept(subject: str, state: str) -> bytes:
+    states = {**STATES, **MORE_STATES.get(subject, {})}
+    rotation = states[state](SUBJECTS[subject](Cloud()))
+    rotation.wait_out_the_overlap()
+    rotation.cloud.fuse.arm()
+    return pickle.dumps(rotation)
 
 
 def prepared(subject: str, state: str) -> Rotation:
     """Build a rotation in a state, where the next one may begin."""
-    rotation = SUBJECTS[subject](Cloud())
-    STATES[state](rotation)
-    rotation.wait_out_the_overlap()
-    rotation.cloud.fuse.arm()
+    rotation: Rotation = pickle.loads(_kept(subject, state))  # noqa: S301 -- it was made here
     return rotation

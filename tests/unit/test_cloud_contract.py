@@ -28,9 +28,6 @@ Client: TypeAlias = Any  # boto3 makes its methods at run time.
 
 # What other clouds do not keep: those cases are not run there.
 _NOT_KEPT = {
-    "local": {
-        "an_unknown_user_is_no_such_entity": "ListAccessKeys answers with an empty list",
-    },
     "moto": {
         "the_same_value_may_be_put_again": "its labels are set again",
         "another_value_under_the_same_token_is_refused": "it is overwritten",

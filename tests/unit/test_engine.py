@@ -212,14 +212,18 @@ def test_the_attempt_is_recorded_before_the_key_is_made() -> None:
     assert calls.index("tag_resource") < calls.index("create_access_key")
 
 
-def test_a_definite_refusal_erases_the_record_of_the_attempt() -> None:
+@pytest.mark.parametrize("recorded", [pytest.param(True, id="some"), pytest.param(False, id="no")])
+def test_a_definite_refusal_leaves_the_record_as_it_was(*, recorded: bool) -> None:
     """The key that an operator made is no orphan of ours."""
     rotation = prepared("iam_access_key", "one_current")
+    if not recorded:
+        rotation.secret.tags.clear()
+    before = rotation.secret.tags.get("rotation-attempt", "none")
     rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
     token = rotation.stage()
     with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
         rotation.step(Step.CREATE, token)
-    assert rotation.secret.tags == {"rotation-attempt": "none"}
+    assert rotation.secret.tags == {"rotation-attempt": before}
 
 
 def test_a_lost_answer_leaves_the_record_of_the_attempt() -> None:
@@ -282,7 +286,10 @@ def test_constants_never_take_the_place_of_the_credential() -> None:
 def test_a_key_that_somebody_deletes_first_is_retired_all_the_same() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.fuse.arm(
-        interpose("delete_access_key", lambda: rotation.cloud.users[USER].pop(0))
+        interpose(
+            "delete_access_key",
+            lambda: rotation.cloud.remove_key(rotation.cloud.users[USER][0]),
+        )
     )
     assert rotation.step(Step.CREATE, rotation.stage()) == Outcome.DONE
 

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 Record: TypeAlias = dict[str, Any]
 
-_REGION = "eu-west-1"
+REGION = "eu-west-1"
 _USER_ARN = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:user/apps/uploader"
-_OPTIONS: dict[str, dict[str, object]] = {
+OPTIONS: dict[str, dict[str, object]] = {
     "iam_access_key": {
         "user_arn": _USER_ARN,
         "adopted_access_key_id": None,
@@ -66,7 +66,7 @@ class _Context:
 
 
 @dataclass
-class _Harness:
+class Harness:
     """One secret on moto, its function's environment, and what the function printed."""
 
     secrets: SecretsManagerClient
@@ -80,20 +80,24 @@ class _Harness:
         self.arn = self.secrets.create_secret(Name="reports/uploader")["ARN"]
 
     def configure(self, strategy: str, **change: object) -> None:
-        pattern = f"arn:aws:secretsmanager:{_REGION}:{DEFAULT_ACCOUNT_ID}:secret:reports/uploader"
+        pattern = f"arn:aws:secretsmanager:{REGION}:{DEFAULT_ACCOUNT_ID}:secret:reports/uploader"
         settings = {
             "strategy": strategy,
             "secret_arn_pattern": f"{pattern}-??????",
             "minimum_overlap_minutes": 0,
             "constants": {"bucket": "reports"},
-            "options": _OPTIONS[strategy],
+            "options": OPTIONS[strategy],
         }
         self.patch.setenv("ROTATION_SETTINGS", json.dumps({**settings, **change}))
 
     def _secret(self) -> FakeSecret:
-        secret = secretsmanager_backends[DEFAULT_ACCOUNT_ID][_REGION].secrets[self.arn]
+        secret = secretsmanager_backends[DEFAULT_ACCOUNT_ID][REGION].secrets[self.arn]
         assert isinstance(secret, FakeSecret)
         return secret
+
+    def versions(self) -> dict[str, Record]:
+        versions: dict[str, Record] = self._secret().versions
+        return versions
 
     def stage(self) -> str:
         """Stage an empty AWSPENDING, as RotateSecret does."""
@@ -115,12 +119,12 @@ class _Harness:
         token = self.stage()
         for step in Step:
             self.invoke(step, token)
-            self._label_the_first_value(token)
+            self.label_the_first_value(token)
         return token
 
-    def _label_the_first_value(self, token: str) -> None:
+    def label_the_first_value(self, token: str) -> None:
         """Make it AWSCURRENT, as AWS does; moto does so only for a version that was not staged."""
-        versions = self._secret().versions
+        versions = self.versions()
         if not any("AWSCURRENT" in version["version_stages"] for version in versions.values()):
             versions[token]["version_stages"].append("AWSCURRENT")
 
@@ -147,17 +151,17 @@ class _Harness:
 @pytest.fixture
 def harness(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[_Harness]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", _REGION)
+) -> Iterator[Harness]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with mock_aws():
-        yield _Harness(boto3.client("secretsmanager"), boto3.client("iam"), monkeypatch, capsys)
+        yield Harness(boto3.client("secretsmanager"), boto3.client("iam"), monkeypatch, capsys)
 
 
-_STRATEGIES = [pytest.param(name, id=name) for name in _OPTIONS]
+_STRATEGIES = [pytest.param(name, id=name) for name in OPTIONS]
 
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)
-def test_each_step_leaves_one_record(harness: _Harness, strategy: str) -> None:
+def test_each_step_leaves_one_record(harness: Harness, strategy: str) -> None:
     harness.configure(strategy)
     harness.rotate()
     harness.records()
@@ -176,7 +180,7 @@ def test_each_step_leaves_one_record(harness: _Harness, strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)
-def test_the_records_say_which_steps_had_nothing_to_do(harness: _Harness, strategy: str) -> None:
+def test_the_records_say_which_steps_had_nothing_to_do(harness: Harness, strategy: str) -> None:
     harness.configure(strategy)
     harness.rotate()
     harness.records()
@@ -186,7 +190,7 @@ def test_the_records_say_which_steps_had_nothing_to_do(harness: _Harness, strate
     assert outcomes == ["done", "nothing_to_do", tested, "done"]
 
 
-def test_keys_rotate_on_one_warm_function(harness: _Harness) -> None:
+def test_keys_rotate_on_one_warm_function(harness: Harness) -> None:
     harness.configure("iam_access_key")
     rotated = []
     for _ in range(4):
@@ -197,7 +201,7 @@ def test_keys_rotate_on_one_warm_function(harness: _Harness) -> None:
     assert harness.current()["bucket"] == "reports"
 
 
-def test_a_random_value_rotates(harness: _Harness) -> None:
+def test_a_random_value_rotates(harness: Harness) -> None:
     harness.configure("random_value")
     values = set()
     for _ in range(3):
@@ -206,21 +210,21 @@ def test_a_random_value_rotates(harness: _Harness) -> None:
     assert len(values) == 3
 
 
-def test_a_missing_setting_is_an_error_for_a_person(harness: _Harness) -> None:
+def test_a_missing_setting_is_an_error_for_a_person(harness: Harness) -> None:
     harness.patch.delenv("ROTATION_SETTINGS", raising=False)
     record = harness.failed(ConfigurationError, "ROTATION_SETTINGS is None", "createSecret")
     assert record["level"] == "ERROR"
     assert "strategy" not in record
 
 
-def test_a_wrong_event_is_an_error_for_a_person(harness: _Harness) -> None:
+def test_a_wrong_event_is_an_error_for_a_person(harness: Harness) -> None:
     harness.configure("random_value")
     record = harness.failed(ProtocolError, "by RotateSecret or its schedule", "CreateSecret")
     assert record["level"] == "ERROR"
     assert "secret_arn" not in record
 
 
-def test_a_foreign_key_is_an_error_for_a_person(harness: _Harness) -> None:
+def test_a_foreign_key_is_an_error_for_a_person(harness: Harness) -> None:
     harness.configure("iam_access_key")
     for _ in range(2):
         harness.iam.create_access_key(UserName="uploader")
@@ -228,7 +232,7 @@ def test_a_foreign_key_is_an_error_for_a_person(harness: _Harness) -> None:
     assert record["level"] == "ERROR"
 
 
-def test_what_the_retry_may_cure_is_a_warning(harness: _Harness) -> None:
+def test_what_the_retry_may_cure_is_a_warning(harness: Harness) -> None:
     harness.configure("iam_access_key", minimum_overlap_minutes=60)
     harness.rotate()
     harness.rotate()
@@ -237,7 +241,7 @@ def test_what_the_retry_may_cure_is_a_warning(harness: _Harness) -> None:
     assert record["level"] == "WARN"
 
 
-def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: _Harness) -> None:
+def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: Harness) -> None:
     harness.configure("iam_access_key")
     harness.context.failure = LookupError("hunter2")
     place = r"LookupError at handler\.py:[0-9]+, which is a defect"
@@ -246,7 +250,7 @@ def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: _Harness
     assert "hunter2" not in json.dumps(record)
 
 
-def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: _Harness) -> None:
+def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: Harness) -> None:
     """Lambda prints the whole chain of a traceback."""
     harness.configure("iam_access_key")
     harness.context.failure = LookupError("hunter2")
@@ -256,7 +260,7 @@ def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: _H
     assert caught.value.__context__ is None
 
 
-def test_the_rotation_token_is_not_logged(harness: _Harness) -> None:
+def test_the_rotation_token_is_not_logged(harness: Harness) -> None:
     harness.configure("random_value")
     sensitive = f"hunter2-{uuid4()}"
     harness.invoke("createSecret", harness.stage(), RotationToken=sensitive)

@@ -179,34 +179,6 @@ _GOOD: dict[str, object] = {
 
 
 @pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        pytest.param({"user_arn": None}, "a text that is not empty", id="no-user"),
-        pytest.param({"user_arn": "uploader"}, "allowed is the ARN of an IAM user", id="name"),
-        pytest.param(
-            {"user_arn": user_arn("a b")}, "allowed is the ARN of an IAM user", id="space"
-        ),
-        pytest.param(
-            {"user_arn": "arn:aws:iam::123456789012:role/r"}, "ARN of an IAM user", id="role"
-        ),
-        pytest.param({"adopted_access_key_id": "akia"}, "AKIAIOSFODNN7EXAMPLE", id="adopted-form"),
-        pytest.param({"adopted_access_key_id": 7}, "a text or null", id="adopted-number"),
-        pytest.param({"settling_seconds": -1}, "a whole number from 0", id="negative"),
-        pytest.param({"settling_seconds": 1.5}, "a whole number from 0", id="half"),
-        pytest.param({"settling_seconds": True}, "a whole number from 0", id="boolean"),
-        pytest.param({"setling_seconds": 1}, "no such setting exists", id="misspelt"),
-    ],
-)
-def test_a_wrong_option_is_refused_before_any_client_is_made(
-    change: dict[str, object], match: str
-) -> None:
-    clients = FakeClients(Cloud())
-    with pytest.raises(ConfigurationError, match=f"Setting options.*{match}.*apply again"):
-        build("iam_access_key", Fields({**_GOOD, **change}, path="options"), clients)
-    assert clients.made == []
-
-
-@pytest.mark.parametrize(
     "arn",
     [
         pytest.param("arn:aws:iam::123456789012:user/u", id="no-path"),

@@ -47,13 +47,15 @@ _ALLOWED = {
     "rotation.log": set(),
     "rotation.event": {"errors"},
     "rotation.settings": {"errors"},
-    "rotation.aws": {"errors"},
-    "rotation.attempt": {"strategies"},
-    "rotation.secret": {"attempt", "aws", "errors", "strategies"},
+    "rotation.answer": {"errors"},
+    "rotation.aws": {"answer", "errors"},
+    "rotation.attempt": {"answer", "strategies"},
+    "rotation.secret": {"answer", "attempt", "aws", "errors", "strategies"},
+    "rotation.github": {"answer", "aws", "errors", "settings"},
     "rotation.engine": {"attempt", "aws", "errors", "event", "secret", "strategies"},
     "rotation.strategies": {"aws", "errors", "settings"},
 }
-_ALLOWED_TO_A_STRATEGY = {"aws", "errors", "settings", "strategies"}
+_ALLOWED_TO_A_STRATEGY = {"answer", "aws", "errors", "github", "settings", "strategies"}
 
 
 def _modules_after(code: str, *arguments: str, **environment: str) -> set[str]:

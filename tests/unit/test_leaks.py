@@ -9,49 +9,64 @@ from __future__ import annotations
 import base64
 import dataclasses
 import importlib
-import io
 import json
 import pkgutil
-import traceback
 import urllib.parse
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import botocore.exceptions as sdk
 import pytest
 
 import rotation as package
-from rotation import log
 from rotation.errors import RotationError
 from rotation.event import Step
-from tests.unit.cloud import Killed, Side, client_error, kill
-from tests.unit.subjects import SUBJECTS, prepared
+from tests.leaks.search import found, of_exception
+from tests.unit.cloud import (
+    Killed,
+    Side,
+    client_error,
+    interpose,
+    kill,
+    lose_answer,
+    refuse,
+)
+from tests.unit.rotator import RETRY_SECONDS, TRIES, Rotation
+from tests.unit.services import Shared
+from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tests.unit.rotator import Rotation
+    from tests.campaigns import CountCases
+    from tests.unit.cloud import Trouble
 
-_MARK = "wJalrXUtnFEMI/K7MDENG+canary"
+pytestmark = pytest.mark.campaign("Leaks")
 
-_SHOWN = {
+_MARK: Final = "wJalrXUtnFEMI/K7MDENG+canary"
+
+_SHOWN: Final = {
     "Attempt": {"token", "owner", "started", "ended", "present"},
     "Clock": {"now", "sleep", "left"},
-    "Credential": {"identity", "owner"},
+    "Credential": {"identity", "owner", "expires"},
     "Description": {"stages", "last_rotated", "attempt"},
     "Event": {"step", "secret_arn", "token"},
-    "Issued": {"identity", "owner", "created"},
+    "Issued": {"identity", "owner", "created", "mark"},
     "RandomValue": {"length", "classes", "json_key"},
+    "Reply": {"status"},
     # Whole in every plan, and refused by their values: no setting is a credential.
     "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},
+    "Token": {"expires_at"},
     "Version": {"version_id", "created"},
     "_Stored": set[str](),
 }
 
 
 def _modules() -> Iterator[Any]:
-    for found in pkgutil.walk_packages(package.__path__, "rotation."):
-        yield importlib.import_module(found.name)
+    for module in pkgutil.walk_packages(package.__path__, "rotation."):
+        yield importlib.import_module(module.name)
 
 
 _DATACLASSES = {
@@ -60,36 +75,6 @@ _DATACLASSES = {
     for value in vars(module).values()
     if isinstance(value, type) and dataclasses.is_dataclass(value)
 }
-
-
-def _forms(mark: str) -> set[str]:
-    """Spell a mark as what is emitted may spell it."""
-    raw = mark.encode()
-    # Base64 of a part of a longer text begins at any of three offsets; the ends depend on it.
-    encoded = {base64.b64encode(raw[offset:])[: len(raw) - 4].decode() for offset in range(3)}
-    return {
-        *(mark, mark[::-1], repr(mark)[1:-1], json.dumps(mark)[1:-1]),
-        *(urllib.parse.quote(mark, safe=""), urllib.parse.quote_plus(mark)),
-        *encoded,
-    }
-
-
-def _found(marks: set[str], emitted: str) -> set[str]:
-    return {form for mark in marks for form in _forms(mark) if form in emitted}
-
-
-def _emitted(error: BaseException) -> str:
-    """Write all that Lambda, a log or a person may print of an error."""
-    chain: list[BaseException] = []
-    following: BaseException | None = error
-    while following is not None and following not in chain:
-        chain.append(following)
-        following = following.__cause__ or following.__context__
-    record: log.Fields = {"error": type(error).__name__, "message": str(error)}
-    stream = io.StringIO()
-    log.write(stream, record)
-    texts = [f"{one} {one!r} {one.args} {getattr(one, '__notes__', '')}" for one in chain]
-    return "".join([*traceback.format_exception(error), *texts, stream.getvalue()])
 
 
 def _marked(dataclass: type[Any]) -> object:
@@ -108,7 +93,7 @@ def test_there_are_dataclasses_to_look_at() -> None:
 )
 def test_no_dataclass_shows_what_is_not_listed(name: str) -> None:
     marked = _marked(_DATACLASSES[name])
-    assert _found({_MARK}, f"{marked} {marked!r} {[marked]}") == set()
+    assert found({_MARK}, f"{marked} {marked!r} {[marked]}") == set()
 
 
 def test_no_dataclass_shows_what_stands_in_another_one() -> None:
@@ -116,74 +101,174 @@ def test_no_dataclass_shows_what_stands_in_another_one() -> None:
     stored = _DATACLASSES["_Stored"](
         **{name: _marked(_DATACLASSES[part]) for name, part in parts.items()}
     )
-    assert _found({_MARK}, f"{stored} {stored!r}") == set()
+    assert found({_MARK}, f"{stored} {stored!r}") == set()
 
 
-def _credentials(rotation: Rotation) -> set[str]:
-    """Collect every credential that exists, current, pending or retired."""
+# What stands in a value and may be shown; everything else in it is secret.
+_PRINTABLE: Final = {
+    *("AccessKeyId", "UserName", "Version", "bucket"),
+    *("api_url", "expires_at", "installation_id", "permissions", "repositories", "username"),
+}
+
+
+def _keys(rotation: Rotation) -> Iterator[str]:
     cloud = rotation.cloud
-    keys = [key for keys in [*cloud.users.values(), cloud.destroyed] for key in keys]
+    for keys in (*cloud.users.values(), cloud.removed):
+        yield from (key.secret for key in keys)
+
+
+def _held(name: str, rotation: Rotation) -> Iterable[str]:
+    texts: Iterable[str] = getattr(rotation.service, name)
+    return texts
+
+
+# What a service holds, or held, whether or not a version of the secret does.
+_HELD: Final[Mapping[str, Callable[[Rotation], Iterable[str]]]] = {
+    "database_password": partial(_held, "accepted"),
+    "github_app_token": partial(_held, "tokens"),
+    "github_app_token_revoking": partial(_held, "tokens"),
+    "iam_access_key": _keys,
+    "issued_token": partial(_held, "held"),
+    "random_value": lambda _: (),
+}
+# A strategy without its entry would stay outside of every search.
+assert SUBJECTS.keys() <= _HELD.keys()
+
+
+def _credentials(subject: str, rotation: Rotation) -> set[str]:
+    """Collect every credential that exists, current, pending, retired or lost."""
     texts = [version.text for version in rotation.secret.versions.values() if version.text]
-    values = [json.loads(text) for text in texts]
-    fields = ("SecretAccessKey", "pepper", "password")
-    held = {value[field] for value in values for field in fields if field in value}
-    return {key.secret for key in keys} | held
+    fields = [field for text in texts for field in json.loads(text).items()]
+    stored = {value for name, value in fields if name not in _PRINTABLE}
+    return stored.union(_HELD[subject](rotation))
 
 
 def _gossiping(
-    number: int, rotation: Rotation, error: Callable[[str], Exception]
-) -> Callable[[int, str, Side], None]:
+    error: Callable[[str], Exception], number: int, rotation: Rotation, _token: str
+) -> Trouble:
     """Let one call be answered with an error that quotes every credential."""
 
     def trouble(called: int, _name: str, side: Side) -> None:
         if called == number and side is Side.AFTER:
-            raise error(" ".join(_credentials(rotation)))
+            raise error(rotation.cloud.gossip)
 
     return trouble
 
 
-_GOSSIP: dict[str, Callable[[str], Exception]] = {
-    "refused": lambda text: client_error("O", "SomethingNew", text=text),
+def _told_of(code: str, status: int = 400) -> Callable[[str], Exception]:
+    return lambda text: client_error("O", code, text=text, status=status)
+
+
+_GOSSIP: Final[Mapping[str, Callable[[str], Exception]]] = {
+    "refused": _told_of("SomethingNew"),
     "code": lambda text: client_error("O", f"quoting {text}", text=text),
-    "denied": lambda text: client_error("O", "AccessDenied", text=text),
-    "throttled": lambda text: client_error("O", "Throttling", text=text),
-    "broken": lambda text: client_error("O", "InternalFailure", text=text, status=500),
-    "exists": lambda text: client_error("O", "ResourceExistsException", text=text),
-    "rejected": lambda text: client_error("O", "SignatureDoesNotMatch", text=text),
+    "denied": _told_of("AccessDenied"),
+    "throttled": _told_of("Throttling"),
+    "broken": _told_of("InternalFailure", 500),
+    "exists": _told_of("ResourceExistsException"),
+    "rejected": _told_of("SignatureDoesNotMatch"),
     "parameter": lambda text: sdk.ParamValidationError(report=text),
     "unanswered": lambda text: sdk.ReadTimeoutError(endpoint_url=text),
     "unreachable": lambda text: sdk.EndpointConnectionError(endpoint_url=text),
 }
 
 
-@pytest.mark.parametrize("gossip", [pytest.param(_GOSSIP[name], id=name) for name in _GOSSIP])
-@pytest.mark.parametrize("state", ["empty", "steady", "given_up"])
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+def _add_foreign(rotation: Rotation) -> None:
+    if isinstance(rotation.service, Shared):
+        rotation.service.add_foreign()
+
+
+# The failures of the kill matrix, each at one call.
+_FAILURES: Final[Mapping[str, Callable[[int, Rotation, str], Trouble]]] = {
+    "killed-before": lambda number, _rotation, _token: kill(number, Side.BEFORE),
+    "killed-after": lambda number, _rotation, _token: kill(number, Side.AFTER),
+    "lost": lambda number, _rotation, _token: lose_answer(number),
+    "refused-before": lambda number, _rotation, _token: refuse(number, "AccessDenied"),
+    "late": lambda number, rotation, _token: interpose(
+        number, lambda: rotation.cloud.time.advance(rotation.timeout - 1)
+    ),
+    "foreign": lambda number, rotation, _token: interpose(number, lambda: _add_foreign(rotation)),
+    "overtaken": lambda number, rotation, token: interpose(number, lambda: rotation.steps(token)),
+    "given-up": lambda number, rotation, _token: interpose(number, rotation.give_up),
+}
+_EACH_TROUBLE: Final = {
+    **{name: partial(_gossiping, error) for name, error in _GOSSIP.items()},
+    **_FAILURES,
+}
+
+
+def _gossip_learns(subject: str, rotation: Rotation) -> Trouble:
+    """Let what the services say in an error quote every credential that there is by then."""
+
+    def trouble(_number: int, _name: str, _side: Side) -> None:
+        rotation.cloud.gossip = " ".join(_credentials(subject, rotation))
+
+    return trouble
+
+
+def _failures(rotation: Rotation, token: str) -> Iterator[RotationError]:
+    """Rotate until it is done, or tried as often as that; a dead process says nothing."""
+    for _ in range(TRIES):
+        with suppress(Killed):
+            try:
+                rotation.steps(token)
+            except RotationError as error:
+                yield error
+            else:
+                return
+        rotation.cloud.time.advance(RETRY_SECONDS)
+
+
+_STATES_OF_TEST: Final = {"empty", "steady", "given_up"}
+
+
+@pytest.mark.parametrize(
+    "trouble", [pytest.param(_EACH_TROUBLE[name], id=name) for name in _EACH_TROUBLE]
+)
+@pytest.mark.parametrize(
+    ("subject", "state"),
+    [
+        pytest.param(
+            *beginning,
+            id="-".join(beginning),
+            marks=[] if beginning[1] in _STATES_OF_TEST else [pytest.mark.slow],
+        )
+        for beginning in BEGINNINGS
+    ],
+)
 def test_no_failure_quotes_a_credential(
-    subject: str, state: str, gossip: Callable[[str], Exception]
+    subject: str,
+    state: str,
+    trouble: Callable[[int, Rotation, str], Trouble],
+    cases: CountCases,
 ) -> None:
     rehearsal = prepared(subject, state)
     rehearsal.steps(rehearsal.stage())
-    failures = 0
-    for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
+    calls = len(rehearsal.cloud.fuse.calls)
+    cases(calls)
+    for number in range(1, calls + 1):
         rotation = prepared(subject, state)
-        rotation.cloud.fuse.arm(_gossiping(number, rotation, gossip))
-        failure = _failure(rotation)
-        if failure is not None:
-            failures += 1
-            assert _found(_credentials(rotation), _emitted(failure)) == set()
+        token = rotation.stage()
+        learn = _gossip_learns(subject, rotation)
+        rotation.cloud.fuse.arm(learn, trouble(number, rotation, token))
+        for failure in _failures(rotation, token):
+            assert found(_credentials(subject, rotation), of_exception(failure)) == set()
             assert failure.__cause__ is None
             assert failure.__context__ is None
-    assert failures > 0
 
 
-def _failure(rotation: Rotation) -> RotationError | None:
-    """Rotate; what was answered to a poll of a new key is waited out."""
-    try:
-        rotation.steps(rotation.stage())
-    except RotationError as error:
-        return error
-    return None
+@pytest.mark.parametrize("error", [pytest.param(_GOSSIP[name], id=name) for name in _GOSSIP])
+@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+def test_the_services_gossip_and_rotations_fail(
+    subject: str, error: Callable[[str], Exception]
+) -> None:
+    """The search above is not clean because nothing fails, or nobody knows a credential."""
+    rotation = prepared(subject, "steady")
+    token = rotation.stage()
+    learn = _gossip_learns(subject, rotation)
+    rotation.cloud.fuse.arm(learn, _gossiping(error, 1, rotation, token))
+    assert list(_failures(rotation, token)) != []
+    assert found(_credentials(subject, rotation), rotation.cloud.gossip) != set()
 
 
 @pytest.mark.parametrize(
@@ -213,15 +298,7 @@ def test_no_refusal_quotes_what_a_person_has_put(subject: str, text: str) -> Non
     rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]].text = text
     with pytest.raises(RotationError, match="it was left as it is") as caught:
         rotation.step(Step.CREATE, rotation.stage())
-    assert _found({_MARK}, _emitted(caught.value)) == set()
-
-
-def test_a_death_shows_no_credential_either() -> None:
-    rotation = prepared("iam_access_key", "steady")
-    rotation.cloud.fuse.arm(kill("put_secret_value", Side.AFTER))
-    with pytest.raises(Killed) as caught:
-        rotation.step(Step.CREATE, rotation.stage())
-    assert _found(_credentials(rotation), _emitted(caught.value)) == set()
+    assert found({_MARK}, of_exception(caught.value)) == set()
 
 
 @pytest.mark.parametrize(
@@ -244,7 +321,7 @@ def test_a_mark_that_is_planted_is_found(plant: Callable[[Exception], None]) -> 
     """The search works: it is not clean because it looks at nothing."""
     error = RotationError("nothing to see")
     plant(error)
-    assert _found({_MARK}, _emitted(error)) != set()
+    assert found({_MARK}, of_exception(error)) != set()
 
 
 def test_a_mark_in_a_dataclass_is_found() -> None:
@@ -254,4 +331,4 @@ def test_a_mark_in_a_dataclass_is_found() -> None:
         password: str
 
     leaky = Leaky(datetime(2030, 1, 1, tzinfo=UTC), _MARK)
-    assert _found({_MARK}, repr(leaky)) != set()
+    assert found({_MARK}, repr(leaky)) != set()

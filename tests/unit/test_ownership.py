@@ -8,10 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.errors import ConfigurationError, ForeignCredential, ServiceUnavailable, TooSoon
+from rotation.errors import (
+    ConfigurationError,
+    ForeignCredential,
+    OutOfTime,
+    ServiceUnavailable,
+    TooSoon,
+)
 from rotation.event import Step
 from tests.unit.cloud import Cloud, Killed, Side, interpose, kill
-from tests.unit.rotator import Rotation, assert_converged, assert_foreign_untouched
+from tests.unit.rotator import (
+    RETRY_SECONDS,
+    Rotation,
+    assert_converged,
+    assert_foreign_untouched,
+)
 from tests.unit.subjects import (
     USER,
     iam_access_key,
@@ -66,7 +77,7 @@ def test_a_foreign_key_in_the_needed_slot_stops_the_rotation(*, active: bool) ->
     foreign.active = active
     match = f"IAM user {USER} holds {foreign.key_id}, .* nothing was changed. {_WAYS_OUT}"
     token = _refused(rotation, ForeignCredential, match)
-    rotation.cloud.users[USER].remove(foreign)
+    rotation.cloud.remove_key(foreign)
     rotation.retry(token)
     assert_converged(rotation)
 
@@ -89,7 +100,79 @@ def test_a_key_made_by_an_operator_after_a_failed_rotation_is_foreign(
 ) -> None:
     rotation = prepared("iam_access_key", "steady")
     _die(rotation, name, side)
-    rotation.cloud.time.advance(rotation.timeout + 1)
+    # Beyond the five seconds by which the clocks may differ.
+    rotation.cloud.time.advance(rotation.timeout + 6)
+    foreign = rotation.cloud.add_key(USER)
+    _refused(rotation, ForeignCredential, foreign.key_id)
+
+
+def test_a_key_made_by_an_operator_after_the_retry_began_is_foreign() -> None:
+    """The retry waits for the list, and IAM refuses it: the record still says when it was."""
+    rotation = prepared("iam_access_key", "one_current")
+    token = _die(rotation, "create_access_key", Side.BEFORE)
+    rotation.cloud.time.advance(10)
+    rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
+    with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
+        rotation.step(Step.CREATE, token)
+    _refused(rotation, ForeignCredential, rotation.cloud.users[USER][1].key_id)
+
+
+def test_a_key_made_by_an_operator_while_the_retry_waits_for_the_list_is_foreign() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    token = _die(rotation, "create_access_key", Side.BEFORE)
+    rotation.cloud.time.advance(1)
+    rotation.cloud.fuse.arm(interpose(5, lambda: rotation.cloud.add_key(USER)))
+    with pytest.raises(ForeignCredential, match="nothing was changed"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.fuse.calls[3:5] == ["list_access_keys", "list_access_keys"]
+    assert_foreign_untouched(rotation)
+
+
+def test_a_key_made_by_an_operator_in_the_place_of_an_orphan_is_foreign() -> None:
+    """The retry removed what the attempt made; the attempt explains nothing more."""
+    rotation = prepared("iam_access_key", "one_current")
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.cloud.time.advance(1)
+    rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
+    with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
+        rotation.step(Step.CREATE, token)
+    _refused(rotation, ForeignCredential, rotation.cloud.users[USER][1].key_id)
+
+
+@pytest.mark.parametrize(
+    ("after", "foreign"),
+    [
+        # To record and to ask takes 43 s at the most, and the clocks may differ by five.
+        pytest.param(47, False, id="within"),
+        pytest.param(50, True, id="beyond"),
+    ],
+)
+def test_one_window_is_left_open(after: float, *, foreign: bool) -> None:
+    """The function dies before it asks, and a person makes the one key that appears then.
+
+    The README names it. A time-out of fifteen minutes makes it no longer.
+    """
+    rotation = dataclasses.replace(prepared("iam_access_key", "one_current"), timeout=900)
+    token = _die(rotation, "create_access_key", Side.BEFORE)
+    rotation.cloud.time.advance(after)
+    made = rotation.cloud.add_key(USER)
+    rotation.cloud.time.advance(RETRY_SECONDS)
+    if foreign:
+        _refused(rotation, ForeignCredential, made.key_id)
+    else:
+        rotation.retry(token)
+        assert rotation.cloud.destroyed == [made]
+
+
+def test_an_attempt_that_never_asked_explains_no_key() -> None:
+    """Recording took the time; an operator makes a key before the retry."""
+    rotation = prepared("iam_access_key", "one_current")
+    token = rotation.stage()
+    before = dict(rotation.secret.tags)
+    rotation.cloud.fuse.arm(interpose("tag_resource", lambda: rotation.cloud.time.advance(100)))
+    with pytest.raises(OutOfTime, match="Raise timeout"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.secret.tags == before
     foreign = rotation.cloud.add_key(USER)
     _refused(rotation, ForeignCredential, foreign.key_id)
 
@@ -121,13 +204,69 @@ def test_a_key_that_was_there_before_the_attempt_is_no_orphan_of_it() -> None:
     assert foreign in rotation.cloud.users[USER]
 
 
+@pytest.mark.parametrize(
+    "state", [pytest.param(s, id=s) for s in ("empty", "one_current", "steady")]
+)
+def test_an_orphan_that_the_list_does_not_show_yet_is_waited_for(state: str) -> None:
+    rotation = prepared("iam_access_key", state)
+    rotation.cloud.list_lag = 8
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.cloud.time.advance(1)
+    rotation.retry(token)
+    assert_converged(rotation)
+    rotation.rotate()
+    assert_converged(rotation)
+
+
+def test_an_orphan_that_the_list_hides_for_long_is_found_by_a_later_try() -> None:
+    """IAM refuses the second key, and the record of the first stands again."""
+    rotation = prepared("iam_access_key", "one_current")
+    rotation.cloud.list_lag = 50
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.cloud.time.advance(1)
+    with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
+        rotation.step(Step.CREATE, token)
+    rotation.cloud.time.advance(50)
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_deleted_key_that_the_list_still_shows_is_no_obstacle() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.cloud.list_lag = 8
+    token = _die(rotation, "delete_access_key", Side.AFTER)
+    rotation.step(Step.CREATE, token)
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_deleted_key_that_still_counts_is_waited_out_by_the_retry() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.cloud.quota_lag = 8
+    token = rotation.stage()
+    with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
+        rotation.step(Step.CREATE, token)
+    rotation.cloud.time.advance(8)
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+@pytest.mark.parametrize("ahead", [pytest.param(4, id="ahead"), pytest.param(-4, id="behind")])
+def test_an_orphan_is_found_by_a_clock_that_differs_by_seconds(ahead: float) -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    rotation.cloud.iam_ahead = ahead
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
 def test_an_attempt_whose_key_was_stored_explains_no_other_key() -> None:
     """An operator made one within its time; the stored one was deleted since."""
     rotation = prepared("iam_access_key", "one_current")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     rotation.give_up()
-    rotation.cloud.users[USER].remove(rotation.cloud.users[USER][1])
+    rotation.cloud.remove_key(rotation.cloud.users[USER][1])
     foreign = rotation.cloud.add_key(USER)
     rotation.wait_out_the_overlap()
     _refused(rotation, ForeignCredential, foreign.key_id)
@@ -195,7 +334,7 @@ def test_a_new_secret_on_the_same_user_names_the_keys_of_the_old_one(*, deleted:
     new = dataclasses.replace(old, secret=old.cloud.add_secret("reports/renamed"))
     _refused(new, ForeignCredential, f"{first.key_id}, {second.key_id}, which .* {_WAYS_OUT}")
     # The way out that the message names.
-    old.cloud.users[USER].remove(first)
+    old.cloud.remove_key(first)
     adopting = new.changed(iam_strategy(adopted=second.key_id))
     adopting.rotate()
     assert second in old.cloud.users[USER]
@@ -254,7 +393,8 @@ def test_a_current_key_that_is_also_adopted_is_kept() -> None:
 def test_an_adopted_key_that_is_gone_is_no_obstacle() -> None:
     rotation, fixed = _fixed_key()
     rotation.rotate()
-    rotation.cloud.users[USER] = [k for k in rotation.cloud.users[USER] if k.key_id != fixed]
+    rotation.cloud.remove_key(rotation.cloud.users[USER][0])
+    assert rotation.cloud.key(fixed) is None
     rotation.rotate()
     assert_converged(rotation)
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotation.errors import ConfigurationError
 from rotation.settings import Fields
 from rotation.strategies import Credential, Generator, Value, build
 from tests.unit.cloud import Cloud, FakeClients
@@ -57,7 +56,7 @@ def test_each_value_has_each_class_and_nothing_else(
 
 
 def test_no_character_is_more_likely_than_another() -> None:
-    drawn = _drawn(length=20_000, character_classes=["lowercase"])
+    drawn = "".join(_drawn(length=4000, character_classes=["lowercase"]) for _ in range(5))
     expected = len(drawn) / 26
     for character, times in Counter(drawn).items():
         assert abs(times - expected) < 7 * math.sqrt(expected), character
@@ -93,30 +92,3 @@ def test_with_a_key_the_value_is_an_object() -> None:
     value = _built(json_key="pepper", length=9).generate(None).value
     assert isinstance(value, dict)
     assert [(key, len(text)) for key, text in value.items()] == [("pepper", 9)]
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        pytest.param({"length": 0}, "length is 0; allowed is a whole number from 1", id="none"),
-        pytest.param({"length": "32"}, "length is '32'; allowed is a whole number", id="text"),
-        pytest.param({"length": 3}, "length is 3; allowed is 4 or more, one per class", id="short"),
-        pytest.param({"character_classes": []}, "one or more of lowercase", id="no-class"),
-        pytest.param({"character_classes": ["emoji"]}, "one or more of lowercase", id="unknown"),
-        pytest.param({"character_classes": "numbers"}, "a list of texts", id="not-a-list"),
-        pytest.param(
-            {"exclude_characters": string.digits}, "each with a character left", id="nothing-left"
-        ),
-        pytest.param({"exclude_characters": ["a"]}, "a text or null", id="excluded-list"),
-        pytest.param({"json_key": 1}, "a text or null", id="key-number"),
-        pytest.param({"lenght": 32}, "no such setting exists", id="misspelt"),
-    ],
-)
-def test_a_wrong_option_is_refused(change: dict[str, object], match: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"Setting options.*{match}"):
-        _built(**change)
-
-
-def test_an_unknown_strategy_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="one of iam_access_key, random_value"):
-        build("rundom_value", Fields({}, path="options"), FakeClients(Cloud()))

@@ -1,0 +1,31 @@
+"""A GitHub App for an example: on the local GitHub, with its private key in the account's KMS."""
+
+import contextlib
+from collections.abc import Iterator
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from dev.demo.account import Aws
+from dev.local_github import LocalGitHub
+from tools.import_github_app_key import create_kms_key, import_private_key
+
+_PERMISSIONS = {"administration": "write", "contents": "write", "issues": "write"}
+
+
+@contextlib.contextmanager
+def app(aws: Aws, github: LocalGitHub, repository: str) -> Iterator[dict[str, object]]:
+    """Make an App, have it installed where the repository is, and return what Terraform is told."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    made = github.add_app(key.public_key())
+    github.add_repository(repository)
+    installation = github.install(made, repository.partition("/")[0], permissions=_PERMISSIONS)
+    kms = aws.client("kms")
+    arn = import_private_key(kms, create_kms_key(kms), key)
+    yield {
+        "api_url": github.api_url,
+        "client_id": made.client_id,
+        "installation_id": installation.id,
+        "kms_key_arn": arn,
+    }
+    kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+    github.check()

@@ -1,0 +1,175 @@
+"""Nobody but Secrets Manager, for the one secret, gets a deployed function to do anything."""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.demo.account import Aws, Rotation, eventually, step_records
+from rotation.event import Step
+from rotation.strategies import REGISTRY
+from tests.e2e.grants import Clients, Deployed, Estate, acting, clients_with, error_code
+
+pytestmark = [
+    pytest.mark.xdist_group("grants"),
+    pytest.mark.campaign("Grants"),
+    pytest.mark.parametrize("strategy", REGISTRY),
+]
+
+_DENIED = "AccessDeniedException"
+_INVOKE = "lambda:InvokeFunction"
+_RULES = {"AutomaticallyAfterDays": 30}
+
+
+@pytest.fixture
+def another(strategy: str, estate: Estate) -> Iterator[str]:
+    """A secret beside the one that the function is for, its name as near as can be."""
+    deployed = estate.secrets[strategy]
+    secrets = deployed.aws.client("secretsmanager")
+    name = f"{deployed.outputs['secret_name']}-Ab1Cd2"
+    arn = secrets.create_secret(Name=name, SecretString="beside")["ARN"]
+    yield arn
+    secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+def _event(secret_arn: str, token: str, step: Step = Step.CREATE) -> str:
+    return json.dumps({"Step": step, "SecretId": secret_arn, "ClientRequestToken": token})
+
+
+def _token() -> str:
+    return str(uuid.uuid4())
+
+
+def _keys(deployed: Deployed, estate: Estate) -> list[dict[str, Any]]:
+    keys = deployed.aws.client("iam").list_access_keys(UserName=estate.user)["AccessKeyMetadata"]
+    return sorted(keys, key=lambda key: key["AccessKeyId"])
+
+
+def test_another_secret_cannot_be_told_to_use_the_function(
+    strategy: str, another: str, estate: Estate
+) -> None:
+    deployed = estate.secrets[strategy]
+    secrets = deployed.aws.client("secretsmanager")
+    function = {"RotationLambdaARN": deployed.outputs["function_arn"], "RotationRules": _RULES}
+
+    assert error_code(secrets.rotate_secret, SecretId=another, **function) == _DENIED
+    assert "RotationLambdaARN" not in secrets.describe_secret(SecretId=another)
+
+
+@pytest.mark.parametrize("step", Step)
+def test_an_event_about_another_secret_changes_nothing(
+    step: Step, strategy: str, another: str, estate: Estate
+) -> None:
+    """Not even from somebody who may invoke the function."""
+    deployed = estate.secrets[strategy]
+    functions, secrets = (deployed.aws.client(name) for name in ("lambda", "secretsmanager"))
+    before = secrets.describe_secret(SecretId=another)["VersionIdsToStages"]
+    keys, (token,) = _keys(deployed, estate), before
+
+    answer = functions.invoke(
+        FunctionName=deployed.outputs["function_name"], Payload=_event(another, token, step)
+    )
+
+    assert answer["FunctionError"] == "Unhandled"
+    assert "SecretId" in json.load(answer["Payload"])["errorMessage"]
+    assert secrets.describe_secret(SecretId=another)["VersionIdsToStages"] == before
+    assert _keys(deployed, estate) == keys
+
+
+def test_a_principal_of_the_account_needs_a_grant_to_invoke(strategy: str, estate: Estate) -> None:
+    deployed = estate.secrets[strategy]
+    name, function_arn = (deployed.outputs[f"function_{which}"] for which in ("name", "arn"))
+    call = {"FunctionName": name, "Payload": _event(deployed.secret.secret_id, _token())}
+    grant = {"Effect": "Allow", "Action": _INVOKE, "Resource": function_arn}
+
+    def code(*statements: dict[str, str]) -> str:
+        with acting(deployed.aws, estate.outsider, *statements) as clients:
+            return error_code(clients("lambda").invoke, **call)
+
+    assert (code(), code(grant)) == (_DENIED, "")
+
+
+def test_another_service_is_not_let_in(strategy: str, estate: Estate) -> None:
+    """EventBridge is let in at the end, to show that nothing else kept it out."""
+    deployed = estate.secrets[strategy]
+    events, functions = (deployed.aws.client(name) for name in ("events", "lambda"))
+    name, function_arn = (deployed.outputs[f"function_{which}"] for which in ("name", "arn"))
+    source, tokens = _token(), (_token(), _token())
+    rule = {"Name": f"grants-{source}"}
+    permission = {"FunctionName": name, "StatementId": source}
+    rule_arn = events.put_rule(**rule, EventPattern=json.dumps({"source": [source]}))["RuleArn"]
+
+    def send(token: str) -> None:
+        told = _event(deployed.secret.secret_id, token)
+        target = {"Id": "grants", "Arn": function_arn, "Input": told}
+        events.put_targets(Rule=rule["Name"], Targets=[target])
+        events.put_events(Entries=[{"Source": source, "DetailType": "grants", "Detail": "{}"}])
+
+    try:
+        send(tokens[0])
+        functions.add_permission(
+            **permission,
+            Action=_INVOKE,
+            Principal="events.amazonaws.com",
+            SourceArn=rule_arn,
+        )
+        send(tokens[1])
+        invited = Rotation(tokens[1], None)
+        eventually("The invited event", lambda: deployed.records(invited))
+        assert deployed.records(Rotation(tokens[0], None)) == []
+    finally:
+        functions.remove_permission(**permission)
+        events.remove_targets(Rule=rule["Name"], Ids=["grants"])
+        events.delete_rule(**rule)
+
+
+def _another_account(aws: Aws) -> Clients:
+    """An account whose role E2E_OTHER_ACCOUNT_ROLE names; by default one that is made here."""
+    role = os.environ.get("E2E_OTHER_ACCOUNT_ROLE")
+    if role is None:
+        asked = {"Email": "another@example.com", "AccountName": "another"}
+        made = aws.client("organizations").create_account(**asked)["CreateAccountStatus"]
+        role = f"arn:aws:iam::{made['AccountId']}:role/OrganizationAccountAccessRole"
+    assumed = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="grants")
+    return clients_with(aws, assumed["Credentials"])
+
+
+def test_another_account_is_not_let_in(strategy: str, estate: Estate) -> None:
+    """Neither itself nor by Secrets Manager; and were it let in, the function would do nothing."""
+    deployed = estate.secrets[strategy]
+    clients = _another_account(deployed.aws)
+    account = clients("sts").get_caller_identity()["Account"]
+    functions, secrets = deployed.aws.client("lambda"), clients("secretsmanager")
+    name, function_arn = (deployed.outputs[f"function_{which}"] for which in ("name", "arn"))
+    arn = secrets.create_secret(Name=deployed.outputs["secret_name"], SecretString="other's")["ARN"]
+
+    def codes() -> tuple[str, str]:
+        rotation = {"SecretId": arn, "RotationLambdaARN": function_arn, "RotationRules": _RULES}
+        call = {"FunctionName": function_arn, "Payload": _event(arn, _token())}
+        invoked = error_code(clients("lambda").invoke, **call)
+        return invoked, error_code(secrets.rotate_secret, **rotation)
+
+    def refusals() -> int:
+        records = step_records(deployed.aws, deployed.outputs["log_group_name"])
+        return sum(record.get("error") == "ProtocolError" for record in records)
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(secrets.delete_secret, SecretId=arn, ForceDeleteWithoutRecovery=True)
+        assert codes() == (_DENIED, _DENIED)
+
+        for number, (principal, source) in enumerate(
+            [(account, {}), ("secretsmanager.amazonaws.com", {"SourceAccount": account})]
+        ):
+            permission = {"FunctionName": name, "StatementId": f"another-{number}"}
+            functions.add_permission(**permission, Action=_INVOKE, Principal=principal, **source)
+            stack.callback(functions.remove_permission, **permission)
+        before = refusals()
+        eventually("The invitation", lambda: codes() == ("", ""))
+        # One of the invocation, one of the first step that Secrets Manager asked for.
+        eventually("Both refusals", lambda: refusals() >= before + 2)
+        secrets.cancel_rotate_secret(SecretId=arn)
+        assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "other's"

@@ -1,0 +1,64 @@
+"""readers_exclusive: only readers, administrators and the function read a deployed secret."""
+
+import json
+
+import pytest
+
+from dev.demo.account import eventually
+from rotation.strategies import REGISTRY
+from tests.e2e.grants import Clients, Deployed, Estate, acting, error_code
+
+pytestmark = [
+    pytest.mark.xdist_group("grants"),
+    pytest.mark.campaign("Grants"),
+    pytest.mark.parametrize("strategy", REGISTRY),
+]
+
+_DENIED = "AccessDeniedException"
+_BATCH = {"Effect": "Allow", "Action": "secretsmanager:BatchGetSecretValue", "Resource": "*"}
+
+
+def _reads(clients: Clients, deployed: Deployed) -> tuple[str, list[str]]:
+    """Read alone and in a batch: the errors, and nothing where there was none."""
+    secrets, secret = clients("secretsmanager"), deployed.secret.secret_id
+    batch = secrets.batch_get_secret_value(SecretIdList=[secret])
+    errors = [error["ErrorCode"] for error in batch["Errors"]]
+    assert len(batch["SecretValues"]) + len(errors) == 1
+    return error_code(secrets.get_secret_value, SecretId=secret), errors
+
+
+@pytest.mark.parametrize("policy", ["of a reader", "of an administrator"])
+def test_an_allow_of_ones_own_reads_nothing(policy: str, strategy: str, estate: Estate) -> None:
+    deployed = estate.secrets[strategy]
+    admin, secret = deployed.aws.client("secretsmanager"), {"SecretId": deployed.secret.secret_id}
+    allows = {
+        "of a reader": [*json.loads(deployed.outputs["reader_policy_json"])["Statement"], _BATCH],
+        "of an administrator": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+    with acting(deployed.aws, estate.outsider, *allows[policy]) as clients:
+        assert _reads(clients, deployed) == (_DENIED, [_DENIED])
+
+        # It is the secret's own policy that stops them.
+        held = admin.get_resource_policy(**secret)["ResourcePolicy"]
+        admin.delete_resource_policy(**secret)
+        try:
+            eventually("The value", lambda: _reads(clients, deployed) == ("", []))
+        finally:
+            admin.put_resource_policy(**secret, ResourcePolicy=held, BlockPublicPolicy=True)
+
+
+def test_a_reader_needs_nothing_but_the_key(strategy: str, estate: Estate) -> None:
+    deployed = estate.secrets[strategy]
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": estate.key_arn}
+
+    with acting(deployed.aws, estate.reader, decrypt, _BATCH) as clients:
+        assert _reads(clients, deployed) == ("", [])
+
+
+def test_administrators_and_the_function_are_not_locked_out(strategy: str, estate: Estate) -> None:
+    deployed = estate.secrets[strategy]
+    before = deployed.secret.text()
+
+    deployed.secret.rotate_and_wait()
+
+    assert deployed.secret.text() not in {None, before}

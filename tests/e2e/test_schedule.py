@@ -1,0 +1,202 @@
+"""A schedule faster than Secrets Manager's own: its ticks, its changes, and what its role needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from dev.demo.account import Aws, Secret, eventually, inventory, step_records
+from dev.demo.terraform import Terraform
+from dev.local_aws import LocalAws
+from tests.e2e.grants import granted, without
+
+pytestmark = pytest.mark.xdist_group("schedule")
+
+# A tick is within a minute of its time.
+_TICK_SECONDS: Final = 660
+# How often the local AWS tries a rotation that fails.
+_TRIES: Final = 3
+
+_ROOT: Final = """
+variable "schedule_expression" {
+  type = string
+}
+
+module "rotating_secret" {
+  source = "../"
+
+  name                    = "schedule/fast"
+  alarm_actions           = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
+  recovery_window_in_days = 0
+  rotate_immediately      = false
+  rotation                = { random_value = {} }
+  schedule_expression     = var.schedule_expression
+}
+
+output "rotating_secret" {
+  value = module.rotating_secret
+}
+"""
+
+
+@dataclass(kw_only=True)
+class Scheduled:
+    """A secret that rotates every so many minutes, and how far the scheduler's clock is ahead."""
+
+    aws: Aws
+    outputs: dict[str, Any]
+    secret: Secret
+    terraform: Terraform
+    every: int = 30
+    ahead: int = 1
+
+    def move(self, ahead: int) -> None:
+        """Set the scheduler's clock so many minutes ahead of ours."""
+        if not isinstance(self.aws, LocalAws):
+            pytest.skip("Nobody moves the clock of an account of one's own.")
+        self.aws.set(scheduler_seconds_ahead=60 * ahead)
+        self.ahead = ahead
+
+    def tick(self) -> None:
+        self.move(self.ahead + self.every)
+
+    @property
+    def role(self) -> str:
+        return str(self.outputs["schedule_role_arn"]).rpartition("/")[2]
+
+    def holder(self) -> str | None:
+        return self.secret.holder("AWSCURRENT")
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The steps that have failed, each as often as it did."""
+        records = step_records(self.aws, self.outputs["log_group_name"])
+        return [record for record in records if record["outcome"] == "failed"]
+
+    def wait_for_another(self, version: str | None, patience: float = 60) -> str:
+        """Wait until a rotation is over that made another version than this one current."""
+
+        def finished() -> str | None:
+            current, pending = self.holder(), self.secret.holder("AWSPENDING")
+            return current if pending in {None, current} else None
+
+        found = eventually(
+            "The next version", finished, lambda now: now not in {None, version}, patience=patience
+        )
+        assert found is not None
+        return found
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        """Receive what the schedule could not start, and delete it."""
+        queues = self.aws.client("sqs")
+        name = self.outputs["dead_letter_queue_arn"].rpartition(":")[2]
+        url = queues.get_queue_url(QueueName=name)["QueueUrl"]
+        found = []
+        received = queues.receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+        for message in received.get("Messages", []):
+            queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            attributes = message["MessageAttributes"]
+            found.append({name: value["StringValue"] for name, value in attributes.items()})
+        return found
+
+
+@pytest.fixture(scope="module")
+def scheduled(aws: Aws, module: Path) -> Iterator[Scheduled]:
+    before = inventory(aws)
+    (module / "schedule").mkdir()
+    (module / "schedule" / "main.tf").write_text(_ROOT)
+    variables = {"schedule_expression": "rate(30 minutes)"}
+    terraform = Terraform(module, "schedule", aws.environment, variables)
+    terraform.init()
+    try:
+        terraform.apply()
+        outputs = terraform.outputs()["rotating_secret"]
+        secret = Secret(aws, outputs["secret_arn"])
+        yield Scheduled(aws=aws, outputs=outputs, secret=secret, terraform=terraform)
+    finally:
+        if isinstance(aws, LocalAws):
+            aws.set(scheduler_seconds_ahead=0)
+        terraform.destroy()
+    assert inventory(aws) == before
+
+
+def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Scheduled) -> None:
+    # Neither the rotation nor its schedule has begun by being set up.
+    assert scheduled.holder() is None
+    seen: list[str | None] = [None]
+    for _ in range(3):
+        scheduled.tick()
+        seen.append(scheduled.wait_for_another(seen[-1]))
+    scheduled.terraform.require_empty_plan()
+    assert len({*seen}) == len(seen)
+
+    # The start that the schedule was made with is past by now, and would be refused.
+    scheduled.move(40)
+    for expression in ("rate(45 minutes)", "cron(30 5 29 2 ? *)", "rate(50 minutes)"):
+        scheduled.terraform.set(schedule_expression=expression)
+        scheduled.terraform.apply()
+    scheduled.terraform.require_empty_plan()
+    assert scheduled.holder() == seen[-1]
+    scheduled.every = 50
+    scheduled.move(51)
+    scheduled.wait_for_another(seen[-1])
+    assert scheduled.dead_letters() == []
+
+
+_ROTATES: Final = ("StartTheRotation", "secretsmanager:RotateSecret")
+_INVOKES: Final = ("HaveTheFunctionInvoked", "lambda:InvokeFunction")
+_KEEPS: Final = ("KeepWhatFailed", "sqs:SendMessage")
+_PROMOTES: Final = ("RotateThisSecret", "secretsmanager:UpdateSecretVersionStage")
+
+
+@pytest.mark.campaign("Grants")
+def test_a_tick_needs_each_grant_of_the_schedule_and_disturbs_no_rotation(
+    scheduled: Scheduled,
+) -> None:
+    """Promise 4: what no tick needs is not granted, and what is not granted is refused."""
+    assert granted(scheduled.aws, scheduled.role) == {_ROTATES, _INVOKES, _KEEPS}
+    before = scheduled.holder()
+    scheduled.tick()
+    first = scheduled.wait_for_another(before)
+
+    for grant in (_ROTATES, _INVOKES):
+        with without(scheduled.aws, scheduled.role, grant):
+            scheduled.tick()
+            (letter,) = eventually("The dead letter", scheduled.dead_letters)
+        assert letter["ERROR_CODE"] == "AccessDeniedException"
+        assert grant[1] in letter["ERROR_MESSAGE"]
+        assert scheduled.holder() == first
+
+    function_role = str(scheduled.outputs["function_role_name"])
+    with without(scheduled.aws, function_role, _PROMOTES):
+        scheduled.tick()
+        eventually("The failures", lambda: len(scheduled.failures()) == _TRIES)
+        pending = scheduled.secret.holder("AWSPENDING")
+        assert pending is not None
+        value = scheduled.secret.text(pending)
+        # The next tick has the same one tried again; without the grant nobody hears of it.
+        with without(scheduled.aws, scheduled.role, _KEEPS):
+            scheduled.tick()
+            eventually("More failures", lambda: len(scheduled.failures()) == 2 * _TRIES)
+        scheduled.tick()
+        (letter,) = eventually("The dead letter", scheduled.dead_letters)
+        assert letter["ERROR_CODE"] == "InvalidRequestException"
+        assert "That rotation will be reattempted" in letter["ERROR_MESSAGE"]
+        assert scheduled.secret.holder("AWSPENDING") == pending
+    # With all grants, the rotation that the first of these ticks began comes to its end.
+    scheduled.tick()
+    assert scheduled.wait_for_another(first) == pending
+    assert scheduled.secret.text() == value
+
+
+@pytest.mark.slow
+def test_three_ticks_in_real_time_rotate_three_times(scheduled: Scheduled) -> None:
+    if isinstance(scheduled.aws, LocalAws):
+        scheduled.move(0)
+    scheduled.terraform.set(schedule_expression="rate(10 minutes)")
+    scheduled.terraform.apply()
+    found = scheduled.holder()
+    for _ in range(3):
+        found = scheduled.wait_for_another(found, patience=_TICK_SECONDS)
+    assert scheduled.dead_letters() == []

@@ -1,0 +1,172 @@
+"""Deploys everything once, brings it through its failures, and keeps what can be seen of it."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from dev.demo.account import Secret
+from dev.demo.terraform import Terraform, checkout
+from dev.local_aws import LocalAws, local_aws
+from dev.local_github import local_github
+from tests.e2e.github import app
+from tests.leaks.deployed import STRATEGIES, Deployed, root, values
+from tests.leaks.places import (
+    IN_ACCOUNT,
+    IN_TERRAFORM,
+    Account,
+    Found,
+    plant_in_terraform,
+    traced,
+)
+
+Seen = Mapping[str, list[tuple[str, bytes]]]
+"""All that stands in each place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What was seen, and what must not be there."""
+
+    credentials: set[str] = field(repr=False)
+    """Whatever was issued, drawn, or put by hand."""
+    fixed: str = field(repr=False)
+    """The value that Terraform was given."""
+    seen: Seen = field(repr=False)
+    planted: Mapping[str, str]
+    """The mark in each place."""
+    seen_planted: Seen = field(repr=False)
+
+
+def _account(aws: LocalAws, outputs: Mapping[str, Mapping[str, str]], topic: str) -> Account:
+    """Subscribe one queue to the topic, and one to every event."""
+    sqs, events = aws.client("sqs"), aws.client("events")
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]},
+                "Action": "sqs:SendMessage",
+                "Resource": "*",
+            }
+        ],
+    }
+    queues, arns = {}, {}
+    for name in ("notified", "noticed"):
+        attributes = {"Policy": json.dumps(policy)}
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        queues[name], arns[name] = url, told["Attributes"]["QueueArn"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["notified"])
+    events.put_rule(Name="all", EventPattern=json.dumps({"account": [{"exists": True}]}))
+    events.put_targets(Rule="all", Targets=[{"Id": "all", "Arn": arns["noticed"]}])
+    return Account(
+        aws=aws,
+        functions=tuple(outputs[name]["function_name"] for name in STRATEGIES),
+        secrets=tuple(one["secret_arn"] for one in outputs.values()),
+        topic=topic,
+        **queues,
+    )
+
+
+def _raise_alarms(aws: LocalAws) -> None:
+    """Have each alarm tell the topic, whose period may not be over."""
+    client = aws.client("cloudwatch")
+    for alarm in client.describe_alarms()["MetricAlarms"]:
+        client.set_alarm_state(
+            AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="A step failed."
+        )
+
+
+def _keep_state(terraform: Terraform, name: str) -> None:
+    """Keep the state of now, and the one before it, beside those of later."""
+    for path in terraform.folder.glob("terraform.tfstate*"):
+        shutil.copy(path, terraform.folder / f"{name}-{path.name}")
+
+
+def _all_of(found: Found) -> list[tuple[str, bytes]]:
+    return list(found)
+
+
+@pytest.fixture(scope="session")
+def search(request: pytest.FixtureRequest) -> Search:
+    """Everything that can be seen of the deployed secrets, from the first plan to the end.
+
+    Its failures are those of `make test`, or all of them where slow tests are run.
+    """
+    slow = any(item.get_closest_marker("slow") for item in request.session.items)
+    with (
+        local_github(tls=True) as github,
+        local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
+        checkout() as folder,
+        app(aws, github, "octo-org/reports") as told,
+    ):
+        fixed = f"fixed{uuid.uuid4().hex}"
+        topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
+        variables = {"github": told, "topic": topic, "value": fixed}
+        terraform = traced(folder, "leaks", aws.environment, variables)
+        for name, content in root():
+            (terraform.folder / name).write_text(content, encoding="utf-8")
+        terraform.init()
+        terraform.run("plan", "-out=first.tfplan")
+        try:
+            terraform.apply("first.tfplan")
+            _keep_state(terraform, "applied")
+            outputs = terraform.outputs()
+            account = _account(aws, outputs, topic)
+            secrets = {name: Secret(aws, one["secret_arn"]) for name, one in outputs.items()}
+            marks: set[str] = set()
+            for name, strategy in STRATEGIES.items():
+                deployed = Deployed(
+                    aws=aws, outputs=outputs[name], secret=secrets[name], marks=marks
+                )
+                deployed.secret.wait_for_a_value()
+                deployed.secret.rotate_and_wait()
+                failures = {**strategy.failures, **(strategy.slow_failures if slow else {})}
+                for fail in failures.values():
+                    fail(deployed)
+            terraform.run("plan", "-out=second.tfplan")
+            terraform.apply("second.tfplan")
+            _keep_state(terraform, "rotated")
+            _raise_alarms(aws)
+            seen = {name: _all_of(place.look(account)) for name, place in IN_ACCOUNT.items()}
+            seen |= {
+                name: _all_of(IN_TERRAFORM[name](terraform)) for name in ("outputs", "plan-json")
+            }
+            credentials = {
+                part
+                for name, strategy in STRATEGIES.items()
+                for text in values(secrets[name], aws)
+                for part in strategy.secret_parts(text)
+            }
+            for strategy in STRATEGIES.values():
+                credentials |= strategy.issued(aws, github)
+
+            planted = {name: f"planted-in-{name}" for name in IN_ACCOUNT}
+            for name, place in IN_ACCOUNT.items():
+                place.plant(account, planted[name])
+            seen_planted = {
+                name: _all_of(place.look(account)) for name, place in IN_ACCOUNT.items()
+            }
+        finally:
+            # Nobody has changed what a refresh would look at.
+            terraform.run("destroy", "-auto-approve", "-refresh=false")
+        seen |= {
+            name: _all_of(look(terraform))
+            for name, look in IN_TERRAFORM.items()
+            if name not in seen
+        }
+        root_with_mark = plant_in_terraform(folder, "planted-in-terraform")
+        planted |= dict.fromkeys(IN_TERRAFORM, "planted-in-terraform")
+        seen_planted |= {name: _all_of(look(root_with_mark)) for name, look in IN_TERRAFORM.items()}
+    return Search(
+        credentials=(credentials | marks) - {fixed},
+        fixed=fixed,
+        seen=seen,
+        planted=planted,
+        seen_planted=seen_planted,
+    )

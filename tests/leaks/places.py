@@ -1,0 +1,289 @@
+"""Every place where something of a deployed secret can be seen, and how a mark is planted there.
+
+The places of Terraform are looked at in a folder; a root of its own, which is given a mark as an
+ordinary value, shows that the mark would be found in each of them.
+"""
+
+import io
+import json
+import os
+import re
+import subprocess
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from dev.demo.account import messages
+from dev.demo.terraform import Terraform
+from dev.local_aws import LocalAws
+from tests.leaks.search import unpacked
+
+Found: TypeAlias = Iterator[tuple[str, bytes]]
+"""What was looked at, and what stands there."""
+
+EVENT_SOURCE: Final = "leaks.test"
+_METRICS: Final = "LeaksTest"
+_WORKER: Final = re.compile(r"^ *([0-9]+) .* (/\S+/ministack-lambda-(\S+)-[^/-]+)/_worker\.py$")
+TRACE: Final = "trace.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What was deployed, as far as looking at it needs to know."""
+
+    aws: LocalAws
+    functions: tuple[str, ...]
+    secrets: tuple[str, ...]
+    topic: str
+    notified: str
+    """The queue that takes what the topic is told."""
+    noticed: str
+    """The queue that takes every event of EventBridge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A function's process. What it writes into its temporary folder stands beside its code."""
+
+    function: str
+    pid: int
+    code: Path
+
+
+def workers() -> list[Worker]:
+    """Return the processes of all functions of every local AWS on this machine."""
+    shown = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=", "-o", "args="], check=True, capture_output=True, text=True
+    )
+    matches = (_WORKER.match(line) for line in shown.stdout.splitlines())
+    return [
+        Worker(pid=int(match[1]), code=Path(match[2]), function=match[3])
+        for match in matches
+        if match
+    ]
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, default=str, ensure_ascii=False).encode()
+
+
+def _log_groups(account: Account) -> Found:
+    for group in account.aws.client("logs").describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        yield name, "\n".join(messages(account.aws, name)).encode()
+
+
+def _plant_in_log(account: Account, mark: str) -> None:
+    logs = account.aws.client("logs")
+    name = {"logGroupName": f"/aws/lambda/{account.functions[0]}", "logStreamName": "planted"}
+    logs.create_log_stream(**name)
+    logs.put_log_events(**name, logEvents=[{"timestamp": 1, "message": mark}])
+
+
+def _configurations(account: Account) -> Found:
+    client = account.aws.client("lambda")
+    for name in account.functions:
+        yield name, _json(client.get_function_configuration(FunctionName=name))
+
+
+def _plant_in_configuration(account: Account, mark: str) -> None:
+    account.aws.client("lambda").update_function_configuration(
+        FunctionName=account.functions[0], Environment={"Variables": {"PLANTED": mark}}
+    )
+
+
+def _packages(account: Account) -> Found:
+    client = account.aws.client("lambda")
+    for name in account.functions:
+        address = client.get_function(FunctionName=name)["Code"]["Location"]
+        with urllib.request.urlopen(address) as answer:  # noqa: S310 -- of the local AWS
+            yield from unpacked(name, answer.read())
+
+
+def _plant_in_package(account: Account, mark: str) -> None:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("handler.py", mark * 9)
+    account.aws.client("lambda").update_function_code(
+        FunctionName=account.functions[0], ZipFile=written.getvalue()
+    )
+
+
+def _descriptions(account: Account) -> Found:
+    client = account.aws.client("secretsmanager")
+    for secret in account.secrets:
+        yield secret, _json(client.describe_secret(SecretId=secret))
+
+
+def _plant_in_description(account: Account, mark: str) -> None:
+    account.aws.client("secretsmanager").tag_resource(
+        SecretId=account.secrets[0], Tags=[{"Key": "planted", "Value": mark}]
+    )
+
+
+def _received(account: Account, queue: str) -> Found:
+    client = account.aws.client("sqs")
+    while True:
+        answer = client.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=1
+        )
+        if "Messages" not in answer:
+            return
+        for message in answer["Messages"]:
+            client.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            # What an SNS envelope, or an event's detail, holds is JSON in JSON.
+            yield queue, message["Body"].encode()
+
+
+def _plant_in_notification(account: Account, mark: str) -> None:
+    account.aws.client("sns").publish(TopicArn=account.topic, Message=mark)
+
+
+def _plant_in_event(account: Account, mark: str) -> None:
+    event = {"Source": EVENT_SOURCE, "DetailType": "planted", "Detail": json.dumps({"mark": mark})}
+    account.aws.client("events").put_events(Entries=[event])
+
+
+def _metrics(account: Account) -> Found:
+    client = account.aws.client("cloudwatch")
+    pages = client.get_paginator("list_metrics").paginate()
+    yield "metrics", _json([page["Metrics"] for page in pages])
+    yield "alarms", _json(client.describe_alarms())
+    yield "alarms' histories", _json(client.describe_alarm_history())
+
+
+def _plant_in_metric(account: Account, mark: str) -> None:
+    dimension = {"Name": "planted", "Value": mark}
+    account.aws.client("cloudwatch").put_metric_data(
+        Namespace=_METRICS,
+        MetricData=[{"MetricName": "planted", "Value": 1, "Dimensions": [dimension]}],
+    )
+
+
+def _folder(account: Account) -> Path:
+    """The folder that is the temporary one of all functions of this local AWS, and of itself."""
+    (folder,) = {worker.code.parent for worker in workers() if worker.function in account.functions}
+    return folder
+
+
+def _temporary_files(account: Account) -> Found:
+    for path in _folder(account).rglob("*"):
+        if path.is_file():
+            yield from unpacked(str(path), path.read_bytes())
+
+
+def _plant_in_temporary_file(account: Account, mark: str) -> None:
+    (_folder(account) / "planted").write_text(mark, encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where to look in an account, and how a mark gets there."""
+
+    look: Callable[[Account], Found]
+    plant: Callable[[Account, str], None]
+
+
+IN_ACCOUNT: Final[Mapping[str, Place]] = {
+    "events": Place(look=lambda one: _received(one, one.noticed), plant=_plant_in_event),
+    "function-configurations": Place(look=_configurations, plant=_plant_in_configuration),
+    "log-groups": Place(look=_log_groups, plant=_plant_in_log),
+    "metrics-and-alarms": Place(look=_metrics, plant=_plant_in_metric),
+    "notifications": Place(
+        look=lambda one: _received(one, one.notified), plant=_plant_in_notification
+    ),
+    "packages": Place(look=_packages, plant=_plant_in_package),
+    "secrets-descriptions-and-tags": Place(look=_descriptions, plant=_plant_in_description),
+    "temporary-files": Place(look=_temporary_files, plant=_plant_in_temporary_file),
+}
+
+
+def _plans(terraform: Terraform) -> list[Path]:
+    return sorted(terraform.folder.glob("*.tfplan"))
+
+
+def _plan_files(terraform: Terraform) -> Found:
+    for path in _plans(terraform):
+        yield from unpacked(path.name, path.read_bytes())
+
+
+def _plans_as_json(terraform: Terraform) -> Found:
+    for path in _plans(terraform):
+        yield path.name, terraform.run("show", "-json", path.name).encode()
+
+
+def _states(terraform: Terraform) -> Found:
+    """The state and its backup as they are, and as they were after each command."""
+    for path in terraform.folder.rglob("*.tfstate*"):
+        yield path.name, path.read_bytes()
+
+
+def _outputs(terraform: Terraform) -> Found:
+    yield "outputs", _json(terraform.outputs())
+
+
+def _said(terraform: Terraform) -> Found:
+    yield "what was said", terraform.said.encode()
+
+
+def _trace(terraform: Terraform) -> Found:
+    yield TRACE, (terraform.folder / TRACE).read_bytes()
+
+
+def _other_files(terraform: Terraform) -> Found:
+    """Packages and locks; providers are programs that others wrote."""
+    others = (path for path in (terraform.folder / ".terraform").rglob("*") if path.is_file())
+    for path in others:
+        if "providers" not in path.parts:
+            yield from unpacked(path.name, path.read_bytes())
+
+
+IN_TERRAFORM: Final[Mapping[str, Callable[[Terraform], Found]]] = {
+    "outputs": _outputs,
+    "packages-and-locks": _other_files,
+    "plan-files": _plan_files,
+    "plan-json": _plans_as_json,
+    "states": _states,
+    "trace": _trace,
+    "what-terraform-said": _said,
+}
+
+_PLANTED: Final = """
+variable "planted" {
+  type = string
+}
+
+resource "terraform_data" "planted" {
+  input = var.planted
+}
+
+output "planted" {
+  value = var.planted
+}
+"""
+
+
+def plant_in_terraform(checkout: Path, mark: str) -> Terraform:
+    """Apply a root that is given the mark as an ordinary value, on the command line."""
+    terraform = traced(checkout, "planted", {}, {})
+    (terraform.folder / "main.tf").write_text(_PLANTED, encoding="utf-8")
+    terraform.init()
+    terraform.run("plan", "-out=first.tfplan", f"-var=planted={mark}")
+    terraform.apply("first.tfplan")
+    working = terraform.folder / ".terraform"
+    working.mkdir(exist_ok=True)
+    (working / "planted").write_text(mark, encoding="utf-8")
+    return terraform
+
+
+def traced(
+    checkout: Path, root: str, environment: Mapping[str, str], variables: Mapping[str, Any]
+) -> Terraform:
+    """Make a root whose every command writes all that can be written into one file of records."""
+    folder = checkout / root
+    folder.mkdir()
+    logging = {"TF_LOG": "JSON", "TF_LOG_PATH": os.fspath(folder / TRACE)}
+    return Terraform(checkout, root, {**environment, **logging}, variables)

@@ -1,0 +1,71 @@
+"""The account, and in it every strategy's example, deployed by one apply."""
+
+import functools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from dev.demo.terraform import checkout
+from dev.local_aws import LocalAws, local_aws
+from dev.local_github import local_github
+from tests.e2e.github import app
+from tests.load.subjects import Json, Told, deploy
+
+
+class OneSession:
+    """The local AWS with clients that are made once: hundreds of secrets share them."""
+
+    def __init__(self, local: LocalAws) -> None:
+        self.environment = local.environment
+        self._local = local
+        self._making = threading.Lock()
+        self._session = boto3.Session(
+            aws_access_key_id=local.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=local.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=local.environment["AWS_REGION"],
+        )
+        self.set = local.set
+        self.switched = local.switched
+
+    def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- boto3 makes the type
+        with self._making:
+            return self._made(service, **options)
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019 -- it lives as long as the tests
+    def _made(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- the same
+        make: Any = self._session.client
+        return make(service, endpoint_url=self._local.endpoint_url, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The account after the apply."""
+
+    aws: OneSession
+    checkout: Path
+    told: Told
+    outputs: dict[str, Json]
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    # What a real account does in its own time is not what is tested here.
+    with (
+        local_github(tls=True) as github,
+        local_aws(
+            rotation_attempts=10, rotation_retry_seconds=0.2, trusted=github.certificate
+        ) as local,
+        checkout() as folder,
+        app(local, github, "octo-org/reports") as variables,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        # The application is in this process.
+        patch.setenv("SSL_CERT_FILE", str(github.certificate))
+        aws, told = OneSession(local), {"github_app_token": variables}
+        # Nothing is destroyed: the account ends with the test.
+        yield Account(aws=aws, checkout=folder, told=told, outputs=deploy(aws, folder, told))

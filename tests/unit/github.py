@@ -1,0 +1,244 @@
+"""A small GitHub inside the cloud: its requests go through the same fuse as AWS's.
+
+`test_github_contract.py` asks the same of it and of the local GitHub, which is held against the
+description that GitHub publishes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError  # noqa: A004 -- its own
+
+from rotation.github import NoReplyError, Reply
+from rotation.settings import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from rotation.aws import Clients
+    from rotation.strategies import Generator, Issuer
+    from tests.unit.cloud import Cloud
+    from tests.unit.services import Content
+
+Json: TypeAlias = Any  # What is sent and answered.
+
+API_URL: Final = "https://api.github.com"
+INSTALLATION: Final = 4711
+KEY_ARN: Final = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+PERMISSIONS: Final = {"contents": "read", "issues": "write"}
+REPOSITORIES: Final = ("ledger", "reports")
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldToken:
+    expires: datetime
+    repositories: tuple[str, ...]
+
+
+class _Refused(Exception):  # noqa: N818 -- an answer like any other
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__()
+        self.reply = _reply(status, {"message": message})
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    bearer: str = field(repr=False)
+    body: Json
+    groups: tuple[str, ...]
+
+
+class GitHub:
+    """One account with two repositories, on which the App is installed."""
+
+    slots = None
+    issues = "create_token"
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.tokens: dict[str, HeldToken] = {}
+        # An hour in truth, within which a secret is rotated again; here hours lie between.
+        self.life = timedelta(days=30)
+        # Changes what one call is answered with.
+        self.wrong: Callable[[str, Reply], Reply] | None = None
+
+    # What the invariants ask
+
+    def works(self, value: Content) -> bool:
+        return (
+            self._accepts(value["token"])
+            and value["installation_id"] == INSTALLATION
+            and value["api_url"] == API_URL
+            and value["username"] == "x-access-token"
+        )
+
+    def identity(self, value: Content) -> str:
+        return str(value["token"])
+
+    def ours(self) -> set[str]:
+        """Nobody can list tokens: each ends by itself."""
+        return set()
+
+    def foreign_lost(self) -> list[str]:
+        return []
+
+    # What the strategies ask
+
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
+    ) -> Reply:
+        assert url.startswith(API_URL)
+        path = url.removeprefix(API_URL).partition("?")[0]
+        for pattern, (name, operation) in _OPERATIONS.items():
+            if match := re.fullmatch(pattern, f"{method} {path}"):
+                bearer = headers["Authorization"].removeprefix("Bearer ")
+                asked = _Asked(bearer, json.loads(body or b"{}"), match.groups())
+                return self._answered(name, partial(operation, self, asked))
+        raise AssertionError(path)
+
+    def _answered(self, name: str, operation: Callable[[], Reply]) -> Reply:
+        def effect() -> Reply:
+            try:
+                return operation()
+            except _Refused as refused:
+                return refused.reply
+
+        try:
+            reply = self.cloud.request(name, effect)
+            return self.wrong(name, reply) if self.wrong else reply
+        except ClientError as error:
+            return _troubled(error)
+        except BotoCoreError as error:
+            lost = not isinstance(error, ConnectionError)
+        raise NoReplyError(lost=lost)
+
+    def _accepts(self, token: str) -> bool:
+        return token in self.tokens and self.tokens[token].expires > self.cloud.time.now
+
+    def _token(self, asked: _Asked) -> HeldToken:
+        if not self._accepts(asked.bearer):
+            raise _Refused(401, "Bad credentials")
+        return self.tokens[asked.bearer]
+
+    def _app(self, asked: _Asked) -> None:
+        if asked.bearer.count(".") != 2:
+            raise _Refused(401, "A JSON web token could not be decoded")
+        if asked.groups != (str(INSTALLATION),):
+            raise _Refused(404, "Not Found")
+
+    def create_token(self, asked: _Asked) -> Reply:
+        self._app(asked)
+        names = asked.body["repositories"]
+        if not set(names) <= set(REPOSITORIES):
+            raise _Refused(422, "There is at least one repository that is not accessible.")
+        value = f"ghs_{secrets.token_urlsafe(300)}"
+        expires = (self.cloud.time.now + self.life).replace(microsecond=0)
+        self.tokens[value] = HeldToken(expires=expires, repositories=tuple(names))
+        answer = {
+            "token": value,
+            "expires_at": f"{expires:%Y-%m-%dT%H:%M:%SZ}",
+            "permissions": {"metadata": "read", **asked.body["permissions"]},
+            "repositories": [{"name": name} for name in names],
+            "repository_selection": "selected",
+        }
+        return _reply(201, answer)
+
+    def get_installation(self, asked: _Asked) -> Reply:
+        self._app(asked)
+        return _reply(200, {"permissions": PERMISSIONS, "suspended_at": None})
+
+    def list_repositories(self, asked: _Asked) -> Reply:
+        names = self._token(asked).repositories
+        listed = [{"name": name} for name in names]
+        return _reply(200, {"total_count": len(names), "repositories": listed})
+
+    def end_token(self, asked: _Asked) -> Reply:
+        self._token(asked)
+        del self.tokens[asked.bearer]
+        return Reply(status=204, headers={}, body=b"")
+
+
+_OPERATIONS: Final = {
+    r"POST /app/installations/(\d+)/access_tokens": ("create_token", GitHub.create_token),
+    r"GET /app/installations/(\d+)": ("get_installation", GitHub.get_installation),
+    r"GET /installation/repositories": ("list_repositories", GitHub.list_repositories),
+    r"DELETE /installation/token": ("end_token", GitHub.end_token),
+}
+# Beside those of AWS: what may be answered to them stands in the tests of the strategies.
+OPERATIONS: Final = {"sign", *(name for name, _ in _OPERATIONS.values())}
+
+
+def _reply(status: int, body: Json) -> Reply:
+    return Reply(status=status, headers={}, body=json.dumps(body).encode())
+
+
+def _troubled(error: ClientError) -> Reply:
+    """Turn a trouble of the fuse, which speaks AWS's language, into an answer of GitHub's."""
+    code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    known = {"AccessDenied": 403, "SignatureDoesNotMatch": 401, "Throttling": 429}
+    found = [status for name, status in known.items() if code.startswith(name)]
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return _reply(found[0] if found else status, {"message": text})
+
+
+class FakeKms:
+    """https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def sign(self, **request: object) -> dict[str, bytes]:
+        assert request["KeyId"] == KEY_ARN
+        return self._cloud.request("sign", lambda: {"Signature": b"signed"})
+
+
+class ClientsWithKms:
+    """The clients of one process, and KMS."""
+
+    def __init__(self, clients: Clients, cloud: Cloud) -> None:
+        self._clients = clients
+        self._cloud = cloud
+
+    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
+        return (
+            FakeKms(self._cloud) if service == "kms" else self._clients(service, attempts=attempts)
+        )
+
+    def of(self, service: str, /, *, key_id: str, secret: str) -> Any:  # noqa: ANN401 -- the Protocol's
+        return self._clients.of(service, key_id=key_id, secret=secret)
+
+
+APP: Final[Mapping[str, object]] = {
+    "api_url": API_URL,
+    "client_id": "Iv23liExample",
+    "installation_id": INSTALLATION,
+    "kms_key_arn": KEY_ARN,
+}
+APP_TOKEN: Final[Mapping[str, object]] = {
+    **APP,
+    "permissions": PERMISSIONS,
+    "repositories": [*REPOSITORIES],
+    "revoke_previous": False,
+}
+
+
+def strategy(
+    name: str, options: Mapping[str, object], github: GitHub, clients: Clients
+) -> Generator | Issuer:
+    """Build a strategy of the registry that asks this GitHub."""
+    module = importlib.import_module(f"rotation.strategies.{name}")
+    fields = Fields(options, path="options")
+    built: Generator | Issuer = module.build(
+        fields, ClientsWithKms(clients, github.cloud), github.send
+    )
+    fields.end()
+    return built

@@ -1,0 +1,42 @@
+"""A process of its own for a rotation: `python -m tests.unit.process STATE TOKEN [NUMBER SIDE]`.
+
+It takes the cloud from the file STATE, and puts it back there, also when it dies at the call: then
+no line of Python comes after it, as when Lambda ends a sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.unit.rotator import watched
+
+if TYPE_CHECKING:
+    from tests.unit.cloud import Side
+    from tests.unit.rotator import Rotation
+
+DEATH = 9
+
+
+def main(path: Path, token: str, *death: str) -> None:
+    rotation: Rotation = pickle.loads(path.read_bytes())  # noqa: S301 -- the test wrote it
+
+    def write() -> None:
+        rotation.cloud.fuse.arm()
+        path.write_bytes(pickle.dumps(rotation))
+
+    def die(number: int, _name: str, side: Side) -> None:
+        if (str(number), side) == death:
+            write()
+            os._exit(DEATH)
+
+    rotation.cloud.fuse.arm(watched(rotation), die)
+    rotation.retry(token)
+    write()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

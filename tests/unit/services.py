@@ -1,0 +1,259 @@
+"""The services behind the strategies: each keeps its rules, and tells the invariants what it holds.
+
+Besides those of the registry there are two of the kinds that the engine serves and no strategy
+asks for yet: a database that is told its passwords, and a service whose tokens nobody can list,
+since they end by themselves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from rotation.aws import Clients, call
+from rotation.errors import CredentialRejected
+from rotation.strategies import Credential, Generator, Issued, Issuer, Value
+from tests.unit.cloud import KEYS_PER_USER, Cloud, Key, Maker
+
+T = TypeVar("T")
+MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
+Content: TypeAlias = Any  # Whatever JSON a secret holds.
+
+
+class Service(Protocol):
+    """What the invariants ask of that which accepts the credentials."""
+
+    @property
+    def slots(self) -> int | None:
+        """How many credentials it has room for; None: any number."""
+
+    @property
+    def issues(self) -> str | None:
+        """Name the call that makes a credential; None: it is told them."""
+
+    def works(self, value: Content) -> bool:
+        """Say whether an application is served with this value now."""
+
+    def identity(self, value: Content) -> str:
+        """Name the credential that a value holds."""
+
+    def ours(self) -> set[str]:
+        """Name what the function made and can find, while it is there."""
+
+    def foreign_lost(self) -> list[str]:
+        """Name what a person made and the function ended."""
+
+
+@runtime_checkable
+class Shared(Service, Protocol):
+    """One at which people make credentials too."""
+
+    @property
+    def lists(self) -> str:
+        """Name the call that lists them."""
+
+    def add_foreign(self) -> str | None:
+        """Let a person make one, where there is room."""
+
+    def remove_foreign(self, identity: str) -> None:
+        """Let the person end it."""
+
+
+class NoService:
+    """A value that no service has to know."""
+
+    slots = None
+    issues = None
+
+    def __init__(self, name: str, length: int) -> None:
+        self._name = name
+        self._length = length
+
+    def works(self, value: Content) -> bool:
+        return len(value[self._name]) == self._length
+
+    def identity(self, value: Content) -> str:
+        return str(value[self._name])
+
+    def ours(self) -> set[str]:
+        return set()
+
+    def foreign_lost(self) -> list[str]:
+        return []
+
+
+class IamUser:
+    """The keys of one user in the cloud."""
+
+    slots = KEYS_PER_USER
+    issues = "create_access_key"
+    lists = "list_access_keys"
+
+    def __init__(self, cloud: Cloud, user: str) -> None:
+        self._cloud = cloud
+        self._user = user
+
+    @property
+    def _keys(self) -> list[Key]:
+        return self._cloud.users[self._user]
+
+    def works(self, value: Content) -> bool:
+        return (
+            self._cloud.accepts(value["AccessKeyId"], value["SecretAccessKey"])
+            and value["Version"] == 1
+            and value["UserName"] == self._user
+        )
+
+    def identity(self, value: Content) -> str:
+        return str(value["AccessKeyId"])
+
+    def ours(self) -> set[str]:
+        return {key.key_id for key in self._keys if key.maker is Maker.FUNCTION}
+
+    def foreign_lost(self) -> list[str]:
+        return [key.key_id for key in self._cloud.destroyed if key.maker is Maker.OPERATOR]
+
+    def add_foreign(self) -> str | None:
+        if self._cloud.slots_taken(self._user) >= self.slots:
+            return None
+        return self._cloud.add_key(self._user).key_id
+
+    def remove_foreign(self, identity: str) -> None:
+        self._cloud.remove_key(next(key for key in self._keys if key.key_id == identity))
+
+    def adopt(self) -> str:
+        """Let a person hand a key over to the function."""
+        return self._cloud.add_key(self._user, Maker.ADOPTED).key_id
+
+
+class _Remote:
+    """A service beyond AWS: each request is a call of the cloud that may fail."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def request(self, name: str, owner: str, effect: Callable[[], T]) -> T:
+        return call(name, owner, lambda: self.cloud.request(name, effect))
+
+    def foreign_lost(self) -> list[str]:
+        return []
+
+
+class Database(_Remote):
+    """Accepts two passwords of its user at a time, as MySQL does since 8.0.14."""
+
+    slots = None
+    issues = None
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.accepted: list[str] = []
+
+    def works(self, value: Content) -> bool:
+        return value["password"] in self.accepted
+
+    def identity(self, value: Content) -> str:
+        return str(value["password"])
+
+    def ours(self) -> set[str]:
+        return set(self.accepted)
+
+
+class DatabasePassword:
+    """The strategy for it."""
+
+    owner = "database user app"
+    shape = "a JSON object with the text password"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def parse(self, value: Value) -> Credential | None:
+        if isinstance(value, str) or not isinstance(value.get("password"), str):
+            return None
+        return Credential(identity="the password", owner=self.owner, value=value)
+
+    def generate(self, current: Credential | None) -> Credential:  # noqa: ARG002 -- the Protocol's
+        value = {"password": secrets.token_hex(8)}
+        return Credential(identity="the password", owner=self.owner, value=value)
+
+    def apply(self, pending: Credential, current: Credential | None) -> None:
+        kept = [_field(current, "password")] if current else []
+        accepted = [*kept, _field(pending, "password")]
+        self._database.request(
+            "alter_user", self.owner, lambda: setattr(self._database, "accepted", accepted)
+        )
+
+    def verify(self, credential: Credential) -> None:
+        accepted = self._database.request(
+            "connect", self.owner, lambda: list(self._database.accepted)
+        )
+        if _field(credential, "password") not in accepted:
+            raise CredentialRejected(owner=self.owner, identity=credential.identity)
+
+
+class Tokens(_Remote):
+    """Issues any number of tokens, and ends each by itself after a time. Nobody can list them."""
+
+    slots = None
+    issues = "create_token"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.held: set[str] = set()
+
+    def make(self) -> str:
+        made = secrets.token_hex(8)
+        self.held.add(made)
+        return made
+
+    def works(self, value: Content) -> bool:
+        return value["token"] in self.held
+
+    def identity(self, value: Content) -> str:
+        return str(value["token"])
+
+    def ours(self) -> set[str]:
+        return set()
+
+
+class IssuedToken:
+    """The strategy for them."""
+
+    owner = "application app"
+    shape = "a JSON object with the text token"
+    slots = None
+    adopted = None
+    settling_seconds = 0
+    retires_demoted = False
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def parse(self, value: Value) -> Credential | None:
+        if isinstance(value, str) or not isinstance(value.get("token"), str):
+            return None
+        return Credential(identity="the token", owner=self.owner, value=value)
+
+    def inventory(self) -> Sequence[Issued]:
+        return []
+
+    def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- the Protocol's
+        made = self._tokens.request("create_token", self.owner, self._tokens.make)
+        return Credential(identity="the token", owner=self.owner, value={"token": made})
+
+    def verify(self, credential: Credential) -> None:
+        held = self._tokens.request("use_token", self.owner, lambda: set(self._tokens.held))
+        if _field(credential, "token") not in held:
+            raise CredentialRejected(owner=self.owner, identity=credential.identity)
+
+    def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
+        assert credential is not None, "a token is ended with the token itself"
+        ended = _field(credential, "token")
+        self._tokens.request("end_token", self.owner, lambda: self._tokens.held.discard(ended))
+
+
+def _field(credential: Credential, name: str) -> str:
+    assert isinstance(credential.value, Mapping)
+    return str(credential.value[name])

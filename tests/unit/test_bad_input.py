@@ -1,0 +1,1222 @@
+"""Bad input, in one table: what is wrong, and the sentence in which it ends.
+
+Each row is a case: a field, what is wrong with it, the value, and what the message says of it. It
+ends in an error of our tree that names the field, what was found where that cannot be a credential,
+what is allowed, and what to do; and it leaves everything as it was. What Terraform can see is
+refused at plan, by the table in tests/plan/test_variables.py.
+
+The table is whole by enumeration: a field that is read, a strategy or an operation without its rows
+fails one of the last tests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+import pytest
+
+import handler
+from rotation.attempt import digest
+from rotation.aws import SdkClients
+from rotation.errors import (
+    ConfigurationError,
+    ForeignCredential,
+    ProtocolError,
+    RotationError,
+    ServiceUnavailable,
+)
+from rotation.event import Event, Step
+from rotation.settings import Fields
+from rotation.strategies import REGISTRY, Issuer, build
+from tests.unit.cloud import Answer, Cloud, FakeClients, FakeIam, FakeSecretsManager, FakeSts
+from tests.unit.github import OPERATIONS
+from tests.unit.rotator import Rotation, assert_converged
+from tests.unit.subjects import CONSTANTS, STATES, USER, prepared, user_arn
+from tests.unit.wire import JSON, Reply, Wire, Wrong, drop_field, serving, set_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tests.campaigns import CountCases
+    from tests.unit.wire import ChangeBytes
+
+pytestmark = pytest.mark.campaign("Bad input")
+
+Row: TypeAlias = tuple[str, str, object, str]
+
+ABSENT: Final = object()
+HEADER: Final = "\r\nX-Injected: x"
+DIGITS: Final = 10**5000
+ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-Ab12Cd"
+
+A_STEP: Final = "one of createSecret, setSecret, testSecret, finishSecret"
+THE_ARN: Final = f"{ARN.removesuffix('Ab12Cd')}??????"
+LETTERS_32: Final = "32 to 64 letters, digits, -"
+LETTERS_36: Final = "36 to 256 letters, digits, -"
+EVENTS: Final[Sequence[Row]] = [
+    ("Step", "absent", ABSENT, A_STEP),
+    ("Step", "null", None, A_STEP),
+    ("Step", "empty", "", A_STEP),
+    ("Step", "other-case", "CreateSecret", A_STEP),
+    ("Step", "upper-case", "CREATESECRET", A_STEP),
+    ("Step", "unknown", "rotateSecret", A_STEP),
+    ("Step", "two", "createSecret|setSecret", A_STEP),
+    ("Step", "space", " createSecret", A_STEP),
+    ("Step", "line-end", "createSecret\n", A_STEP),
+    ("Step", "terminal-codes", "\x1b[2JcreateSecret", A_STEP),
+    ("Step", "list", ["createSecret"], A_STEP),
+    ("Step", "number", 1, A_STEP),
+    ("Step", "endless-number", DIGITS, A_STEP),
+    ("Step", "boolean", True, A_STEP),
+    ("Step", "oversized", "x" * 6_000_000, A_STEP),
+    ("SecretId", "absent", ABSENT, THE_ARN),
+    ("SecretId", "null", None, THE_ARN),
+    ("SecretId", "empty", "", THE_ARN),
+    ("SecretId", "name", "reports/uploader", THE_ARN),
+    ("SecretId", "partial", ARN.removesuffix("-Ab12Cd"), THE_ARN),
+    ("SecretId", "other-partition", ARN.replace("arn:aws:", "arn:aws-cn:"), THE_ARN),
+    ("SecretId", "other-service", ARN.replace("secretsmanager", "ssm"), THE_ARN),
+    ("SecretId", "other-region", ARN.replace("eu-west-1", "eu-west-2"), THE_ARN),
+    ("SecretId", "other-account", ARN.replace("123456789012", "210987654321"), THE_ARN),
+    ("SecretId", "other-secret", ARN.replace("uploader", "uploaded"), THE_ARN),
+    ("SecretId", "secret-below", ARN.replace("uploader", "uploader/x"), THE_ARN),
+    ("SecretId", "pattern", THE_ARN, THE_ARN),
+    ("SecretId", "wildcard", f"{ARN[:-6]}*", THE_ARN),
+    ("SecretId", "longer", f"{ARN}x", THE_ARN),
+    ("SecretId", "line-end", f"{ARN}\n", THE_ARN),
+    ("SecretId", "header", f"{ARN}{HEADER}", THE_ARN),
+    ("SecretId", "other-letters", f"{ARN[:-1]}\u0501", THE_ARN),
+    ("SecretId", "number", 7, THE_ARN),
+    ("SecretId", "object", {"ARN": ARN}, THE_ARN),
+    ("SecretId", "oversized", ARN * 10_000, THE_ARN),
+    ("ClientRequestToken", "absent", ABSENT, LETTERS_32),
+    ("ClientRequestToken", "null", None, LETTERS_32),
+    ("ClientRequestToken", "short", "a" * 31, LETTERS_32),
+    ("ClientRequestToken", "long", "a" * 65, LETTERS_32),
+    ("ClientRequestToken", "space", "a b" * 11, LETTERS_32),
+    ("ClientRequestToken", "slash", "../" * 11, LETTERS_32),
+    ("ClientRequestToken", "line-end", f"{'a' * 36}\n", LETTERS_32),
+    ("ClientRequestToken", "header", f"{'a' * 36}{HEADER}", LETTERS_32),
+    ("ClientRequestToken", "other-digits", "٣" * 36, LETTERS_32),
+    ("ClientRequestToken", "bytes", b"a" * 36, LETTERS_32),
+    ("ClientRequestToken", "list", ["a" * 36], LETTERS_32),
+    ("ClientRequestToken", "oversized", "a" * 6_000_000, LETTERS_32),
+    ("RotationToken", "empty", "", LETTERS_36),
+    ("RotationToken", "short", "a" * 35, LETTERS_36),
+    ("RotationToken", "long", "a" * 257, LETTERS_36),
+    ("RotationToken", "header", f"{'a' * 36}{HEADER}", LETTERS_36),
+    ("RotationToken", "number", 7, LETTERS_36),
+    ("RotationToken", "list", ["a" * 36], LETTERS_36),
+    ("RotationToken", "object", {}, LETTERS_36),
+]
+NO_OBJECTS: Final = {
+    "null": None,
+    "text": "{}",
+    "number": 7,
+    "list": [],
+    "list-of-one": [{"Step": "createSecret"}],
+    "bytes": b"{}",
+}
+
+A_TEXT: Final = "a text that is not empty"
+AN_ARN_PATTERN: Final = "the ARN of a secret with ?????? for what AWS adds to its name"
+MINUTES: Final = "a whole number from 0 to 1438560"
+NOTHING: Final = "nothing: no such setting exists"
+SETTINGS: Final[Sequence[Row]] = [
+    ("strategy", "absent", ABSENT, A_TEXT),
+    ("strategy", "null", None, A_TEXT),
+    ("strategy", "empty", "", A_TEXT),
+    ("strategy", "number", 1, A_TEXT),
+    ("strategy", "unknown", "iam_acces_key", f"one of {', '.join(REGISTRY)}"),
+    ("strategy", "other-case", "Random_Value", f"one of {', '.join(REGISTRY)}"),
+    ("strategy", "path", "../../handler", f"one of {', '.join(REGISTRY)}"),
+    ("strategy", "module", "random_value.os", f"one of {', '.join(REGISTRY)}"),
+    ("secret_arn_pattern", "absent", ABSENT, AN_ARN_PATTERN),
+    ("secret_arn_pattern", "null", None, AN_ARN_PATTERN),
+    ("secret_arn_pattern", "empty", "", AN_ARN_PATTERN),
+    ("secret_arn_pattern", "list", [THE_ARN], AN_ARN_PATTERN),
+    ("secret_arn_pattern", "name", "reports/uploader", AN_ARN_PATTERN),
+    ("secret_arn_pattern", "whole", ARN, AN_ARN_PATTERN),
+    ("secret_arn_pattern", "wildcard", f"{ARN[:-6]}*", AN_ARN_PATTERN),
+    ("secret_arn_pattern", "wildcard-name", THE_ARN.replace("reports", "*"), AN_ARN_PATTERN),
+    ("secret_arn_pattern", "other-service", THE_ARN.replace("secretsm", "m"), AN_ARN_PATTERN),
+    ("secret_arn_pattern", "line-end", f"{THE_ARN}\n", AN_ARN_PATTERN),
+    ("minimum_overlap_minutes", "absent", ABSENT, MINUTES),
+    ("minimum_overlap_minutes", "null", None, MINUTES),
+    ("minimum_overlap_minutes", "negative", -1, MINUTES),
+    ("minimum_overlap_minutes", "text", "60", MINUTES),
+    ("minimum_overlap_minutes", "boolean", True, MINUTES),
+    ("minimum_overlap_minutes", "half", 0.5, MINUTES),
+    ("minimum_overlap_minutes", "float", 60.0, MINUTES),
+    ("minimum_overlap_minutes", "no-number", float("nan"), MINUTES),
+    ("minimum_overlap_minutes", "endless", float("inf"), MINUTES),
+    ("minimum_overlap_minutes", "more-than-a-schedule", 1438561, MINUTES),
+    ("minimum_overlap_minutes", "more-than-a-calendar", 10**18, MINUTES),
+    ("constants", "absent", ABSENT, "an object of texts"),
+    ("constants", "null", None, "an object of texts"),
+    ("constants", "number-in-it", {"a": 1}, "an object of texts"),
+    ("constants", "null-in-it", {"a": None}, "an object of texts"),
+    ("constants", "object-in-it", {"a": {}}, "an object of texts"),
+    ("constants", "list", ["a"], "an object of texts"),
+    ("constants", "text", "{}", "an object of texts"),
+    ("options", "absent", ABSENT, "a JSON object"),
+    ("options", "null", None, "a JSON object"),
+    ("options", "text", "a", "a JSON object"),
+    ("options", "list", [], "a JSON object"),
+    ("optoins", "misspelt", {}, NOTHING),
+    ("Strategy", "other-case", "random_value", NOTHING),
+]
+NO_JSON_OBJECTS: Final = {
+    "empty": "",
+    "space": " ",
+    "truncated": '{"strategy": "random_value", ',
+    "single-quotes": "{'strategy': 'random_value'}",
+    "trailing-comma": '{"strategy": "random_value",}',
+    "list": "[]",
+    "null": "null",
+    "text": '"{}"',
+    "number": "7",
+    "endless-number": "7" * 5000,
+    "no-number": "NaN",
+    "deep-lists": "[" * 100_000,
+    "deep-objects": '{"a":' * 100_000,
+    "html": "<html></html>",
+    "byte-order-mark": "\ufeff{}",
+}
+
+A_USER: Final = "the ARN of an IAM user"
+A_KEY: Final = "the id of a user's access key such as AKIAIOSFODNN7EXAMPLE, or null"
+SECONDS: Final = "a whole number from 0 to 60"
+CLASSES: Final = (
+    "one or more of lowercase, numbers, punctuation, uppercase, each with a character left"
+)
+LENGTH: Final = "a whole number from 1 to 4096"
+OR_NULL: Final = "a text that is not empty, or null"
+NO_KEY: Final = (
+    "does not hold a JSON object with the texts AccessKeyId, SecretAccessKey and UserName"
+)
+AN_API: Final = "an address such as https://api.github.com or https://HOST/api/v3"
+AN_APP: Final = "the client ID of a GitHub App"
+A_KMS_KEY: Final = "the ARN of a KMS key"
+A_NUMBER: Final = f"a whole number from 1 to {2**53 - 1}"
+LEVELS: Final = "levels of permissions: read, write or admin"
+REPOSITORIES: Final = "names of repositories without the owner"
+NO_GITHUB_VALUE: Final = (
+    "does not hold a JSON object with the texts token, expires_at and api_url and the number"
+)
+NO_PEPPER: Final = "does not hold a JSON object with the text pepper"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfStrategy:
+    """The rows that a strategy brings along."""
+
+    options: Sequence[Row]
+    # Of the value that it stores.
+    fields: Sequence[Row]
+
+
+# The options that name an App, in whichever strategy.
+APP: Final[Sequence[Row]] = [
+    ("api_url", "absent", ABSENT, AN_API),
+    ("api_url", "null", None, AN_API),
+    ("api_url", "number", 7, AN_API),
+    ("api_url", "plaintext", "http://api.github.com", AN_API),
+    ("api_url", "slash", "https://api.github.com/", AN_API),
+    ("api_url", "user", "https://user:word@api.github.com", AN_API),
+    ("api_url", "query", "https://api.github.com?x=y", AN_API),
+    ("api_url", "header", f"https://api.github.com{HEADER}", AN_API),
+    ("api_url", "other-letters", "https://api.gith\u00fcb.com", AN_API),
+    ("client_id", "absent", ABSENT, AN_APP),
+    ("client_id", "empty", "", AN_APP),
+    ("client_id", "number", 7, AN_APP),
+    ("client_id", "space", "my app", AN_APP),
+    ("client_id", "line-end", "Iv23li\n", AN_APP),
+    ("installation_id", "absent", ABSENT, A_NUMBER),
+    ("installation_id", "text", "4711", A_NUMBER),
+    ("installation_id", "none", 0, A_NUMBER),
+    ("installation_id", "boolean", True, A_NUMBER),
+    ("installation_id", "half", 0.5, A_NUMBER),
+    ("installation_id", "beyond-json", 2**53, A_NUMBER),
+    ("kms_key_arn", "absent", ABSENT, A_KMS_KEY),
+    ("kms_key_arn", "id", "1234abcd-12ab-34cd-56ef-1234567890ab", A_KMS_KEY),
+    ("kms_key_arn", "alias", "arn:aws:kms:eu-west-1:123456789012:alias/app", A_KMS_KEY),
+    ("kms_key_arn", "list", ["arn:aws:kms:eu-west-1:123456789012:key/1"], A_KMS_KEY),
+]
+
+STRATEGIES: Final[Mapping[str, OfStrategy]] = {
+    "github_app_token": OfStrategy(
+        options=[
+            *APP,
+            ("permissions", "absent", ABSENT, "an object of texts"),
+            ("permissions", "list", ["contents"], "an object of texts"),
+            ("permissions", "empty", {}, LEVELS),
+            ("permissions", "unknown", {"contents": "all"}, LEVELS),
+            ("permissions", "other-case", {"contents": "Read"}, LEVELS),
+            ("repositories", "absent", ABSENT, "a list of texts"),
+            ("repositories", "text", "reports", "a list of texts"),
+            ("repositories", "number-in-it", [7], "a list of texts"),
+            ("repositories", "empty", [], REPOSITORIES),
+            ("repositories", "with-owner", ["octo-org/reports"], REPOSITORIES),
+            ("repositories", "wildcard", ["*"], REPOSITORIES),
+            ("revoke_previous", "absent", ABSENT, "true or false"),
+            ("revoke_previous", "null", None, "true or false"),
+            ("revoke_previous", "text", "true", "true or false"),
+            ("revoke_previous", "number", 1, "true or false"),
+            ("revoke_previuos", "misspelt", True, NOTHING),
+        ],
+        fields=[
+            ("token", "absent", ABSENT, NO_GITHUB_VALUE),
+            ("token", "null", None, NO_GITHUB_VALUE),
+            ("token", "empty", "", NO_GITHUB_VALUE),
+            ("token", "number", 7, NO_GITHUB_VALUE),
+            ("token", "space", "ghs_a b", NO_GITHUB_VALUE),
+            ("token", "header", f"ghs_a{HEADER}", NO_GITHUB_VALUE),
+            ("token", "other-letters", "ghs_ä", NO_GITHUB_VALUE),
+            ("token", "long", "g" * 4097, NO_GITHUB_VALUE),
+            ("expires_at", "absent", ABSENT, NO_GITHUB_VALUE),
+            ("expires_at", "number", 1893456000, NO_GITHUB_VALUE),
+            ("expires_at", "no-zone", "2030-01-01T12:00:00", NO_GITHUB_VALUE),
+            ("expires_at", "month-13", "2030-13-01T12:00:00Z", NO_GITHUB_VALUE),
+            ("expires_at", "line-end", "2030-01-01T12:00:00Z\n", NO_GITHUB_VALUE),
+            ("expires_at", "other-digits", "٢٠٣٠-01-01T12:00:00Z", NO_GITHUB_VALUE),
+            ("api_url", "absent", ABSENT, NO_GITHUB_VALUE),
+            ("api_url", "plaintext", "http://api.github.com", NO_GITHUB_VALUE),
+            ("api_url", "header", f"https://api.github.com{HEADER}", NO_GITHUB_VALUE),
+            ("api_url", "other-server", "https://github.example", "holds a credential of"),
+            ("installation_id", "absent", ABSENT, NO_GITHUB_VALUE),
+            ("installation_id", "text", "4711", NO_GITHUB_VALUE),
+            ("installation_id", "boolean", True, NO_GITHUB_VALUE),
+            ("installation_id", "half", 0.5, NO_GITHUB_VALUE),
+            ("installation_id", "other-installation", 4712, "holds a credential of installation"),
+        ],
+    ),
+    "iam_access_key": OfStrategy(
+        options=[
+            ("user_arn", "absent", ABSENT, A_USER),
+            ("user_arn", "null", None, A_USER),
+            ("user_arn", "empty", "", A_USER),
+            ("user_arn", "number", 7, A_USER),
+            ("user_arn", "name", USER, A_USER),
+            ("user_arn", "role", user_arn(USER).replace(":user/", ":role/"), A_USER),
+            ("user_arn", "root", "arn:aws:iam::123456789012:root", A_USER),
+            ("user_arn", "session", user_arn(USER).replace(":iam:", ":sts:"), A_USER),
+            ("user_arn", "short-account", user_arn(USER).replace("123456789012", "1234"), A_USER),
+            ("user_arn", "region", user_arn(USER).replace("iam::", "iam:eu-west-1:"), A_USER),
+            ("user_arn", "wildcard", user_arn("*"), A_USER),
+            ("user_arn", "space", user_arn("a b"), A_USER),
+            ("user_arn", "query", user_arn("a&UserName=root"), A_USER),
+            ("user_arn", "line-end", f"{user_arn(USER)}\n", A_USER),
+            ("user_arn", "header", f"{user_arn(USER)}{HEADER}", A_USER),
+            ("user_arn", "other-letters", user_arn("upløader"), A_USER),
+            ("user_arn", "long-name", user_arn("u" * 65), A_USER),
+            ("user_arn", "long-path", user_arn(f"{'p' * 600}/u"), A_USER),
+            ("adopted_access_key_id", "empty", "", A_KEY),
+            ("adopted_access_key_id", "number", 7, A_KEY),
+            ("adopted_access_key_id", "lower-case", "akiaiosfodnn7example", A_KEY),
+            ("adopted_access_key_id", "short", "AKIA", A_KEY),
+            ("adopted_access_key_id", "long", f"AKIA{'A' * 125}", A_KEY),
+            ("adopted_access_key_id", "of-a-session", "ASIAIOSFODNN7EXAMPLE", A_KEY),
+            ("adopted_access_key_id", "two", ["AKIAIOSFODNN7EXAMPLE"] * 2, A_KEY),
+            ("adopted_access_key_id", "header", f"AKIAIOSFODNN7EXAMPLE{HEADER}", A_KEY),
+            ("settling_seconds", "absent", ABSENT, SECONDS),
+            ("settling_seconds", "null", None, SECONDS),
+            ("settling_seconds", "negative", -1, SECONDS),
+            ("settling_seconds", "half", 1.5, SECONDS),
+            ("settling_seconds", "boolean", True, SECONDS),
+            ("settling_seconds", "text", "10", SECONDS),
+            ("settling_seconds", "long", 61, SECONDS),
+            ("settling_seconds", "no-number", float("nan"), SECONDS),
+            ("setling_seconds", "misspelt", 1, NOTHING),
+        ],
+        fields=[
+            ("AccessKeyId", "absent", ABSENT, NO_KEY),
+            ("AccessKeyId", "null", None, NO_KEY),
+            ("AccessKeyId", "empty", "", NO_KEY),
+            ("AccessKeyId", "number", 7, NO_KEY),
+            ("AccessKeyId", "list", ["AKIA0000000000000001"], NO_KEY),
+            ("AccessKeyId", "object", {}, NO_KEY),
+            ("AccessKeyId", "short", "AKIA", NO_KEY),
+            ("AccessKeyId", "long", "A" * 129, NO_KEY),
+            ("AccessKeyId", "lower-case", "akia0000000000000001", NO_KEY),
+            ("AccessKeyId", "scope", "AKIA0000000000000001/20300101/us-east-1", NO_KEY),
+            ("AccessKeyId", "line-end", "AKIA0000000000000001\n", NO_KEY),
+            ("AccessKeyId", "header", f"AKIA0000000000000001{HEADER}", NO_KEY),
+            ("AccessKeyId", "other-letters", "\uff21KIA0000000000000001", NO_KEY),
+            ("AccessKeyId", "null-character", "AKIA0000000000000001\0", NO_KEY),
+            ("SecretAccessKey", "absent", ABSENT, NO_KEY),
+            ("SecretAccessKey", "null", None, NO_KEY),
+            ("SecretAccessKey", "empty", "", NO_KEY),
+            ("SecretAccessKey", "number", 7, NO_KEY),
+            ("SecretAccessKey", "boolean", True, NO_KEY),
+            ("SecretAccessKey", "object", {"value": "x"}, NO_KEY),
+            ("SecretAccessKey", "space", "secret of key", NO_KEY),
+            ("SecretAccessKey", "line-end", "secret-of-key\n", NO_KEY),
+            ("SecretAccessKey", "header", f"secret-of-key{HEADER}", NO_KEY),
+            ("SecretAccessKey", "other-letters", "gehëim", NO_KEY),
+            ("SecretAccessKey", "half-a-character", "\ud800", NO_KEY),
+            ("SecretAccessKey", "long", "s" * 257, NO_KEY),
+            ("UserName", "absent", ABSENT, NO_KEY),
+            ("UserName", "null", None, NO_KEY),
+            ("UserName", "empty", "", NO_KEY),
+            ("UserName", "number", 7, NO_KEY),
+            ("UserName", "list", [USER], NO_KEY),
+            ("UserName", "path", f"apps/{USER}", NO_KEY),
+            ("UserName", "wildcard", "*", NO_KEY),
+            ("UserName", "policy-variable", "${aws:username}", NO_KEY),
+            ("UserName", "query", f"{USER}&UserName=root", NO_KEY),
+            ("UserName", "arn", user_arn(USER), NO_KEY),
+            ("UserName", "line-end", f"{USER}\n", NO_KEY),
+            ("UserName", "header", f"{USER}{HEADER}", NO_KEY),
+            ("UserName", "other-letters", "upl\u043eader", NO_KEY),
+            ("UserName", "long", "u" * 65, NO_KEY),
+            ("UserName", "other-user", "other", "holds a credential of IAM user other, but the"),
+            ("UserName", "other-case", USER.title(), "holds a credential of IAM user Uploader,"),
+        ],
+    ),
+    "random_value": OfStrategy(
+        options=[
+            ("length", "absent", ABSENT, LENGTH),
+            ("length", "null", None, LENGTH),
+            ("length", "none", 0, LENGTH),
+            ("length", "negative", -8, LENGTH),
+            ("length", "half", 8.5, LENGTH),
+            ("length", "text", "32", LENGTH),
+            ("length", "boolean", True, LENGTH),
+            ("length", "long", 4097, LENGTH),
+            ("length", "endless", 10**15, LENGTH),
+            ("length", "less-than-classes", 1, "2 or more, one per class"),
+            ("exclude_characters", "number", 7, "a text or null"),
+            ("exclude_characters", "list", ["a"], "a text or null"),
+            ("exclude_characters", "whole-class", "0123456789", CLASSES),
+            ("character_classes", "absent", ABSENT, "a list of texts"),
+            ("character_classes", "null", None, "a list of texts"),
+            ("character_classes", "text", "numbers", "a list of texts"),
+            ("character_classes", "number-in-it", ["numbers", 7], "a list of texts"),
+            ("character_classes", "object", {"numbers": True}, "a list of texts"),
+            ("character_classes", "empty", [], CLASSES),
+            ("character_classes", "unknown", ["emoji"], CLASSES),
+            ("character_classes", "other-case", ["Numbers"], CLASSES),
+            ("json_key", "empty", "", OR_NULL),
+            ("json_key", "number", 1, OR_NULL),
+            ("json_key", "list", ["pepper"], OR_NULL),
+            ("lenght", "misspelt", 32, NOTHING),
+        ],
+        fields=[
+            ("pepper", "absent", ABSENT, NO_PEPPER),
+            ("pepper", "null", None, NO_PEPPER),
+            ("pepper", "number", 7, NO_PEPPER),
+            ("pepper", "boolean", True, NO_PEPPER),
+            ("pepper", "list", ["x"], NO_PEPPER),
+            ("pepper", "object", {"value": "x"}, NO_PEPPER),
+        ],
+    ),
+}
+# A strategy without its rows would stay outside of every test here.
+assert STRATEGIES.keys() == set(REGISTRY)
+
+# What a secret may hold that is no object of any strategy; GOOD stands for what it should hold.
+CONTENTS: Final = {
+    "text": "hunter2",
+    "json-text": '"hunter2"',
+    "number": "7",
+    "null": "null",
+    "list": "[]",
+    "list-of-one": "[GOOD]",
+    "empty-object": "{}",
+    "wrapped": '{"secret": GOOD}',
+    "text-of-json": json.dumps('{"a": "b"}'),
+    "truncated": '{"AccessKeyId": "AKIA0000000000000001", "SecretAccessKey": "secr',
+    "twice": "GOODGOOD",
+    "trailing-text": "GOOD\n--\n",
+    "byte-order-mark": "\ufeffGOOD",
+    "comment": "// by hand\nGOOD",
+    "control-character": '{"a": "b\x01"}',
+    "null-character": "GOOD\0",
+    "no-number": 'GOOD, "x": NaN}',
+    "endless-number": 'GOOD, "x": -Infinity}',
+    "long-number": f'GOOD, "x": {"7" * 5000}}}',
+    "deep-lists": "[" * 65_536,
+    "deep-objects": ('{"a":' * 13_107)[:65_536],
+    "64-KiB-of-text": "x" * 65_536,
+    "64-KiB-of-spaces": " " * 65_536,
+    "html": "<html><body>Sign in</body></html>",
+    "xml": "<AccessKey><AccessKeyId>AKIA0000000000000001</AccessKeyId></AccessKey>",
+    "properties": "aws_access_key_id = AKIA0000000000000001\naws_secret_access_key = x",
+    "private-key": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----",
+    "database-password": '{"username": "app", "password": "x", "engine": "mysql"}',
+}
+
+# The tag in which the function keeps what it is about to do, written by somebody else so that the
+# key of a person seems to be one of ours; OWNER stands for the digest that a true record holds.
+RECORDS: Final = {
+    "empty": "",
+    "text": "x",
+    "no-times": "TOKEN OWNER",
+    "one-time": "TOKEN OWNER 2030-01-01T12:00:00Z",
+    "dates": "TOKEN OWNER 2030-01-01 2031-01-01",
+    "a-year": "TOKEN OWNER 2029-06-01T00:00:00Z 2030-06-01T00:00:00Z",
+    "sixteen-minutes": "TOKEN OWNER START 2030-01-02T00:16:00Z",
+    "from-the-first-day": "TOKEN OWNER 0001-01-01T00:00:00Z 2030-06-01T00:00:00Z",
+    "the-first-day": "TOKEN OWNER 0001-01-01T00:00:00Z 0001-01-01T00:00:01Z",
+    "the-last-day": "TOKEN OWNER 9999-12-31T23:59:58Z 9999-12-31T23:59:59Z",
+    "backwards": "TOKEN OWNER 2030-06-01T00:00:00Z 2030-01-01T00:00:00Z",
+    "other-zone": "TOKEN OWNER 2030-01-01T12:00:00+01:00 2030-01-01T12:15:00+01:00",
+    "other-owner": "TOKEN 0123456789abcdef START END",
+    "line-ends": "TOKEN\nOWNER\nSTART\nEND",
+    "256-characters": "x" * 256,
+}
+
+NOT_FOUND: Final = "nothing"
+OTHER: Final = "another text"
+NUMBER: Final = "a number"
+TIME: Final = "another time"
+# Where the SDK already cannot read it, nobody can say which field it is.
+UNREADABLE: Final = "unreadable"
+YEAR_1: Final = -62135596800
+YEAR_9999: Final = 253402300799
+OTHER_ARN: Final = ARN.replace("uploader", "uploaded")
+# The operation is told by its client's method.
+ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
+    "describe_secret": [
+        ("ARN", "absent", ABSENT, NOT_FOUND),
+        ("ARN", "null", None, NOT_FOUND),
+        ("ARN", "empty", "", OTHER),
+        ("ARN", "number", 7, NUMBER),
+        ("ARN", "list", [ARN], "a list"),
+        ("ARN", "other-secret", OTHER_ARN, OTHER),
+        ("ARN", "other-account", ARN.replace("123456789012", "210987654321"), OTHER),
+        ("ARN", "header", f"{ARN}{HEADER}", OTHER),
+        ("VersionIdsToStages", "absent", ABSENT, "was given up"),
+        ("VersionIdsToStages", "empty", {}, "was given up"),
+        ("VersionIdsToStages", "list", [], UNREADABLE),
+        ("VersionIdsToStages", "text", "AWSPENDING", UNREADABLE),
+        ("VersionIdsToStages", "number-as-label", {"v": [7]}, "an object"),
+        ("VersionIdsToStages", "null-as-labels", {"v": None}, UNREADABLE),
+        ("VersionIdsToStages", "text-as-labels", {"v": "AWSPENDING"}, "was given up"),
+        ("VersionIdsToStages", "one-label-twice", {"v": ["A"], "w": ["A"]}, "an object"),
+        ("LastRotatedDate", "text", "yesterday", UNREADABLE),
+        ("LastRotatedDate", "list", [], UNREADABLE),
+        ("LastRotatedDate", "no-number", float("nan"), UNREADABLE),
+        ("LastRotatedDate", "no-calendar", 1e30, UNREADABLE),
+        ("LastRotatedDate", "year-1", YEAR_1, TIME),
+        ("LastRotatedDate", "year-9999", YEAR_9999, TIME),
+        ("LastRotatedDate", "boolean", True, TIME),
+        ("LastRotatedDate", "no-zone", "2030-01-01T00:00:00", TIME),
+        ("Tags", "number", 7, UNREADABLE),
+        ("Tags", "text", "a tag", UNREADABLE),
+        ("Tags", "list-of-texts", ["a tag"], UNREADABLE),
+        ("Tags", "list-of-null", [None], NOT_FOUND),
+        ("Tags.Key", "absent", ABSENT, NOT_FOUND),
+        ("Tags.Key", "number", 7, NUMBER),
+        ("Tags.Value", "number", 7, NUMBER),
+        ("Tags.Value", "object", {}, "an object"),
+    ],
+    "get_secret_value": [
+        ("ARN", "absent", ABSENT, NOT_FOUND),
+        ("ARN", "other-secret", OTHER_ARN, OTHER),
+        ("VersionId", "absent", ABSENT, NOT_FOUND),
+        ("VersionId", "other-version", "f" * 36, OTHER),
+        ("VersionId", "number", 7, NUMBER),
+        ("CreatedDate", "absent", ABSENT, NOT_FOUND),
+        ("CreatedDate", "text", "yesterday", UNREADABLE),
+        ("CreatedDate", "year-1", YEAR_1, TIME),
+        ("CreatedDate", "year-9999", YEAR_9999, TIME),
+        ("CreatedDate", "no-zone", "2030-01-01T00:00:00", TIME),
+        ("SecretString", "absent", ABSENT, "it was left as it is"),
+        ("SecretString", "number", 7, NUMBER),
+        ("SecretString", "object", {"AccessKeyId": "x"}, "an object"),
+        ("SecretString", "list", ["x"], "a list"),
+        ("SecretString", "boolean", False, "a boolean"),
+    ],
+    "list_secret_version_ids": [
+        ("Versions", "absent", ABSENT, NOT_FOUND),
+        ("Versions", "null", None, NOT_FOUND),
+        ("Versions", "number", 7, UNREADABLE),
+        ("Versions", "list-of-null", [None], NOT_FOUND),
+        ("Versions", "list-of-texts", ["f" * 36], UNREADABLE),
+        ("Versions.VersionId", "absent", ABSENT, NOT_FOUND),
+        ("Versions.VersionId", "number", 7, NUMBER),
+        ("Versions.CreatedDate", "absent", ABSENT, NOT_FOUND),
+        ("Versions.CreatedDate", "text", "yesterday", UNREADABLE),
+        ("Versions.CreatedDate", "no-zone", "2030-01-01T00:00:00", TIME),
+        ("Versions.CreatedDate", "year-9999", YEAR_9999, TIME),
+        ("NextToken", "number", 7, NUMBER),
+        ("NextToken", "list", ["0"], "a list"),
+        ("NextToken", "endless", "0", "has no end after 100 pages"),
+    ],
+    "put_secret_value": [
+        ("VersionId", "absent", ABSENT, NOT_FOUND),
+        ("VersionId", "null", None, NOT_FOUND),
+        ("VersionId", "number", 7, NUMBER),
+        ("VersionId", "other-version", "f" * 36, OTHER),
+    ],
+    "update_secret_version_stage": [
+        ("ARN", "absent", ABSENT, NOT_FOUND),
+        ("ARN", "number", 7, NUMBER),
+        ("ARN", "other-secret", OTHER_ARN, OTHER),
+    ],
+    "tag_resource": [],
+    "list_access_keys": [
+        ("IsTruncated", "true", True, "a boolean"),
+        ("AccessKeyMetadata", "absent", ABSENT, NOT_FOUND),
+        ("AccessKeyMetadata.UserName", "absent", ABSENT, NOT_FOUND),
+        ("AccessKeyMetadata.UserName", "empty", "", OTHER),
+        ("AccessKeyMetadata.UserName", "other-user", "uploader2", OTHER),
+        ("AccessKeyMetadata.UserName", "line-end", f"{USER}\n", OTHER),
+        ("AccessKeyMetadata.AccessKeyId", "absent", ABSENT, NOT_FOUND),
+        ("AccessKeyMetadata.AccessKeyId", "short", "AKIA", OTHER),
+        ("AccessKeyMetadata.AccessKeyId", "lower-case", "akia0000000000000001", OTHER),
+        ("AccessKeyMetadata.AccessKeyId", "query", "AKIA0000000000000001&UserName=root", OTHER),
+        ("AccessKeyMetadata.AccessKeyId", "space", "AKIA 0000000000000001", OTHER),
+        ("AccessKeyMetadata.AccessKeyId", "html", "<b>AKIA0000000000000001</b>", OTHER),
+        ("AccessKeyMetadata.CreateDate", "absent", ABSENT, NOT_FOUND),
+        ("AccessKeyMetadata.CreateDate", "text", "yesterday", UNREADABLE),
+        ("AccessKeyMetadata.CreateDate", "day-32", "2030-01-32T00:00:00Z", UNREADABLE),
+        ("AccessKeyMetadata.CreateDate", "no-zone", "2030-01-01T00:00:00", TIME),
+        ("AccessKeyMetadata.CreateDate", "year-1", "0001-01-01T00:00:00Z", TIME),
+        ("AccessKeyMetadata.CreateDate", "year-9999", "9999-12-31T23:59:59Z", TIME),
+    ],
+    "create_access_key": [
+        ("AccessKey", "absent", ABSENT, NOT_FOUND),
+        ("AccessKey.UserName", "absent", ABSENT, NOT_FOUND),
+        ("AccessKey.UserName", "other-user", "uploader2", OTHER),
+        ("AccessKey.AccessKeyId", "absent", ABSENT, NOT_FOUND),
+        ("AccessKey.AccessKeyId", "empty", "", OTHER),
+        ("AccessKey.AccessKeyId", "lower-case", "akia0000000000000001", OTHER),
+        ("AccessKey.AccessKeyId", "scope", "AKIA0000000000000001/20300101", OTHER),
+        ("AccessKey.SecretAccessKey", "absent", ABSENT, NOT_FOUND),
+        ("AccessKey.SecretAccessKey", "empty", "", OTHER),
+        ("AccessKey.SecretAccessKey", "line-end", "secret-of-key\n", OTHER),
+        ("AccessKey.SecretAccessKey", "long", "s" * 257, OTHER),
+    ],
+    "delete_access_key": [],
+    "get_caller_identity": [
+        ("Arn", "absent", ABSENT, NOT_FOUND),
+        ("Arn", "empty", "", OTHER),
+        ("Arn", "name", USER, OTHER),
+        ("Arn", "html", "<html/>", OTHER),
+        ("Arn", "terminal-codes", f"{user_arn(USER)}\n\n", OTHER),
+        ("Arn", "other-account", user_arn(USER).replace("12345", "54321"), "belongs to arn:aws:"),
+        ("Arn", "other-user", user_arn("other"), f"belongs to {user_arn('other')}, not to "),
+        ("Arn", "other-path", user_arn(USER).replace("/apps/", "/"), "belongs to arn:aws:iam::"),
+        ("Arn", "root", "arn:aws:iam::123456789012:root", "belongs to arn:aws:iam::"),
+        ("Arn", "session", "arn:aws:sts::123456789012:assumed-role/r/s", "belongs to arn:aws:sts"),
+    ],
+}
+
+
+def _replaced(body: bytes, status: int = 200, **headers: str) -> ChangeBytes:
+    return partial(
+        replace, body=body, status=status, headers=headers, content_type="application/octet-stream"
+    )
+
+
+def _truncated(reply: Reply) -> Reply:
+    return replace(reply, body=reply.body[: len(reply.body) // 2])
+
+
+def _cut(reply: Reply) -> Reply:
+    return replace(_truncated(reply), headers={"Content-Length": str(len(reply.body))})
+
+
+def _as_the_other_protocol(reply: Reply) -> Reply:
+    other = b"<a><b>c</b></a>" if reply.content_type == JSON else b'{"ARN": "x"}'
+    return replace(reply, body=other)
+
+
+HTML: Final = b"<html><head><title>Sign in</title></head><body/></html>"
+BOMB: Final = b"".join(
+    [
+        b'<!DOCTYPE a [<!ENTITY e0 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">',
+        *[b'<!ENTITY e%d "%s">' % (number + 1, b"&e%d;" % number * 30) for number in range(8)],
+        b"]><a>&e8;</a>",
+    ]
+)
+FILE: Final = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>'
+A_FIELD: Final = "was answered with nothing as "
+NO_ANSWER: Final = "got no usable answer"
+NO_CODE: Final = "HTTP status {status} and no error code"
+# How the bytes of any answer are spoilt, and what the message says where JSON was expected, and
+# where XML was.
+BYTES: Final[Mapping[str, tuple[ChangeBytes, str, str]]] = {
+    "truncated": (_truncated, A_FIELD, NO_ANSWER),
+    # The SDK asks again, and AWSCURRENT was moved already.
+    "cut": (_cut, f"{NO_ANSWER}|InvalidParameterException", NO_ANSWER),
+    "empty": (_replaced(b""), A_FIELD, NO_ANSWER),
+    "no-content": (_replaced(b"", 204), A_FIELD, NO_ANSWER),
+    "html": (_replaced(HTML), A_FIELD, NO_ANSWER),
+    "html-302": (_replaced(HTML, 302, Location="http://127.0.0.1:1/"), "HTTP status 302", "302"),
+    "html-403": (_replaced(HTML, 403), "HTTP status 403 and no error code", "HTTP status 403"),
+    "html-404": (_replaced(HTML, 404), "HTTP status 404 and no error code", "HTTP status 404"),
+    "html-502": (_replaced(HTML, 502), f"{NO_ANSWER}|InvalidParameterException", NO_ANSWER),
+    "status-999": (_replaced(HTML, 999), NO_ANSWER, NO_ANSWER),
+    "other-protocol": (_as_the_other_protocol, "was answered with (nothing|another)", NO_ANSWER),
+    "no-fields": (_replaced(b"{}"), A_FIELD, NO_ANSWER),
+    "no-element": (_replaced(b"<a/>"), A_FIELD, NO_ANSWER),
+    "json-null": (_replaced(b"null"), NO_ANSWER, NO_ANSWER),
+    "json-list": (_replaced(b"[]"), NO_ANSWER, NO_ANSWER),
+    "json-text": (_replaced(b'"{}"'), NO_ANSWER, NO_ANSWER),
+    "json-number": (_replaced(b"7"), NO_ANSWER, NO_ANSWER),
+    "no-utf-8": (_replaced(b"\xff\xfe\x00\x80"), NO_ANSWER, NO_ANSWER),
+    "deep-json": (_replaced(b'{"a":' * 50_000), NO_ANSWER, NO_ANSWER),
+    "deep-xml": (_replaced(b"<a>" * 50_000), A_FIELD, NO_ANSWER),
+    "entity-bomb": (_replaced(BOMB), A_FIELD, NO_ANSWER),
+    "entity-of-a-file": (_replaced(FILE), A_FIELD, NO_ANSWER),
+    "huge": (_replaced(b"x" * 1_000_000), A_FIELD, NO_ANSWER),
+    "error-empty": (_replaced(b"", 400), "HTTP status 400", NO_ANSWER),
+    "error-list": (_replaced(b"[]", 400), NO_ANSWER, NO_ANSWER),
+    "error-number": (_replaced(b'{"__type": 7}', 400), NO_ANSWER, NO_ANSWER),
+    "error-text": (_replaced(b'{"__type": "a\\u001b[2J b"}', 400), "HTTP status 400", NO_ANSWER),
+    "error-long": (_replaced(b'{"__type": "%s"}' % (b"x" * 99), 400), "HTTP status 400", NO_ANSWER),
+}
+CURES: Final = (
+    r"Rotate again; if it stays so|The retry of the rotation may succeed|then rotate again"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Where an operation is called: a strategy, the state that it begins in, and the step."""
+
+    subject: str
+    state: str
+    step: Step
+
+    def staged(self) -> tuple[Rotation, str]:
+        """Go up to the step. There is not much time, so that polling ends soon."""
+        rotation = replace(prepared(self.subject, self.state), timeout=60)
+        token = rotation.stage()
+        for step in Step:
+            if step is self.step:
+                break
+            rotation.step(step, token)
+        return rotation, token
+
+
+def _scenes() -> Mapping[str, Sequence[Scene]]:
+    """Find by rehearsals where each operation is called, once per strategy."""
+    found: dict[tuple[str, str, bool], Scene] = {}
+    for subject in REGISTRY:
+        for state in ("steady", "given_up", *STATES):
+            rotation = prepared(subject, state)
+            token = rotation.stage()
+            for step in Step:
+                rotation.cloud.fuse.arm()
+                rotation.step(step, token)
+                for operation in sorted(set(rotation.cloud.fuse.calls) - OPERATIONS):
+                    scene = Scene(subject=subject, state=state, step=step)
+                    # A first key is proven before it is stored, and not after.
+                    first = operation == "get_caller_identity" and step is Step.CREATE
+                    found.setdefault((operation, subject, first), scene)
+    return {
+        operation: [scene for (called, _, _), scene in found.items() if called == operation]
+        for operation, _, _ in found
+    }
+
+
+SCENES: Final = _scenes()
+# An operation without its rows would stay outside of every test here.
+assert ANSWERS.keys() == SCENES.keys()
+
+
+def _identified(rows: Iterable[Row]) -> list[Any]:
+    return [pytest.param(*row, id=f"{row[0]}-{row[1]}") for row in rows]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Wire]:
+    SdkClients.__call__.cache_clear()
+    with serving() as wire:
+        yield wire
+    # They know the address of the wire.
+    SdkClients.__call__.cache_clear()
+
+
+@pytest.fixture
+def wire(served: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The services, where the SDK's clients look for them; time passes when somebody sleeps."""
+    served.serve(Cloud())
+    environment = {
+        "AWS_ACCESS_KEY_ID": "AKIAFUNCTION00000000",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": served.url,
+        "AWS_SECRET_ACCESS_KEY": "function",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(time, "sleep", served.pass_time)
+    return served
+
+
+@pytest.fixture(scope="module")
+def clients() -> FakeClients:
+    """The SDK's, which the harness takes for its own."""
+    return cast("FakeClients", SdkClients())
+
+
+class Context:
+    aws_request_id = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
+
+
+def _event(**change: object) -> dict[str, object]:
+    event = {"Step": "createSecret", "SecretId": ARN, "ClientRequestToken": "a" * 36}
+    return _changed(event, change)
+
+
+def _settings(subject: str, *, options: Mapping[str, object] | None = None) -> dict[str, Any]:
+    return {
+        "strategy": subject,
+        "secret_arn_pattern": THE_ARN,
+        "minimum_overlap_minutes": 0,
+        "constants": CONSTANTS,
+        "options": _changed(_options(subject), options or {}),
+    }
+
+
+def _options(subject: str) -> dict[str, object]:
+    make = prepared(subject, "empty").strategy
+    assert isinstance(make, partial)
+    name, options, *_ = make.args
+    assert name == subject
+    return {**options, **({"settling_seconds": 0} if "settling_seconds" in options else {})}
+
+
+def _changed(good: Mapping[str, object], change: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in {**good, **change}.items() if value is not ABSENT}
+
+
+def _failed(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, event: object, settings: str | None
+) -> RotationError:
+    """Invoke the function; it fails before it calls anything."""
+    monkeypatch.delenv("ROTATION_SETTINGS", raising=False)
+    if settings is not None:
+        monkeypatch.setenv("ROTATION_SETTINGS", settings)
+    with pytest.raises(RotationError) as caught:
+        handler.lambda_handler(event, Context())
+    assert wire.cloud.fuse.calls == []
+    assert len(str(caught.value)) < 500
+    return caught.value
+
+
+@pytest.mark.parametrize("subject", REGISTRY)
+def test_the_options_that_the_rows_change_are_good_as_they_are(subject: str) -> None:
+    build(subject, Fields(_options(subject), path="options"), FakeClients(Cloud()))
+
+
+@pytest.mark.parametrize("subject", [name for name in REGISTRY if not name.startswith("github_")])
+def test_what_the_rows_change_is_good_as_it_is(
+    subject: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotation = prepared(subject, "empty")
+    wire.serve(rotation.cloud)
+    settings = _settings(subject)
+    settings["secret_arn_pattern"] = f"{rotation.secret.arn[:-6]}??????"
+    monkeypatch.setenv("ROTATION_SETTINGS", json.dumps(settings))
+    event = _event(SecretId=rotation.secret.arn, ClientRequestToken=rotation.stage())
+    handler.lambda_handler({**event, "RotationToken": "a" * 36}, Context())
+    assert "put_secret_value" in rotation.cloud.fuse.calls
+    assert wire.defects == []
+
+
+@pytest.mark.parametrize(("field", "wrongness", "value", "allowed"), _identified(EVENTS))
+def test_a_wrong_event_is_refused(
+    field: str,
+    wrongness: str,
+    value: object,
+    allowed: str,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del wrongness
+    settings = json.dumps(_settings("random_value"))
+    error = _failed(wire, monkeypatch, _event(**{field: value}), settings)
+    assert type(error) is ProtocolError
+    assert re.match(rf"Field {field} of the event is (?s:.+); allowed is ", str(error))
+    assert f"; allowed is {allowed}. Let Secrets Manager invoke the function, by " in str(error)
+    if field == "RotationToken" and value:
+        assert str(value) not in str(error)
+
+
+@pytest.mark.parametrize("event", [pytest.param(NO_OBJECTS[name], id=name) for name in NO_OBJECTS])
+def test_an_event_that_is_no_object_is_refused(
+    event: object, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = _failed(wire, monkeypatch, event, json.dumps(_settings("random_value")))
+    assert type(error) is ProtocolError
+    assert "Field (all) of the event is " in str(error)
+    assert "allowed is an object. Let Secrets Manager invoke" in str(error)
+
+
+@pytest.mark.parametrize(("field", "wrongness", "value", "allowed"), _identified(SETTINGS))
+def test_a_wrong_setting_is_refused(
+    field: str,
+    wrongness: str,
+    value: object,
+    allowed: str,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del wrongness
+    settings = json.dumps(_changed(_settings("random_value"), {field: value}))
+    _refused_setting(_failed(wire, monkeypatch, _event(), settings), field, allowed)
+
+
+@pytest.mark.parametrize(
+    ("subject", "field", "wrongness", "value", "allowed"),
+    [
+        pytest.param(subject, *row, id=f"{subject}-{row[0]}-{row[1]}")
+        for subject, rows in STRATEGIES.items()
+        for row in rows.options
+    ],
+)
+def test_a_wrong_option_is_refused(
+    subject: str,
+    field: str,
+    wrongness: str,
+    value: object,
+    allowed: str,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = json.dumps(_settings(subject, options={field: value}))
+    error = _failed(wire, monkeypatch, _event(), settings)
+    # What is excluded leaves nothing of a class, of which there are other ones to choose.
+    blamed = "character_classes" if wrongness == "whole-class" else field
+    _refused_setting(error, f"options.{blamed}", allowed)
+
+
+def _refused_setting(error: RotationError, field: str, allowed: str) -> None:
+    assert type(error) is ConfigurationError
+    assert str(error).startswith(f"Setting ROTATION_SETTINGS.{field} is ")
+    cure = "Set it with the module's variables and apply again."
+    assert str(error).endswith(f"; allowed is {allowed}. {cure}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(None, id="absent"),
+        *(pytest.param(text, id=name) for name, text in NO_JSON_OBJECTS.items()),
+    ],
+)
+def test_settings_that_are_no_json_object_are_refused(
+    text: str | None, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = _failed(wire, monkeypatch, _event(), text)
+    assert type(error) is ConfigurationError
+    assert str(error).startswith("Setting ROTATION_SETTINGS is ")
+    assert "allowed is a JSON object. Set it with the module's variables" in str(error)
+
+
+def _positions(subject: str) -> list[tuple[str, Step]]:
+    """Say where a wrong value is come across: in AWSCURRENT, and under the token itself."""
+    positions = [("AWSCURRENT", Step.CREATE), ("AWSPENDING", Step.CREATE)]
+    if isinstance(prepared(subject, "empty").strategy(FakeClients(Cloud())), Issuer):
+        positions.append(("AWSPENDING", Step.TEST))
+    return positions
+
+
+def _refused_content(subject: str, text: str, sentence: str) -> int:
+    positions = _positions(subject)
+    for label, step in positions:
+        rotation = prepared(subject, "steady")
+        token = rotation.stage()
+        rotation.secret.versions[rotation.secret.labels[label]].text = text
+        before = rotation.cloud.snapshot()
+        with pytest.raises(ConfigurationError, match=f"{sentence}.*; it was left as it is"):
+            rotation.step(step, token)
+        assert rotation.cloud.snapshot() == before
+    return len(positions)
+
+
+@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("text", [pytest.param(CONTENTS[name], id=name) for name in CONTENTS])
+def test_a_value_of_no_strategy_is_refused(subject: str, text: str, cases: CountCases) -> None:
+    good = json.dumps(prepared(subject, "steady").secret.value())
+    if text.startswith("GOOD, "):
+        good = good.removesuffix("}")
+    shape = "does not hold a JSON object with the text"
+    cases(_refused_content(subject, text.replace("GOOD", good), shape))
+
+
+@pytest.mark.parametrize("subject", REGISTRY)
+def test_a_value_that_readers_take_for_different_ones_is_refused(
+    subject: str, cases: CountCases
+) -> None:
+    good = prepared(subject, "steady").secret.value()
+    count = 0
+    for name, _, _, _ in STRATEGIES[subject].fields:
+        twice = f'{{"{name}": "first", {json.dumps(good).removeprefix("{")}'
+        assert json.loads(twice) == good
+        count += _refused_content(subject, twice, "does not hold a JSON object with the text")
+    cases(count)
+
+
+@pytest.mark.parametrize(
+    ("subject", "field", "wrongness", "value", "sentence"),
+    [
+        pytest.param(subject, *row, id=f"{subject}-{row[0]}-{row[1]}")
+        for subject, rows in STRATEGIES.items()
+        for row in rows.fields
+    ],
+)
+def test_a_value_with_a_wrong_field_is_refused(
+    subject: str, field: str, wrongness: str, value: object, sentence: str, cases: CountCases
+) -> None:
+    del wrongness
+    good = prepared(subject, "steady").secret.value()
+    text = json.dumps(_changed(good, {field: value}))
+    cases(_refused_content(subject, text, sentence))
+
+
+def _beside_a_persons_key(record: str) -> Rotation:
+    """Let a person make a key in the slot that the next rotation needs, and tag the secret."""
+    rotation = prepared("iam_access_key", "one_current")
+    key = rotation.cloud.add_key(USER)
+    start = key.created.strftime("%Y-%m-%dT%H:%M:%SZ")
+    words = {
+        "TOKEN": "f" * 36,
+        "OWNER": digest(f"IamAccessKey IAM user {USER}"),
+        "START": start,
+        "END": start,
+    }
+    for word, meaning in words.items():
+        record = record.replace(word, meaning)
+    rotation.secret.tags["rotation-attempt"] = record
+    rotation.cloud.time.advance(3600)
+    return rotation
+
+
+@pytest.mark.parametrize("record", [pytest.param(RECORDS[name], id=name) for name in RECORDS])
+def test_a_record_that_is_none_of_ours_makes_nobodys_key_an_orphan(record: str) -> None:
+    rotation = _beside_a_persons_key(record)
+    token = rotation.stage()
+    before = rotation.cloud.snapshot()
+    with pytest.raises(ForeignCredential, match=r"nothing was changed\. Delete it if nothing uses"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.snapshot() == before
+
+
+def test_a_record_as_we_write_it_would_make_it_one() -> None:
+    """The rows above are refused for what is wrong with them, and not for something else."""
+    rotation = _beside_a_persons_key("TOKEN OWNER START END")
+    rotation.step(Step.CREATE, rotation.stage())
+    assert len(rotation.cloud.destroyed) == 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """How a step ended that was answered wrongly."""
+
+    rotation: Rotation
+    error: RotationError | None
+
+
+def _told(scene: Scene, wrong: Wrong, wire: Wire, clients: FakeClients) -> Told:
+    """Carry a step out over the wire; then let the services tell the truth, and try again."""
+    rotation, token = scene.staged()
+    wire.serve(rotation.cloud, wrong)
+    error: RotationError | None = None
+    try:
+        rotation.step(scene.step, token, clients=clients)
+    except RotationError as caught:
+        error = caught
+    assert wire.defects == []
+    if error is not None:
+        assert _kept(rotation.cloud.snapshot()) == _kept(wire.then), "it went on"
+        assert error.__cause__ is None
+        assert error.__context__ is None
+    rotation.retry(token)
+    assert_converged(rotation)
+    return Told(rotation=rotation, error=error)
+
+
+def _kept(snapshot: object) -> object:
+    """Take the record of the attempt out, which may be erased or not."""
+    secrets, *others = cast("tuple[Mapping[str, Any], object]", snapshot)
+    return [replace(secret, tags={}) for secret in secrets.values()], others
+
+
+def _action(operation: str) -> str:
+    return operation.title().replace("_", "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "wrongness", "value", "found"),
+    [
+        pytest.param(operation, *row, id=f"{operation}-{row[0]}-{row[1]}")
+        for operation, rows in ANSWERS.items()
+        for row in rows
+    ],
+)
+def test_an_answer_with_a_wrong_field_is_refused(
+    operation: str,
+    field: str,
+    wrongness: str,
+    value: object,
+    found: str,
+    wire: Wire,
+    clients: FakeClients,
+    cases: CountCases,
+) -> None:
+    del wrongness
+    change = drop_field(field) if value is ABSENT else set_field(field, value)
+    wrong = Wrong(operation=operation, fields=change)
+    scenes = SCENES[operation]
+    if field.startswith("Tags."):
+        scenes = [scene for scene in scenes if scene.staged()[0].secret.tags]
+    for scene in scenes:
+        error = _told(scene, wrong, wire, clients).error
+        if found == UNREADABLE:
+            assert type(error) is ServiceUnavailable
+            expected = f":{_action(operation)} on .* got no usable answer. The retry of the rotat"
+        elif found in {NOT_FOUND, OTHER, NUMBER, TIME} or found.startswith("a"):
+            assert type(error) is ProtocolError
+            whole = f"{field}|{field.partition('.')[0]}"
+            answer = f"was answered with {found} as ({whole}); documented is .*"
+            expected = f":{_action(operation)} on .* {answer}. Rotate again; if it stays so, see"
+        else:
+            expected = re.escape(found)
+            assert isinstance(error, ConfigurationError | ProtocolError)
+        assert re.search(expected, str(error), re.IGNORECASE)
+        shown = found.startswith("belongs to")
+        assert shown or not isinstance(value, str) or len(value) < 2 or value not in str(error)
+    cases(len(scenes))
+
+
+@pytest.mark.parametrize("operation", SCENES)
+@pytest.mark.parametrize("name", BYTES)
+def test_an_answer_that_is_none_is_refused(
+    name: str, operation: str, wire: Wire, clients: FakeClients, cases: CountCases
+) -> None:
+    change, of_json, of_xml = BYTES[name]
+    for scene in SCENES[operation]:
+        error = _told(scene, Wrong(operation=operation, reply=change), wire, clients).error
+        # Of an answer in which nothing is read, what stands in it is the same.
+        assert error is not None or ANSWERS[operation] == []
+        if error is not None:
+            assert isinstance(error, ProtocolError | ServiceUnavailable)
+            says = of_json if hasattr(FakeSecretsManager, operation) else of_xml
+            assert re.search(f":{_action(operation)} on .*({says})", str(error))
+            assert re.search(CURES, str(error))
+    cases(len(SCENES[operation]))
+
+
+class _Read(dict[str, Any]):
+    """An object that notes which of its fields are asked for."""
+
+    def __init__(self, fields: Mapping[str, Any], path: str, read: set[str]) -> None:
+        super().__init__(fields)
+        self._path = path
+        self._read = read
+
+    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401 -- as dict's
+        path = f"{self._path}.{name}"
+        self._read.add(path)
+        return _noting(super().get(name, default), path, self._read)
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- as dict's
+        return self.get(name)
+
+    def pop(self, name: str, default: object = None) -> Any:  # noqa: ANN401 -- as dict's
+        self._read.add(f"{self._path}.{name}")
+        return super().pop(name, default)
+
+
+def _noting(value: object, path: str, read: set[str]) -> object:
+    if isinstance(value, list):
+        return [_noting(item, path, read) for item in value]
+    return _Read(value, path, read) if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True)
+class _NotingClients:
+    """The fake clients, whose answers note what is read of them."""
+
+    clients: FakeClients
+    read: set[str] = dataclasses.field(default_factory=set)
+
+    def __call__(self, service: str, /, *, attempts: int = 3) -> _NotingClient:
+        return _NotingClient(self.clients(service, attempts=attempts), self.read)
+
+    def of(self, service: str, /, *, key_id: str, secret: str) -> _NotingClient:
+        return _NotingClient(self.clients.of(service, key_id=key_id, secret=secret), self.read)
+
+
+@dataclass(frozen=True)
+class _NotingClient:
+    client: FakeSecretsManager | FakeIam | FakeSts
+    read: set[str]
+
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 -- one of the client's methods
+        def call(**request: object) -> object:
+            answer: Answer = getattr(self.client, operation)(**request)
+            return _noting(answer, operation, self.read)
+
+        return call
+
+
+@pytest.mark.parametrize("subject", REGISTRY)
+def test_every_field_of_an_answer_that_is_read_has_its_rows(subject: str) -> None:
+    read: set[str] = set()
+    for state in STATES:
+        rotation = prepared(subject, state)
+        clients = _NotingClients(FakeClients(rotation.cloud), read)
+        token = rotation.stage()
+        for step in Step:
+            rotation.step(step, token, clients=cast("FakeClients", clients))
+    rows = {f"{operation}.{row[0]}" for operation in ANSWERS for row in ANSWERS[operation]}
+    # What is read of a label's versions are their ids.
+    assert {path for path in read if "VersionIdsToStages." not in path} <= rows
+
+
+def test_every_field_with_rows_is_read() -> None:
+    """Or its rows would be passed by whatever stands there."""
+    read: set[str] = set()
+    for subject in REGISTRY:
+        for state in STATES:
+            rotation = prepared(subject, state)
+            clients = _NotingClients(FakeClients(rotation.cloud), read)
+            token = rotation.stage()
+            for step in Step:
+                rotation.step(step, token, clients=cast("FakeClients", clients))
+    assert {f"{operation}.{row[0]}" for operation in ANSWERS for row in ANSWERS[operation]} <= read
+
+
+def test_every_field_of_an_event_has_its_rows() -> None:
+    read: set[str] = set()
+    Event.parse(_Read(_event(), "", read), secret_arn_pattern=THE_ARN)
+    assert read == {f".{row[0]}" for row in EVENTS}
+
+
+def test_every_setting_has_its_rows() -> None:
+    assert {row[0] for row in SETTINGS} >= _settings("random_value").keys()
+
+
+@pytest.mark.parametrize("subject", REGISTRY)
+def test_every_option_that_is_read_has_its_rows(subject: str) -> None:
+    read: set[str] = set()
+    fields = Fields({}, path="options")
+    fields._fields = _Read(_options(subject), "", read)  # It makes a copy.
+    build(subject, fields, FakeClients(Cloud()))
+    assert read <= {f".{row[0]}" for row in STRATEGIES[subject].options}
+
+
+@pytest.mark.parametrize("subject", REGISTRY)
+def test_every_field_that_a_strategy_reads_of_a_value_has_its_rows(subject: str) -> None:
+    rotation = prepared(subject, "steady")
+    read: set[str] = set()
+    strategy = rotation.strategy(FakeClients(rotation.cloud))
+    assert strategy.parse(_Read(rotation.secret.value(), "", read)) is not None
+    assert read == {f".{row[0]}" for row in STRATEGIES[subject].fields}

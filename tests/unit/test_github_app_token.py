@@ -1,0 +1,605 @@
+"""GitHub's answers, good and bad, through the real HTTP client; the engine's part on the fake."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import traceback
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from dev.local_github import Answer, LocalGitHub, Narrowing, local_github
+from rotation.errors import (
+    ConfigurationError,
+    CredentialRejected,
+    PermissionDenied,
+    ProtocolError,
+    RotationError,
+    ServiceUnavailable,
+)
+from rotation.event import Step
+from rotation.settings import Fields
+from rotation.strategies import Issued, github_app_token
+from tests.unit.cloud import Killed, Side, client_error, kill, refuse
+from tests.unit.github import APP_TOKEN, KEY_ARN, GitHub, strategy
+from tests.unit.rotator import Rotation, assert_converged, watched
+from tests.unit.subjects import prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dev.local_github.records import App, Installation
+    from rotation.github import Reply
+    from rotation.strategies import Credential
+    from rotation.strategies.github_app_token import GithubAppToken
+
+_MARK: Final = "0" * 16 + "-" + "0" * 36
+_GRANTED: Final = {"administration": "write", "contents": "write", "issues": "read"}
+
+
+class Kms:
+    """KMS with one key, or a trouble."""
+
+    def __init__(self, key: rsa.RSAPrivateKey) -> None:
+        self._key = key
+        self.trouble: Exception | None = None
+        self.signatures: list[str] = []
+
+    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
+        assert (service, attempts) == ("kms", 3)
+        return self
+
+    def of(self, _service: str, /, *, key_id: str, secret: str) -> Any:  # noqa: ANN401 -- the Protocol's
+        raise AssertionError((key_id, secret))
+
+    def sign(self, **request: Any) -> dict[str, bytes]:  # noqa: ANN401 -- KMS's
+        if self.trouble is not None:
+            raise self.trouble
+        assert request.keys() == {"KeyId", "Message", "MessageType", "SigningAlgorithm"}
+        assert request["KeyId"] == KEY_ARN
+        assert request["MessageType"] == "RAW"
+        assert request["SigningAlgorithm"] == "RSASSA_PKCS1_V1_5_SHA_256"
+        self.signatures.append(request["Message"].decode())
+        signature = self._key.sign(request["Message"], padding.PKCS1v15(), hashes.SHA256())
+        return {"Signature": signature}
+
+
+@functools.cache
+def _key(_name: str) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Scene:
+    github: LocalGitHub
+    app: App
+    installation: Installation
+    kms: Kms
+
+    def strategy(self, **changed: object) -> GithubAppToken:
+        options = {
+            "api_url": self.github.api_url,
+            "client_id": self.app.client_id,
+            "installation_id": self.installation.id,
+            "kms_key_arn": KEY_ARN,
+            "permissions": {"contents": "read"},
+            "repositories": ["ledger", "reports"],
+            "revoke_previous": False,
+        }
+        return github_app_token.build(Fields({**options, **changed}, path="options"), self.kms)
+
+    def refusal(self, error: type[RotationError], cure: str, **changed: object) -> RotationError:
+        """Ask for a token, and return why there is none; nothing secret stands in that."""
+        with pytest.raises(error, match=cure) as caught:
+            self.strategy(**changed).issue(_MARK)
+        self.require_clean(caught.value)
+        return caught.value
+
+    def require_clean(self, error: RotationError) -> None:
+        emitted = "".join([*traceback.format_exception(error), repr(error), repr(error.args)])
+        assert error.__cause__ is error.__context__ is None
+        for secret in [*self.kms.signatures, *(token.value for token in self.github.tokens)]:
+            assert secret not in emitted
+        assert "eyJ" not in emitted
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    with local_github(tls=True) as github:
+        monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
+        app = github.add_app(_key("app").public_key())
+        for name in ("ledger", "reports", "website"):
+            github.add_repository(f"octo-org/{name}")
+        installation = github.install(app, "octo-org", permissions=_GRANTED)
+        yield Scene(github=github, app=app, installation=installation, kms=Kms(_key("app")))
+
+
+def _value(credential: Credential) -> Any:  # noqa: ANN401 -- JSON
+    return credential.value
+
+
+def test_the_value_is_what_git_and_the_rest_api_need(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    (token,) = scene.github.tokens
+    assert made.value == {
+        "token": token.value,
+        "expires_at": f"{token.expires_at:%Y-%m-%dT%H:%M:%SZ}",
+        "installation_id": scene.installation.id,
+        "api_url": scene.github.api_url,
+        "username": "x-access-token",
+    }
+    assert token.permissions == {"contents": "read", "metadata": "read"}
+    assert [one.name for one in token.repositories or []] == ["ledger", "reports"]
+    assert token.value not in repr(made)
+    strategy.verify(made)
+    assert strategy.parse(json.loads(json.dumps(made.value))) == made
+
+
+def test_a_json_web_token_is_of_this_minute_and_this_app(scene: Scene) -> None:
+    scene.strategy().issue(_MARK)
+    assert scene.github.requests == ["POST /app/installations/{installation_id}/access_tokens 201"]
+    assert len(scene.kms.signatures) == 1
+
+
+def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with local_github(enterprise=True, tls=True) as github:
+        monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
+        github.add_repository("octo-org/reports")
+        app = github.add_app(_key("app").public_key())
+        there = github.install(app, "octo-org", permissions=_GRANTED)
+        scene = Scene(github=github, app=app, installation=there, kms=Kms(_key("app")))
+        strategy = scene.strategy(repositories=["Reports"])
+        strategy.verify(strategy.issue(_MARK))
+
+
+def test_more_repositories_than_a_page_holds_are_all_proven(scene: Scene) -> None:
+    names = [f"service-{number}" for number in range(201)]
+    for name in names:
+        scene.github.add_repository(f"octo-org/{name}")
+    strategy = scene.strategy(repositories=names)
+    strategy.verify(strategy.issue(_MARK))
+    assert scene.github.requests.count("GET /installation/repositories 200") == 3
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "told"),
+    [
+        pytest.param(
+            Narrowing.WIDENED,
+            "beyond it administration: write, contents: write, issues: read,.*without",
+            id="widened",
+        ),
+        pytest.param(
+            Narrowing.SHORTENED,
+            "beyond it nothing, without contents: read, repository reports. Nobody",
+            id="shortened",
+        ),
+    ],
+)
+def test_a_token_that_is_not_as_asked_is_ended_at_once(
+    scene: Scene, narrowing: Narrowing, told: str
+) -> None:
+    scene.github.set(narrowing=narrowing)
+    if narrowing is Narrowing.WIDENED:
+        scene.refusal(ProtocolError, "documented is a list")
+        scene.github.amend = _with_repositories(scene.github)
+    scene.refusal(ProtocolError, told)
+    assert scene.github.tokens == []
+
+
+def _with_repositories(github: LocalGitHub) -> Callable[[Answer], Answer]:
+    """Answer with the repositories that were asked for, whatever the token has."""
+
+    def amend(answer: Answer) -> Answer:
+        body: Any = answer.body
+        if answer.status == 201:
+            with_them = github.tokens[0]
+            assert with_them.repositories is None
+            body = {**body, "repositories": []}
+        return dataclasses.replace(answer, body=body)
+
+    return amend
+
+
+@pytest.mark.parametrize("lacking", ["permissions", "repositories"])
+def test_an_answer_that_does_not_say_what_the_token_may_is_refused(
+    scene: Scene, lacking: str
+) -> None:
+    def amend(answer: Answer) -> Answer:
+        body = {k: v for k, v in dict(answer.body or {}).items() if k != lacking}  # type: ignore[call-overload]
+        return dataclasses.replace(answer, body=body or None)
+
+    scene.github.amend = amend
+    scene.refusal(ProtocolError, f"answered with nothing as {lacking}")
+    assert scene.github.tokens == []
+
+
+def test_a_token_that_reaches_more_than_it_said_is_not_used(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    (token,) = scene.github.tokens
+    token.repositories = None
+    with pytest.raises(ProtocolError, match="beyond it more repositories"):
+        strategy.verify(made)
+    token.repositories = scene.github.repositories[:1]
+    with pytest.raises(ProtocolError, match="without reports"):
+        strategy.verify(made)
+
+
+def test_a_token_that_has_expired_is_rejected(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.github.move_clock(3601)
+    with pytest.raises(CredentialRejected, match=r"installation .* the retry waits for"):
+        strategy.verify(made)
+
+
+def test_a_retired_token_is_ended_and_may_have_been_before(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    issued = Issued(identity=made.identity, owner=made.owner, created=datetime.now(UTC))
+    for _ in range(2):
+        strategy.retire(issued, made)
+        assert scene.github.tokens == []
+    assert scene.github.requests[1:] == [f"DELETE /installation/token {s}" for s in (204, 401)]
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize(
+    ("switches", "pause"),
+    [
+        pytest.param({"secondary_limit": True, "secondary_retry_after": 7}, 7, id="retry-after"),
+        pytest.param({"secondary_limit": True, "secondary_retry_after": None}, 60, id="untold"),
+        pytest.param({"primary_remaining": 0, "primary_reset_seconds": 90}, 90, id="primary"),
+    ],
+)
+def test_a_limit_says_when_it_is_over(
+    scene: Scene, status: int, switches: dict[str, Any], pause: int
+) -> None:
+    with scene.github.switched(limit_status=status, **switches):
+        error = scene.refusal(ServiceUnavailable, "over a limit of the service until 20")
+    assert isinstance(error, ServiceUnavailable)
+    assert error.pause is not None
+    assert pause - 3 <= error.pause <= pause + 3
+    assert not error.answer_lost
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cure"),
+    [
+        pytest.param(3600, "ahead of the function's", id="ahead"),
+        pytest.param(-3600, "behind the function's", id="behind"),
+    ],
+)
+def test_a_clock_that_is_wrong_is_told_from_a_wrong_key(
+    scene: Scene, seconds: int, cure: str
+) -> None:
+    scene.github.move_clock(seconds)
+    scene.refusal(ConfigurationError, f"clock of .* s {cure}.* by NTP")
+
+
+@pytest.mark.parametrize("seconds", [-40, 500])
+def test_a_clock_that_is_a_little_wrong_does_no_harm(scene: Scene, seconds: int) -> None:
+    scene.github.move_clock(seconds)
+    scene.strategy().issue(_MARK)
+
+
+def test_another_private_key_is_refused(scene: Scene) -> None:
+    scene.kms = Kms(_key("other"))
+    scene.refusal(ConfigurationError, f"takes no signature of {KEY_ARN}.* set kms_key_arn")
+
+
+def test_an_unknown_app_is_refused(scene: Scene) -> None:
+    scene.refusal(
+        ConfigurationError, "App Iv23li0 does not .* correct client_id", client_id="Iv23li0"
+    )
+
+
+def test_an_installation_of_another_app_is_refused(scene: Scene) -> None:
+    other = scene.github.add_app(_key("other").public_key(), slug="other")
+    scene.app, scene.kms = other, Kms(_key("other"))
+    scene.refusal(ConfigurationError, "set installation_id")
+
+
+def test_an_uninstalled_app_is_told(scene: Scene) -> None:
+    scene.github.uninstall(scene.installation)
+    scene.refusal(ConfigurationError, "was uninstalled, or .* Install the App")
+
+
+def test_a_suspended_app_is_told(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.github.suspend(scene.installation)
+    scene.refusal(ConfigurationError, "is suspended. Have an owner")
+    with pytest.raises(ConfigurationError, match="is suspended"):
+        strategy.verify(made)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        pytest.param(
+            {"permissions": {"contents": "write", "issues": "write", "pages": "read"}},
+            "does not have issues: write, pages: read. Add",
+            id="permissions",
+        ),
+        pytest.param({"repositories": ["elsewhere"]}, "one of the repositories", id="repositories"),
+    ],
+)
+def test_what_was_not_granted_is_named(scene: Scene, changed: dict[str, Any], told: str) -> None:
+    scene.refusal(ConfigurationError, told, **changed)
+
+
+def test_another_denial_asks_for_the_permission(scene: Scene) -> None:
+    def amend(answer: Answer) -> Answer:
+        refused = {
+            "message": "eyJ no",
+            "documentation_url": "https://docs.github.com",
+            "status": "403",
+        }
+        headers = {"X-Accepted-GitHub-Permissions": "contents=read"}
+        return Answer(status=403, body=refused, headers=headers) if answer.status == 201 else answer
+
+    scene.github.amend = amend
+    scene.refusal(PermissionDenied, "Grant the App or the token contents=read, have an owner")
+
+
+@pytest.mark.parametrize("status", [301, 307])
+def test_a_redirect_is_not_followed(scene: Scene, status: int) -> None:
+    refused = {"message": "Moved", "documentation_url": "https://docs.github.com", "status": "301"}
+    there = {"Location": f"{scene.github.api_url}/installation/repositories"}
+    scene.github.amend = lambda _: Answer(status=status, body=refused, headers=there)
+    scene.refusal(ConfigurationError, "has moved to another name or address")
+    assert len(scene.github.requests) == 1
+
+
+def test_an_unknown_refusal_is_told_by_its_status(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.github.amend = lambda _: Answer(status=304)
+    with pytest.raises(ProtocolError, match="answered with HTTP_304"):
+        strategy.verify(made)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_an_outage_may_have_taken_effect(scene: Scene, status: int) -> None:
+    with scene.github.switched(outage=status):
+        error = scene.refusal(ServiceUnavailable, "got no usable answer")
+    assert error.answer_lost
+
+
+def test_a_page_of_html_in_place_of_an_answer_is_refused(scene: Scene) -> None:
+    with scene.github.switched(outage=200):
+        error = scene.refusal(ProtocolError, "a proxy or a VPC endpoint")
+    assert error.answer_lost
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_lost_answer_may_have_taken_effect(scene: Scene, *, carried_out: bool) -> None:
+    request = "POST /app/installations/{installation_id}/access_tokens"
+    scene.github.lose_answer(request, carried_out=carried_out)
+    error = scene.refusal(ServiceUnavailable, "got no usable answer")
+    assert error.answer_lost
+
+
+def test_a_server_that_is_not_there_was_not_asked(scene: Scene) -> None:
+    error = scene.refusal(ServiceUnavailable, "network", api_url="https://127.0.0.1:9")
+    assert not error.answer_lost
+
+
+def test_a_server_that_is_not_trusted_is_not_asked(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    scene.refusal(ServiceUnavailable, "network")
+    assert scene.github.requests == []
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "cure"),
+    [
+        pytest.param("DisabledException", ConfigurationError, "Enable it, import", id="disabled"),
+        pytest.param("NotFoundException", ConfigurationError, "correct kms_key_arn", id="absent"),
+        pytest.param("InvalidKeyUsageException", ConfigurationError, "does not sign", id="usage"),
+        pytest.param("KMSInvalidStateException", ConfigurationError, "import_github", id="empty"),
+        pytest.param(
+            "AccessDeniedException", PermissionDenied, "kms:Sign on .* key pol", id="denied"
+        ),
+        pytest.param("ThrottlingException", ServiceUnavailable, "kms:Sign", id="throttled"),
+    ],
+)
+def test_a_key_that_does_not_sign_says_what_to_do(
+    scene: Scene, code: str, error: type[RotationError], cure: str
+) -> None:
+    scene.kms.trouble = client_error("Sign", code, text="eyJ")
+    scene.refusal(error, cure)
+
+
+A_FIELD: Final = "was answered with .* as {}; documented is .* Rotate again"
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "value", "cure"),
+    [
+        ("create_token", "token", None, A_FIELD),
+        ("create_token", "token", "", A_FIELD),
+        ("create_token", "token", "ghs_a\r\nX: y", A_FIELD),
+        ("create_token", "token", 7, A_FIELD),
+        ("create_token", "expires_at", None, A_FIELD),
+        ("create_token", "expires_at", "2030-13-01T00:00:00Z", A_FIELD),
+        ("create_token", "expires_at", "2030-01-01T00:00:00", A_FIELD),
+        ("create_token", "expires_at", 1893456000, A_FIELD),
+        ("create_token", "permissions", None, A_FIELD),
+        ("create_token", "permissions", ["contents"], A_FIELD),
+        ("create_token", "permissions", {"contents": 7}, A_FIELD),
+        ("create_token", "permissions", {"contents": "write"}, "beyond it contents: write"),
+        ("create_token", "permissions", {"a\x1b": "b\n"}, "beyond it what is no name"),
+        ("create_token", "repositories", None, A_FIELD),
+        ("create_token", "repositories", {"name": "reports"}, A_FIELD),
+        ("create_token", "repositories", ["reports"], A_FIELD),
+        ("create_token", "repositories", [], "without repository ledger, repository reports"),
+        ("list_repositories", "total_count", None, A_FIELD),
+        ("list_repositories", "total_count", "2", A_FIELD),
+        ("list_repositories", "total_count", True, A_FIELD),
+        ("list_repositories", "total_count", 3, "beyond it more repositories"),
+        ("list_repositories", "repositories", None, A_FIELD),
+        ("list_repositories", "repositories", [{"name": None}], "as repositories.name; documented"),
+        ("list_repositories", "repositories", [{"name": "ledger"}], "without reports"),
+    ],
+)
+def test_an_answer_with_a_wrong_field_is_refused_by_its_name(
+    operation: str, field: str, value: object, cure: str
+) -> None:
+    def changed(name: str, reply: Reply) -> Reply:
+        fields = {**json.loads(reply.body or b"{}"), field: value}
+        body = json.dumps(fields).encode()
+        return dataclasses.replace(reply, body=body) if name == operation else reply
+
+    rotation = prepared("github_app_token", "steady")
+    _github(rotation).wrong = changed
+    current = rotation.secret.labels["AWSCURRENT"]
+    token = rotation.stage()
+    with pytest.raises(ProtocolError, match=cure.format(field)) as caught:
+        rotation.steps(token)
+    assert caught.value.__context__ is None
+    assert not any(held in str(caught.value) for held in _github(rotation).tokens)
+    assert rotation.secret.labels["AWSCURRENT"] == current
+    _github(rotation).wrong = None
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html/>", b"\xff", b'{"a":' * 50_000])
+@pytest.mark.parametrize("operation", ["create_token", "list_repositories"])
+def test_an_answer_that_is_none_is_refused(operation: str, body: bytes) -> None:
+    rotation = prepared("github_app_token", "steady")
+    _github(rotation).wrong = lambda name, reply: (
+        dataclasses.replace(reply, body=body) if name == operation else reply
+    )
+    with pytest.raises(ProtocolError, match="as a whole; documented is an object"):
+        rotation.steps(rotation.stage())
+
+
+# The engine's part
+
+
+def _github(rotation: Rotation) -> GitHub:
+    assert isinstance(rotation.service, GitHub)
+    return rotation.service
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"installation_id": 4712}, id="installation"),
+        pytest.param({"api_url": "https://github.example/api/v3"}, id="server"),
+    ],
+)
+def test_a_token_of_another_installation_is_another_owners(changed: dict[str, Any]) -> None:
+    rotation = prepared("github_app_token", "steady")
+    options = {**APP_TOKEN, **changed}
+    other = rotation.changed(
+        functools.partial(strategy, "github_app_token", options, _github(rotation))
+    )
+    before = rotation.cloud.snapshot()
+    with pytest.raises(ConfigurationError, match="holds a credential of installation 4711 at"):
+        other.step(Step.CREATE, other.stage())
+    rotation.give_up()
+    assert str(rotation.cloud.snapshot()).count("ghs_") == str(before).count("ghs_")
+
+
+def test_a_limit_that_is_over_in_time_is_waited_out() -> None:
+    rotation = prepared("github_app_token", "steady")
+    rotation.cloud.fuse.arm(refuse(5, "ThrottlingException"), watched(rotation))
+    before = rotation.cloud.time.now
+    rotation.steps(rotation.stage())
+    assert rotation.cloud.fuse.calls[4] == "create_token"
+    assert rotation.cloud.time.now - before > timedelta(seconds=60)
+    assert_converged(rotation)
+
+
+def test_a_limit_that_lasts_is_not_waited_for() -> None:
+    rotation = dataclasses.replace(prepared("github_app_token", "steady"), timeout=90)
+    rotation.cloud.fuse.arm(refuse("create_token", "ThrottlingException"))
+    before = rotation.cloud.time.now
+    with pytest.raises(ServiceUnavailable, match="over a limit"):
+        rotation.steps(rotation.stage())
+    assert rotation.cloud.time.now - before < timedelta(seconds=2)
+
+
+def test_proving_asks_no_sooner_than_a_limit_allows() -> None:
+    rotation = prepared("github_app_token", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.cloud.fuse.arm(refuse("list_repositories", "ThrottlingException"))
+    with pytest.raises(ServiceUnavailable, match="over a limit"):
+        rotation.step(Step.TEST, token)
+    assert rotation.cloud.fuse.calls.count("list_repositories") <= 2
+
+
+def test_a_rotation_that_outlived_its_token_is_given_up_for_a_new_one() -> None:
+    rotation = prepared("github_app_token", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.cloud.time.advance(_github(rotation).life.total_seconds())
+    with pytest.raises(ProtocolError, match=r"expired before it was promoted.*RotateSecret"):
+        rotation.step(Step.CREATE, token)
+    assert "AWSPENDING" not in rotation.secret.labels
+    rotation.rotate()
+    assert_converged(rotation)
+
+
+def test_an_outage_gives_no_rotation_up() -> None:
+    rotation = prepared("github_app_token", "steady")
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    rotation.cloud.fuse.arm(refuse("list_repositories", "ServiceFailure", status=503))
+    with pytest.raises(ServiceUnavailable):
+        rotation.step(Step.CREATE, token)
+    assert rotation.secret.labels["AWSPENDING"] == token
+
+
+def _alive(rotation: Rotation, label: str) -> bool:
+    return rotation.service.works(rotation.secret.value(label))
+
+
+@pytest.mark.parametrize(
+    ("subject", "alive"),
+    [
+        pytest.param("github_app_token", True, id="kept"),
+        pytest.param("github_app_token_revoking", False, id="revoked"),
+    ],
+)
+def test_the_previous_token_ends_only_where_that_is_asked_for(subject: str, *, alive: bool) -> None:
+    rotation = prepared(subject, "one_current")
+    rotation.rotate()
+    assert _alive(rotation, "AWSCURRENT")
+    assert _alive(rotation, "AWSPREVIOUS") is alive
+
+
+def test_a_death_leaves_no_previous_token_that_was_to_end() -> None:
+    rehearsal = prepared("github_app_token_revoking", "steady")
+    rehearsal.steps(rehearsal.stage())
+    for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
+        for side in Side:
+            rotation = prepared("github_app_token_revoking", "steady")
+            rotation.cloud.fuse.arm(kill(number, side))
+            token = rotation.stage()
+            with pytest.raises(Killed):
+                rotation.steps(token)
+            rotation.retry(token)
+            assert_converged(rotation)
+            assert not _alive(rotation, "AWSPREVIOUS")
+
+
+def test_no_attempt_is_recorded_and_no_old_version_read() -> None:
+    rotation = prepared("github_app_token", "steady")
+    rotation.steps(rotation.stage())
+    assert rotation.secret.tags == {}
+    assert "list_secret_version_ids" not in rotation.cloud.fuse.calls
