@@ -161,6 +161,7 @@ class Estate:
     """All of them, and what they share."""
 
     key_arn: str
+    app_key_arn: str
     outsider: str
     reader: str
     secrets: Mapping[str, Deployed]
@@ -190,7 +191,7 @@ def applied(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
                 # From now on a user has its two keys, and a rotation has to make room.
                 deployed.secret.rotate_and_wait()
             shared = {name: outputs[name] for name in ("key_arn", "outsider", "reader", "user")}
-            yield Estate(secrets=secrets, **shared)
+            yield Estate(app_key_arn=str(variables["kms_key_arn"]), secrets=secrets, **shared)
         finally:
             terraform.destroy()
 

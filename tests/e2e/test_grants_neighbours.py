@@ -43,6 +43,11 @@ _ASKED: Final[Mapping[str, Mapping[str, object]]] = {
     "iam:CreateAccessKey": {},
     "iam:DeleteAccessKey": {"AccessKeyId": "AKIA0000000000000000"},
     "iam:ListAccessKeys": {},
+    "kms:Sign": {
+        "Message": b"beside",
+        "MessageType": "RAW",
+        "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
+    },
     "logs:CreateLogStream": {"logStreamName": "beside"},
     "logs:PutLogEvents": {
         "logStreamName": "nowhere",
@@ -105,9 +110,10 @@ def roles(estate: Estate) -> Mapping[str, Clients]:
 
 def _own(estate: Estate, deployed: Deployed) -> Mapping[str, str]:
     """What the grants are for, by the parameter that names it."""
+    signs = "kms:Sign" in {action for _, action in granted(deployed.aws, deployed.role)}
     return {
         "FunctionName": deployed.outputs["function_name"],
-        "KeyId": estate.key_arn,
+        "KeyId": estate.app_key_arn if signs else estate.key_arn,
         "NetworkInterfaceId": "eni-0123456789abcdef0",
         "RoleName": deployed.role,
         "SecretId": deployed.secret.secret_id,
@@ -226,6 +232,12 @@ def others(aws: Aws, estate: Estate) -> Iterator[Mapping[str, list[tuple[str, st
             stack.callback(iam.delete_user, UserName=name)
             return name, here
 
+        def key() -> tuple[str, str]:
+            client = aws.client("kms")
+            made = client.create_key(KeyUsage="SIGN_VERIFY", KeySpec="RSA_2048")["KeyMetadata"]
+            stack.callback(client.schedule_key_deletion, KeyId=made["KeyId"])
+            return made["Arn"], here
+
         def group(name: str, region: str) -> tuple[str, str]:
             client = aws.client("logs", region_name=region)
             client.create_log_group(logGroupName=name)
@@ -241,6 +253,7 @@ def others(aws: Aws, estate: Estate) -> Iterator[Mapping[str, list[tuple[str, st
                 user(f"{estate.user}-below", f"/apps/{estate.user}/"),
                 user(f"{estate.user}-above", "/"),
             ],
+            "kms": [key()],
             "logs": [
                 *(group(f"{name}-other", here) for name in groups),
                 *(group(name, there) for name in groups),

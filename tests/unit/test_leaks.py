@@ -10,9 +10,11 @@ import base64
 import dataclasses
 import importlib
 import json
+import os
 import pkgutil
+import sys
 import urllib.parse
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +41,7 @@ from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from tests.campaigns import CountCases
     from tests.unit.cloud import Trouble
@@ -332,3 +335,66 @@ def test_a_mark_in_a_dataclass_is_found() -> None:
 
     leaky = Leaky(datetime(2030, 1, 1, tzinfo=UTC), _MARK)
     assert found({_MARK}, repr(leaky)) != set()
+
+
+# What a process may do to what outlives it or to what it dumps.
+# https://docs.python.org/3/library/audit_events.html
+_CHANGES: Final = {
+    *("os.exec", "os.fork", "os.posix_spawn", "os.putenv", "os.system", "subprocess.Popen"),
+    *("os.mkdir", "os.rename", "resource.setrlimit", "shutil.copyfile", "syslog.syslog"),
+    *("tempfile.mkdtemp", "tempfile.mkstemp"),
+}
+
+
+class _Watch:
+    """Notes what the process does to its surroundings; Python has no way to take a hook back."""
+
+    noted: list[str] | None = None
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.noted is None:
+            return
+        if event in _CHANGES:
+            self.noted.append(event)
+        elif event == "open" and _writes(*arguments):
+            self.noted.append(f"open {arguments[0]}")
+
+
+def _writes(_path: object, mode: str | None, flags: int) -> bool:
+    return bool(set(mode or "") & set("wax+")) or bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+
+@pytest.fixture(scope="session")
+def watch() -> _Watch:
+    made = _Watch()
+    sys.addaudithook(made)
+    return made
+
+
+@contextmanager
+def _noting(watch: _Watch) -> Iterator[list[str]]:
+    noted: list[str] = []
+    watch.noted = noted
+    try:
+        yield noted
+    finally:
+        watch.noted = None
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_rotation_writes_no_file_and_changes_no_setting_of_its_process(
+    subject: str, watch: _Watch
+) -> None:
+    """Neither a file in /tmp nor the settings of core dumps; tests/leaks has the real clients."""
+    rotation = prepared(subject, "steady")
+    with _noting(watch) as noted:
+        rotation.rotate()
+    assert noted == []
+
+
+def test_what_is_written_on_purpose_is_noted(watch: _Watch, tmp_path: Path) -> None:
+    with _noting(watch) as noted:
+        (tmp_path / "dump").write_text(_MARK, encoding="utf-8")
+        os.environ["PLANTED"] = _MARK
+        del os.environ["PLANTED"]
+    assert noted == [f"open {tmp_path / 'dump'}", "os.putenv"]
