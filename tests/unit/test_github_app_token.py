@@ -25,6 +25,7 @@ from rotation.errors import (
 from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import Issued, github_app_token
+from tests.readme.blocks import block
 from tests.unit.cloud import Killed, Side, client_error, kill, refuse
 from tests.unit.github import APP_TOKEN, KEY_ARN, GitHub, strategy
 from tests.unit.rotator import Rotation, assert_converged, watched
@@ -134,6 +135,7 @@ def test_the_value_is_what_git_and_the_rest_api_need(scene: Scene) -> None:
         "api_url": scene.github.api_url,
         "username": "x-access-token",
     }
+    assert made.value.keys() == json.loads(block("value", "github_app_token")).keys()
     assert token.permissions == {"contents": "read", "metadata": "read"}
     assert [one.name for one in token.repositories or []] == ["ledger", "reports"]
     assert token.value not in repr(made)
