@@ -173,6 +173,8 @@ class Engine:
             # It made that one and no other.
             earlier = None
         now = self._clock.now()
+        # The list may not show the current one yet, if a person rotates twice within seconds.
+        known = {current.credential.identity} if current else set()
         self._record(
             issuer,
             Attempt(
@@ -180,7 +182,7 @@ class Engine:
                 owner=_digest(issuer),
                 started=now,
                 ended=now + timedelta(seconds=_ASKING_SECONDS),
-                present=frozenset(one.identity for one in held) - retired,
+                present=frozenset({one.identity for one in held} - retired | known),
             ),
         )
         credential = self._asked(issuer, earlier, seconds, event)

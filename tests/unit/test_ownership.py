@@ -218,6 +218,17 @@ def test_an_orphan_that_the_list_does_not_show_yet_is_waited_for(state: str) -> 
     assert_converged(rotation)
 
 
+def test_a_current_key_that_the_list_does_not_show_yet_is_no_orphan() -> None:
+    """Found by a sequence: rotated twice within seconds, the second time by a process that died."""
+    rotation = iam_access_key(Cloud())
+    rotation.step(Step.CREATE, rotation.stage())
+    rotation.cloud.list_lag, rotation.cloud.iam_ahead = 4, -4
+    token = _die(rotation, "put_secret_value", Side.BEFORE)
+    rotation.cloud.time.advance(1)
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
 def test_an_orphan_that_the_list_hides_for_long_is_found_by_a_later_try() -> None:
     """IAM refuses the second key, and the record of the first stands again."""
     rotation = prepared("iam_access_key", "one_current")
