@@ -356,21 +356,23 @@ class Engine:
         current = labels.holder(Stage.CURRENT)
         if current == token:
             # A retry that comes after the promotion: what was demoted may have outlived a death.
-            self._retire_demoted(labels.holder(Stage.PREVIOUS))
+            self._retire_demoted(labels.holder(Stage.PREVIOUS), token)
             return Outcome.NOTHING_TO_DO
         # That the version has a value is not asked again: Secrets Manager sends this step after the
         # other three succeeded, of which the first stored it.
         self._secret.promote(token, demoted=current)
-        self._retire_demoted(current)
+        self._retire_demoted(current, token)
         return Outcome.DONE
 
-    def _retire_demoted(self, demoted: str | None) -> None:
+    def _retire_demoted(self, demoted: str | None, token: str) -> None:
         issuer = self._strategy
         if demoted is None or not isinstance(issuer, Issuer) or not issuer.retires_demoted:
             return
-        version = self._secret.read(demoted)
+        version, current = self._secret.read(demoted), self._secret.read(token)
         credential = self._recognised(version) if version else None
-        if version is not None and credential is not None:
+        # A person may have put one credential into both.
+        shared = current is not None and credential == self._recognised(current)
+        if version is not None and credential is not None and not shared:
             issued = Issued(
                 identity=credential.identity, owner=credential.owner, created=version.created
             )

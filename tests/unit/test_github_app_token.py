@@ -605,3 +605,13 @@ def test_no_attempt_is_recorded_and_no_old_version_read() -> None:
     rotation.steps(rotation.stage())
     assert rotation.secret.tags == {}
     assert "list_secret_version_ids" not in rotation.cloud.fuse.calls
+
+
+def test_a_token_that_a_person_put_into_two_versions_is_not_revoked_with_the_older_one() -> None:
+    """Found by a sequence: AWSPENDING was moved onto a copy of the current value."""
+    rotation = prepared("github_app_token_revoking", "steady")
+    token = rotation.stage()
+    rotation.secret.versions[token].text = rotation.secret.current_text()
+    rotation.steps(token)
+    assert rotation.secret.labels["AWSCURRENT"] == token
+    assert _alive(rotation, "AWSCURRENT")
