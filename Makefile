@@ -24,8 +24,8 @@ PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
 # Commands that pin older libraries than the tests run on: an environment for each.
 COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
-# What a function finds beside its package, and the generated bindings of provider 6.x.
-LIBRARIES := .cache/lambda/.installed .cache/aws-provider-6/.downloaded
+# What a function finds beside its package, what a layer brings to it, and the generated bindings of provider 6.x.
+LIBRARIES := .cache/lambda/.installed .cache/layer/.downloaded .cache/aws-provider-6/.downloaded
 # The example that is a Go test, compiled, so that no test waits for a compiler or the network.
 TERRATEST := .cache/terratest/.built
 # GitHub's published description of its API, which the local GitHub is held against.
@@ -110,6 +110,13 @@ $(COMMANDS): .cache/%/.installed: requirements/%.txt
 	@echo "setup: the Lambda runtime's libraries into .cache/lambda" >&2
 	@rm -rf $(@D)
 	@.venv/bin/pip install $(PIP_OPTIONS) --requirement $< --target $(@D)
+	@touch $@
+
+.cache/layer/.downloaded: requirements/layer.txt $(VENV)
+	@echo "setup: the wheels of a layer into .cache/layer" >&2
+	@rm -rf $(@D)
+	@.venv/bin/pip download $(PIP_OPTIONS) --requirement $< --only-binary=:all: \
+		--platform "manylinux2014_$$(uname -m | sed s/arm64/aarch64/)" --dest $(@D)
 	@touch $@
 
 .cache/aws-provider-6/.downloaded: requirements/aws-provider-6.txt $(VENV)

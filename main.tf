@@ -7,7 +7,8 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  iam_prefix = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}"
+  iam_prefix      = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}"
+  secrets_manager = "secretsmanager.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"
 
   # Secrets Manager adds a hyphen and six characters to the name. A question mark stands for exactly one character,
   # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.

@@ -13,7 +13,7 @@ locals {
 
   # `issuer`: the service makes the credential, so that no first value can be given and the previous one has to be retired.
   # `expires`: each credential ends by itself, and nobody can list them. `has_slots`: there is room for two. Without either
-  # there is any room, and what is there is listed.
+  # there is any room, and what is there is listed. `needs_layer`: the function takes a library that Lambda does not ship.
   # `settings`: null where the module makes no function.
   _rows = {
     function = [for options in var.rotation[*].function : {
@@ -40,6 +40,51 @@ locals {
         }
       }
       statements = [merge({ Sid = "SignForTheApp", Resource = options.kms_key_arn }, local._sign)]
+    } if options != null]
+
+    # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    github_deploy_key = [for options in var.rotation[*].github_deploy_key : {
+      has_slots   = false
+      issuer      = true
+      needs_layer = true
+      settings = {
+        constants = options.constants
+        options = merge(concat(
+          [{
+            api_url    = options.api_url
+            key_type   = options.key_type
+            read_only  = options.read_only
+            repository = options.repository
+          }],
+          [for app in options.app[*] : {
+            client_id       = app.client_id
+            installation_id = app.installation_id
+            kms_key_arn     = app.kms_key_arn
+          }],
+          [for arn in [options.token_secret_arn] : { token_secret_arn = arn } if options.app == null],
+        )...)
+      }
+      statements = concat(
+        [for app in options.app[*] : merge({ Sid = "SignForTheApp", Resource = app.kms_key_arn }, local._sign)],
+        [for arn in [options.token_secret_arn] : {
+          Sid      = "ReadTheToken"
+          Effect   = "Allow"
+          Action   = ["secretsmanager:GetSecretValue"]
+          Resource = arn
+        } if options.app == null],
+        [for arn in options.token_kms_key_arn[*] : {
+          Sid      = "DecryptTheToken"
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt"]
+          Resource = arn
+          Condition = {
+            StringEquals = {
+              "kms:EncryptionContext:SecretARN" = [options.token_secret_arn]
+              "kms:ViaService"                  = [local.secrets_manager]
+            }
+          }
+        }],
+      )
     } if options != null]
 
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
@@ -77,7 +122,7 @@ locals {
   }
 
   strategy = one([
-    for name, rows in local._rows : merge({ expires = false, has_slots = rows[0].issuer, name = name }, rows[0]) if length(rows) == 1
+    for name, rows in local._rows : merge({ expires = false, has_slots = rows[0].issuer, name = name, needs_layer = false }, rows[0]) if length(rows) == 1
   ])
 
   # What validations ask of a strategy, and what they say they found.
@@ -85,5 +130,6 @@ locals {
   has_slots       = local.strategy == null ? false : local.strategy.has_slots
   issues          = local.strategy == null ? false : local.strategy.issuer
   makes_function  = local.strategy == null ? false : local.strategy.settings != null
+  needs_layer     = local.strategy == null ? false : local.strategy.needs_layer
   _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"
 }

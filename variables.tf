@@ -111,6 +111,10 @@ variable "function" {
     error_message = "function.layers are at most five ARNs of versions of layers: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
   }
   validation {
+    condition     = !local.needs_layer || length(flatten([for layers in var.function[*].layers : layers if layers != null])) > 0
+    error_message = "rotation.github_deploy_key makes key pairs with the library cryptography, which Lambda's runtime lacks: set function.layers to a layer of it, which the README says how to make, e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
+  }
+  validation {
     condition     = alltrue([for level in var.function[*].log_level : contains(["DEBUG", "ERROR", "INFO", "WARN"], level) if level != null])
     error_message = "function.log_level is one of Lambda's that the function writes: write \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(one(var.function[*].log_level))}."
   }
@@ -380,7 +384,8 @@ locals {
 }
 
 locals {
-  _github_token_keys = ["api_url", "expires_at", "installation_id", "token", "username"]
+  _github_deploy_keys = ["api_url", "key_id", "private_key", "public_key", "read_only", "repository", "ssh_url"]
+  _github_token_keys  = ["api_url", "expires_at", "installation_id", "token", "username"]
 }
 
 variable "rotation" {
@@ -399,6 +404,20 @@ variable "rotation" {
       permissions     = map(string)
       repositories    = set(string)
       revoke_previous = optional(bool, false)
+    }))
+    github_deploy_key = optional(object({
+      api_url = optional(string, "https://api.github.com")
+      app = optional(object({
+        client_id       = string
+        installation_id = number
+        kms_key_arn     = string
+      }))
+      constants         = optional(map(string), {})
+      key_type          = optional(string, "ed25519")
+      read_only         = optional(bool, true)
+      repository        = string
+      token_kms_key_arn = optional(string)
+      token_secret_arn  = optional(string)
     }))
     iam_access_key = optional(object({
       adopted_access_key_id = optional(string)
@@ -428,22 +447,22 @@ variable "rotation" {
     error_message = "rotation.function.arn is the ARN of a function, with or without a qualifier: write e.g. \"arn:aws:lambda:eu-west-1:123456789012:function:rotate\". Found: ${jsonencode(one([for options in var.rotation[*].function : options.arn if options != null]))}."
   }
   validation {
-    condition = alltrue([for options in concat(var.rotation[*].github_app_token) :
+    condition = alltrue([for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key) :
       can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", options.api_url)) if options != null
     ])
-    error_message = "The api_url of a GitHub strategy is encrypted and ends without a slash: write \"https://api.github.com\", or \"https://HOST/api/v3\" for a GitHub Enterprise Server. Found: ${jsonencode([for options in concat(var.rotation[*].github_app_token) : options.api_url if options != null])}."
+    error_message = "The api_url of a GitHub strategy is encrypted and ends without a slash: write \"https://api.github.com\", or \"https://HOST/api/v3\" for a GitHub Enterprise Server. Found: ${jsonencode([for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key) : options.api_url if options != null])}."
   }
   validation {
-    condition     = alltrue([for app in concat(var.rotation[*].github_app_token) : can(regex("^[0-9A-Za-z.-]{1,64}$", app.client_id)) if app != null])
-    error_message = "The client_id of a GitHub App stands on the page of its settings: write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token) : app.client_id if app != null])}."
+    condition     = alltrue([for app in concat(var.rotation[*].github_app_token, [try(var.rotation.github_deploy_key.app, null)]) : can(regex("^[0-9A-Za-z.-]{1,64}$", app.client_id)) if app != null])
+    error_message = "The client_id of a GitHub App stands on the page of its settings: write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token, [try(var.rotation.github_deploy_key.app, null)]) : app.client_id if app != null])}."
   }
   validation {
-    condition     = alltrue([for app in concat(var.rotation[*].github_app_token) : app.installation_id >= 1 && floor(app.installation_id) == app.installation_id if app != null])
-    error_message = "The installation_id of a GitHub App is the number at the end of the address of its installation: write e.g. 12345678. Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token) : app.installation_id if app != null])}."
+    condition     = alltrue([for app in concat(var.rotation[*].github_app_token, [try(var.rotation.github_deploy_key.app, null)]) : app.installation_id >= 1 && floor(app.installation_id) == app.installation_id if app != null])
+    error_message = "The installation_id of a GitHub App is the number at the end of the address of its installation: write e.g. 12345678. Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token, [try(var.rotation.github_deploy_key.app, null)]) : app.installation_id if app != null])}."
   }
   validation {
-    condition     = alltrue([for app in concat(var.rotation[*].github_app_token) : can(regex(local._key_arn_pattern, app.kms_key_arn)) if app != null])
-    error_message = "The kms_key_arn of a GitHub App is the ARN of the KMS key that its private key was imported into: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token) : app.kms_key_arn if app != null])}."
+    condition     = alltrue([for app in concat(var.rotation[*].github_app_token, [try(var.rotation.github_deploy_key.app, null)]) : can(regex(local._key_arn_pattern, app.kms_key_arn)) if app != null])
+    error_message = "The kms_key_arn of a GitHub App is the ARN of the KMS key that its private key was imported into: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode([for app in concat(var.rotation[*].github_app_token, [try(var.rotation.github_deploy_key.app, null)]) : app.kms_key_arn if app != null])}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].github_app_token :
@@ -465,6 +484,38 @@ variable "rotation" {
       length(setintersection(keys(options.constants), local._github_token_keys)) == 0 if options != null
     ])
     error_message = "rotation.github_app_token.constants stand beside the token: choose other keys than ${join(", ", local._github_token_keys)}. Found: ${jsonencode(one([for options in var.rotation[*].github_app_token : keys(options.constants) if options != null]))}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].github_deploy_key : (options.app == null) != (options.token_secret_arn == null) if options != null])
+    error_message = "A deploy key is added by a GitHub App or by a token in another secret: set exactly one of app and token_secret_arn in rotation.github_deploy_key. Found: ${join(", ", flatten([for options in var.rotation[*].github_deploy_key : options.app == null && options.token_secret_arn == null ? ["neither"] : ["both"] if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_deploy_key :
+      options.token_secret_arn == null || can(regex("^arn:aws[a-z-]*:secretsmanager:[0-9a-z-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]+-[0-9A-Za-z]{6}$", options.token_secret_arn)) if options != null
+    ])
+    error_message = "rotation.github_deploy_key.token_secret_arn is the whole ARN of the secret that holds the token: write e.g. \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3\". Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : options.token_secret_arn if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_deploy_key :
+      options.token_kms_key_arn == null || (options.app == null && can(regex(local._key_arn_pattern, options.token_kms_key_arn))) if options != null
+    ])
+    error_message = "rotation.github_deploy_key.token_kms_key_arn is the ARN of the customer key of the secret token_secret_arn: write e.g. \"${local._key_arn_example}\", or leave it out beside app. Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : options.token_kms_key_arn if options != null]))}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].github_deploy_key : contains(["ed25519", "rsa"], options.key_type) if options != null])
+    error_message = "rotation.github_deploy_key.key_type is a kind of key pair: write \"ed25519\", or \"rsa\" where something knows no other. Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : options.key_type if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_deploy_key :
+      can(regex("^[0-9A-Za-z_-]{1,100}/[0-9A-Za-z._-]{1,100}$", options.repository)) && !can(regex("/[.]{1,2}$|[.]git$", options.repository)) if options != null
+    ])
+    error_message = "rotation.github_deploy_key.repository is a repository with its owner, without .git: write e.g. \"octo-org/reports\". Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : options.repository if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].github_deploy_key :
+      length(setintersection(keys(options.constants), local._github_deploy_keys)) == 0 if options != null
+    ])
+    error_message = "rotation.github_deploy_key.constants stand beside the key: choose other keys than ${join(", ", local._github_deploy_keys)}. Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : keys(options.constants) if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].iam_access_key :
@@ -523,10 +574,10 @@ variable "rotation" {
     error_message = "rotation.random_value.constants stand in JSON beside the value, under other keys than its own: set json_key, e.g. \"password\", and leave that key out of constants. Found: ${jsonencode(one([for options in var.rotation[*].random_value : { constants = keys(options.constants), json_key = options.json_key } if options != null]))}."
   }
   validation {
-    condition = alltrue([for options in concat(var.rotation[*].github_app_token, var.rotation[*].iam_access_key, var.rotation[*].random_value) :
+    condition = alltrue([for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key, var.rotation[*].iam_access_key, var.rotation[*].random_value) :
       length(jsonencode(options.constants)) <= 2048 if options != null
     ])
-    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].github_app_token, var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
+    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key, var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
   }
 }
 

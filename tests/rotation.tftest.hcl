@@ -390,6 +390,194 @@ run "schedule_expression_refuses_to_outlast_a_token" {
   expect_failures = [var.schedule_expression]
 }
 
+run "rotation_accepts_github_deploy_key_with_every_option" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        api_url           = "https://github.example/api/v3"
+        constants         = { branch = "main" }
+        key_type          = "rsa"
+        read_only         = false
+        repository        = "octo-org/reports"
+        token_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        token_secret_arn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  assert {
+    condition = local.settings.options == {
+      api_url          = "https://github.example/api/v3"
+      key_type         = "rsa"
+      read_only        = false
+      repository       = "octo-org/reports"
+      token_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+    }
+    error_message = "The function is told ${jsonencode(local.settings.options)}."
+  }
+
+  assert {
+    condition = [for statement in local.strategy.statements : "${statement.Sid} ${statement.Resource}"] == [
+      "ReadTheToken arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3",
+      "DecryptTheToken arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ]
+    error_message = "The function may ${jsonencode(local.strategy.statements)}."
+  }
+}
+
+run "rotation_accepts_github_deploy_key_of_an_app" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        app = {
+          client_id       = "Iv23liAbCdEfGhIjKlMn"
+          installation_id = 12345678
+          kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        }
+        repository = "octo-org/reports"
+      }
+    }
+  }
+
+  assert {
+    condition = local.settings.options == {
+      api_url         = "https://api.github.com"
+      client_id       = "Iv23liAbCdEfGhIjKlMn"
+      installation_id = 12345678
+      key_type        = "ed25519"
+      kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+      read_only       = true
+      repository      = "octo-org/reports"
+    }
+    error_message = "The function is told ${jsonencode(local.settings.options)}."
+  }
+
+  assert {
+    condition     = [for statement in local.strategy.statements : statement.Sid] == ["SignForTheApp"]
+    error_message = "The function may ${jsonencode(local.strategy.statements)}."
+  }
+}
+
+run "rotation_refuses_a_deploy_key_that_nothing_adds" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        repository = "octo-org/reports"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_token_secret_by_its_name" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        repository       = "octo-org/reports"
+        token_secret_arn = "github/token"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_token_key_by_its_alias" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        repository        = "octo-org/reports"
+        token_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/token"
+        token_secret_arn  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_key_type_that_github_gave_up" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        key_type         = "dsa"
+        repository       = "octo-org/reports"
+        token_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_repository_without_its_owner" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        repository       = "reports"
+        token_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_constants_in_the_place_of_a_deploy_key" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        constants        = { private_key = "x" }
+        repository       = "octo-org/reports"
+        token_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "function_refuses_a_deploy_key_without_a_layer" {
+  command = plan
+
+  variables {
+    function = { layers = [] }
+    rotation = {
+      github_deploy_key = {
+        repository       = "octo-org/reports"
+        token_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  expect_failures = [var.function]
+}
+
 run "rotation_refuses_two_strategies" {
   command = plan
 

@@ -70,6 +70,17 @@ class Answer:
             raise self.refusal(name=name, given=value, allowed="a whole number")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Read true or false."""
+        value = self._fields.get(name)
+        if not isinstance(value, bool):
+            raise self.refusal(name=name, given=value, allowed="true or false")
+        return value
+
+    def optional_flag(self, name: str) -> bool | None:
+        """Read true or false, or nothing."""
+        return None if self._fields.get(name) is None else self.flag(name)
+
     def map_of_texts(self, name: str) -> Mapping[str, str]:
         """Read an object of texts."""
         value = self._fields.get(name)

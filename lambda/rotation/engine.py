@@ -163,6 +163,10 @@ class Engine:
         seconds = _STORING_SECONDS + (0 if current else issuer.settling_seconds)
         labels = replace(labels, attempt=self._earlier(issuer, labels.attempt))
         held = self._held(issuer, labels.attempt, current, seconds, event.step)
+        mark = f"{self._mark}-{event.token}"
+        # What bears it is an orphan, unless a second delivery of this step has stored it by now.
+        if any(one.mark == mark for one in held) and self._secret.read(event.token):
+            return Outcome.NOTHING_TO_DO
         surplus = self._surplus(issuer, event.token, labels, current, held)
         self._require(seconds, event.step)
         for issued, credential in surplus:
@@ -185,7 +189,7 @@ class Engine:
                 present=frozenset({one.identity for one in held} - retired | known),
             ),
         )
-        credential = self._asked(issuer, earlier, seconds, event)
+        credential = self._asked(issuer, earlier, seconds, event.step, mark)
         if current is None:
             self._prove(issuer, credential, reserve=_STORING_SECONDS)
         with suppress(AlreadyStored):
@@ -236,12 +240,12 @@ class Engine:
         return issuer.inventory()
 
     def _asked(
-        self, issuer: Issuer, earlier: Attempt | None, seconds: float, event: Event
+        self, issuer: Issuer, earlier: Attempt | None, seconds: float, step: Step, mark: str
     ) -> Credential:
         try:
             # Making room and recording took time.
-            self._require(seconds, event.step)
-            return issuer.issue(f"{self._mark}-{event.token}")
+            self._require(seconds, step)
+            return issuer.issue(mark)
         except RotationError as error:
             refusal = error
         # A lost answer leaves the record for the next try. A definite refusal made nothing: the
@@ -268,7 +272,7 @@ class Engine:
             # Nothing has replaced the adopted one yet: applications still live on it.
             kept.add(issuer.adopted)
 
-        unexplained = {one.identity for one in held} - kept - ours.keys()
+        unexplained = self._to_explain(issuer, held) - kept - ours.keys()
         settled = {current.version.version_id} if current else set()
         for version in self._versions(labels, {token, *settled}) if unexplained else ():
             settled.add(version.version_id)
@@ -279,11 +283,9 @@ class Engine:
             if not unexplained:
                 break
 
-        orphans = unexplained & (
-            _orphans(labels.attempt, settled, held)
-            if issuer.slots is not None
-            else {one.identity for one in held if str(one.mark).startswith(f"{self._mark}-")}
-        )
+        # What bears our mark was made for us, stored or not.
+        marked = issuer.slots is None
+        orphans = unexplained if marked else unexplained & _orphans(labels.attempt, settled, held)
         foreign = unexplained - orphans
         taken = len(foreign) + sum(one.identity in kept for one in held)
         if issuer.slots is not None and foreign and taken >= issuer.slots:
@@ -300,6 +302,12 @@ class Engine:
                 published = []
         removed = [one for one in held if one.identity in orphans]
         return [(one, ours.get(one.identity)) for one in published + removed]
+
+    def _to_explain(self, issuer: Issuer, held: Sequence[Issued]) -> set[str]:
+        """Leave out what is another secret's, where each credential bears the mark of its own."""
+        ours = f"{self._mark}-"
+        marked = issuer.slots is None
+        return {one.identity for one in held if not marked or str(one.mark).startswith(ours)}
 
     def _versions(self, labels: Description, known: AbstractSet[str]) -> Iterator[Version]:
         """Read the other versions, each when it is asked for, the likeliest first."""

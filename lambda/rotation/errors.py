@@ -137,6 +137,43 @@ class ConfigurationError(RotationError):
         )
 
     @classmethod
+    def no_library(cls) -> Self:
+        """Refuse to make key pairs without the library for it, which Lambda does not ship."""
+        return cls(
+            "The function does not find the library cryptography, or finds one for another "
+            "architecture or version of Python. Make a layer of it for the function's architecture "
+            "and runtime as the README says under GitHub deploy key, name the layer's ARN in "
+            "function.layers, apply, then rotate again."
+        )
+
+    @classmethod
+    def no_token(cls, *, secret: str) -> Self:
+        """Refuse a secret that is to hold a token, and does not."""
+        return cls(
+            f"{secret} holds no token, neither as a text nor as the text token of a JSON object. "
+            "Put one there, or correct token_secret_arn in the variable rotation, then rotate "
+            "again."
+        )
+
+    @classmethod
+    def token_not_accepted(cls, *, service: str, secret: str) -> Self:
+        """Refuse a token that has expired, or was revoked."""
+        return cls(
+            f"{service} does not accept the token that {secret} holds: it has expired, was "
+            "revoked, or is of another server. Put a good one there, or correct token_secret_arn "
+            "or api_url in the variable rotation, then rotate again."
+        )
+
+    @classmethod
+    def no_deploy_keys(cls, *, owner: str) -> Self:
+        """Refuse a repository that takes no deploy key."""
+        return cls(
+            f"{owner} takes no deploy key. Have an owner of the organisation allow them under "
+            "Settings, Member privileges, Deploy keys, which new organisations forbid, then rotate "
+            "again."
+        )
+
+    @classmethod
     def not_granted(cls, *, owner: str, lacking: Iterable[str]) -> Self:
         """Refuse a narrowing that is none, because the whole has less."""
         return cls(

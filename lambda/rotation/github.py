@@ -29,7 +29,7 @@ from rotation.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from mypy_boto3_kms import KMSClient
     from urllib3 import PoolManager
@@ -64,7 +64,7 @@ _PAUSE_SECONDS: Final = 60
 _LONGEST_PAUSE_SECONDS: Final = 86400
 _PAGE: Final = 100
 # What JSON's readers hold exactly.
-_MOST: Final = 2**53 - 1
+MOST: Final = 2**53 - 1
 _KEY_ARN: Final = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9A-Za-z-]+"
 # What comes with every permission, whether it was asked for or not.
 _IMPLIED: Final = {"metadata": "read"}
@@ -194,6 +194,11 @@ class Api:
     def read(self, reply: Reply, request: str, resource: str) -> Answer:
         """Read the object that a reply holds."""
         return Answer(parsed(reply), action=_action(request), resource=resource)
+
+    def read_all(self, reply: Reply, request: str, resource: str) -> Sequence[Answer]:
+        """Read the objects of the list that a reply holds."""
+        whole = Answer({"": parsed(reply)}, action=_action(request), resource=resource)
+        return whole.parts("")
 
     def ahead(self, reply: Reply) -> float | None:
         """Say how many seconds GitHub's clock is ahead of ours; None: it does not tell the time."""
@@ -439,7 +444,7 @@ def installation(options: Fields, clients: Clients, api: Api) -> Installation:
         client_id=options.text(
             "client_id", pattern=r"[0-9A-Za-z.-]{1,64}", allowed="the client ID of a GitHub App"
         ),
-        installation_id=options.number("installation_id", least=1, most=_MOST),
+        installation_id=options.number("installation_id", least=1, most=MOST),
         kms_key_arn=options.text("kms_key_arn", pattern=_KEY_ARN, allowed="the ARN of a KMS key"),
     )
 

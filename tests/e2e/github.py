@@ -1,7 +1,9 @@
 """A GitHub App for an example: on the local GitHub, with its private key in the account's KMS."""
 
 import contextlib
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -10,6 +12,14 @@ from dev.local_github import LocalGitHub
 from tools.import_github_app_key import create_kms_key, import_private_key
 
 _PERMISSIONS = {"administration": "write", "contents": "write", "issues": "write"}
+
+
+def layer(folder: Path) -> str:
+    """Write a layer without a library: the local AWS lends a function those of the tests."""
+    path = folder / "cryptography.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("python/README", "")
+    return str(path)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from dev.demo.account import Aws, Rotation, Secret, eventually, step_records
 from dev.demo.terraform import Terraform, checkout
 from dev.local_github import LocalGitHub
 from rotation.strategies import REGISTRY
-from tests.e2e.github import app
+from tests.e2e.github import app, layer
 
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
 Clients: TypeAlias = Callable[..., Client]
@@ -34,6 +34,12 @@ _ROTATIONS: Final[Mapping[str, Mapping[str, object]]] = {
         "repositories": ["reports"],
         # What is not granted at GitHub is no grant of the role's.
         "revoke_previous": True,
+    },
+    "github_deploy_key": {
+        "api_url": "${var.api_url}",
+        "repository": "grants/reports",
+        "token_kms_key_arn": "${aws_kms_key.this.arn}",
+        "token_secret_arn": "${aws_secretsmanager_secret_version.token.arn}",
     },
     "iam_access_key": {
         "settling_seconds": 0,
@@ -54,6 +60,32 @@ data "aws_iam_session_context" "current" {
 
 resource "aws_kms_key" "this" {
   deletion_window_in_days = 7
+}
+
+variable "token" {
+  type      = string
+  ephemeral = true
+}
+
+resource "aws_secretsmanager_secret" "token" {
+  name                    = "grants/token"
+  kms_key_id              = aws_kms_key.this.arn
+  recovery_window_in_days = 0
+}
+
+resource "aws_secretsmanager_secret_version" "token" {
+  secret_id                = aws_secretsmanager_secret.token.id
+  secret_string_wo         = var.token
+  secret_string_wo_version = 1
+}
+
+variable "layer" {
+  type = string
+}
+
+resource "aws_lambda_layer_version" "cryptography" {
+  layer_name = "grants-cryptography"
+  filename   = var.layer
 }
 
 resource "aws_vpc" "this" {
@@ -112,6 +144,7 @@ def _root() -> dict[str, object]:
             "name": f"grants/{name}",
             "administrators": ["${data.aws_iam_session_context.current.issuer_arn}"],
             "function": {
+                "layers": ["${aws_lambda_layer_version.cryptography.arn}"],
                 "tracing_mode": "Active",
                 "vpc": {
                     "security_group_ids": ["${aws_security_group.this.id}"],
@@ -175,6 +208,11 @@ def applied(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)
         (folder / "grants" / "modules.tf.json").write_text(json.dumps(_root()))
+        (repository,) = (one for one in github.repositories if one.full_name == "grants/reports")
+        token = github.add_personal_token(
+            "mona", permissions={"administration": "write"}, repositories=[repository]
+        )
+        variables |= {"layer": layer(folder), "token": token.value}
         terraform = Terraform(folder, "grants", aws.environment, variables)
         terraform.init()
         try:

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,10 +13,10 @@ import pytest
 from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
 from dev.demo.terraform import Terraform, TerraformError
 from dev.local_github import LocalGitHub
-from tests.e2e.github import app
+from tests.e2e.github import app, layer
 
 # Of a value that is JSON, these are secret; of any other the whole.
-_SECRET_FIELDS: Final = {"SecretAccessKey", "signing_key", "token"}
+_SECRET_FIELDS: Final = {"SecretAccessKey", "private_key", "signing_key", "token"}
 _READ: Final = {"contents": "read", "metadata": "read"}
 _BROKEN: Final = json.dumps(
     {
@@ -32,7 +34,9 @@ def secret_parts(text: str) -> set[str]:
         value = json.loads(text)
     except ValueError:
         return {text}
-    return {value[name] for name in _SECRET_FIELDS & value.keys()}
+    parts = {value[name] for name in _SECRET_FIELDS & value.keys()}
+    # Of a private key the line that no other one begins with, as ends of lines have many spellings.
+    return {part.splitlines()[4] if "\n" in part else part for part in parts}
 
 
 class Rotated:
@@ -192,9 +196,35 @@ class GithubAppToken(Rotated):
         } == {"reports"}
 
 
+class GithubDeployKey(Rotated):
+    """The value is a key of a repository, which GitHub holds until the rotation after the next."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        with (
+            app(aws, self.github, "octo-org/reports") as variables,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            self.variables |= {**variables, "layer": layer(Path(folder))}
+            yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        held = [key for key in self.github.deploy_keys if key.title.startswith("rotating-secret ")]
+        named = [json.loads(text) for text in self.values[-2:]]
+        assert [(key.id, key.key) for key in held] == [
+            (value["key_id"], value["public_key"]) for value in named
+        ]
+        for key, value in zip(held, named, strict=True):
+            assert key.read_only
+            assert key.repository.full_name == "octo-org/reports"
+            assert self.github.authenticates(value["private_key"], key.repository)
+
+
 _OWN: Final[dict[str, type[Rotated]]] = {
     "fixed-value": FixedValue,
     "github-app-token": GithubAppToken,
+    "github-deploy-key": GithubDeployKey,
     "iam-access-key": IamAccessKey,
     "migrate-a-fixed-key": MigratedKey,
 }

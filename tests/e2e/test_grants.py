@@ -16,6 +16,7 @@ Scenario: TypeAlias = Callable[[Deployed, Grant], None]
 
 _DENIED: Final = "PermissionDenied"
 _PROMOTE: Final = ("RotateThisSecret", "secretsmanager:UpdateSecretVersionStage")
+_SEARCH: Final = ("FindAbandonedVersions", "secretsmanager:ListSecretVersionIds")
 
 
 def _fails(deployed: Deployed, grant: Grant) -> dict[str, object]:
@@ -45,7 +46,7 @@ def a_cleanup_of_what_was_given_up(deployed: Deployed, grant: Grant) -> None:
         given_up = deployed.secret.rotate()
         deployed.wait_for_failure(given_up)
         deployed.secret.give_up(given_up)
-    # One of the user's keys is now that of a version without a label.
+    # One of the issued keys is now that of a version without a label.
     a_clean_rotation(deployed, grant)
 
 
@@ -98,18 +99,18 @@ _ANY: Final[Mapping[Grant, Scenario]] = {
     ("ConnectToTheSubnets", "ec2:DeleteNetworkInterface"): an_attachment_to_a_vpc,
     ("DeliverTraces", "xray:PutTraceSegments"): a_traced_function,
 }
-_ISSUER: Final[Mapping[Grant, Scenario]] = {
-    (
-        "FindAbandonedVersions",
-        "secretsmanager:ListSecretVersionIds",
-    ): a_cleanup_of_what_was_given_up,
-    ("RecordAnAttempt", "secretsmanager:TagResource"): a_clean_rotation,
-}
 _SCENARIOS: Final[Mapping[str, Mapping[Grant, Scenario]]] = {
     "github_app_token": {**_ANY, ("SignForTheApp", "kms:Sign"): a_clean_rotation},
+    "github_deploy_key": {
+        **_ANY,
+        _SEARCH: a_cleanup_of_what_was_given_up,
+        ("ReadTheToken", "secretsmanager:GetSecretValue"): a_clean_rotation,
+        ("DecryptTheToken", "kms:Decrypt"): a_customer_key,
+    },
     "iam_access_key": {
         **_ANY,
-        **_ISSUER,
+        _SEARCH: a_cleanup_of_what_was_given_up,
+        ("RecordAnAttempt", "secretsmanager:TagResource"): a_clean_rotation,
         ("RotateKeysOfThisUser", "iam:CreateAccessKey"): a_clean_rotation,
         ("RotateKeysOfThisUser", "iam:DeleteAccessKey"): a_clean_rotation,
         ("RotateKeysOfThisUser", "iam:ListAccessKeys"): a_clean_rotation,

@@ -12,7 +12,7 @@ from dev.demo.account import Secret
 from dev.demo.terraform import Terraform, checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import local_github
-from tests.e2e.github import app
+from tests.e2e.github import app, layer
 from tests.leaks.deployed import STRATEGIES, Deployed, root, values
 from tests.leaks.places import (
     IN_ACCOUNT,
@@ -107,7 +107,7 @@ def search(request: pytest.FixtureRequest) -> Search:
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
-        variables = {"github": told, "topic": topic, "value": fixed}
+        variables = {"github": told, "layer": layer(folder), "topic": topic, "value": fixed}
         terraform = traced(folder, "leaks", aws.environment, variables)
         for name, content in root():
             (terraform.folder / name).write_text(content, encoding="utf-8")

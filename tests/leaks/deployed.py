@@ -213,6 +213,33 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
         },
         variables={"minimum_overlap_minutes": None, "schedule_expression": "rate(30 minutes)"},
     ),
+    "github_deploy_key": Strategy(
+        rotation={
+            "api_url": "${var.github.api_url}",
+            "app": {
+                "client_id": "${var.github.client_id}",
+                "installation_id": "${var.github.installation_id}",
+                "kms_key_arn": "${var.github.kms_key_arn}",
+            },
+            "repository": "octo-org/reports",
+        },
+        # Lines, which end differently from place to place; the fifth is the private half's alone.
+        secret_parts=lambda text: {
+            part.splitlines()[4] if "\n" in part else part for part in _field("private_key")(text)
+        },
+        # What the App asks for, to add and remove the keys.
+        issued=lambda _, github: {token.value for token in github.tokens},
+        failures={
+            **_ANY,
+            "wrong-content": wrong_content(lambda mark: json.dumps({"private_key": mark})),
+        },
+        slow_failures={
+            **_ANY_SLOW,
+            "list-denied": denied("secretsmanager:ListSecretVersionIds"),
+            "sign-denied": denied("kms:Sign"),
+            "text": wrong_content(lambda mark: mark),
+        },
+    ),
     "iam_access_key": Strategy(
         rotation={
             "settling_seconds": 0,
@@ -271,6 +298,15 @@ variable "github" {
   })
 }
 
+variable "layer" {
+  type = string
+}
+
+resource "aws_lambda_layer_version" "cryptography" {
+  layer_name = "leaks-cryptography"
+  filename   = var.layer
+}
+
 variable "topic" {
   type = string
 }
@@ -297,7 +333,10 @@ def root() -> Iterator[tuple[str, str]]:
             "name": f"leaks/{name}",
             "alarm_actions": ["${var.topic}"],
             # Whatever a library of the function would say stands in the log.
-            "function": {"log_level": "DEBUG"},
+            "function": {
+                "layers": ["${aws_lambda_layer_version.cryptography.arn}"],
+                "log_level": "DEBUG",
+            },
             "minimum_overlap_minutes": 0,
             "rotation": {name: strategy.rotation},
             **strategy.variables,

@@ -13,7 +13,7 @@ import pytest
 from dev.demo.terraform import checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import local_github
-from tests.e2e.github import app
+from tests.e2e.github import app, layer
 from tests.load.subjects import Json, Told, deploy
 
 
@@ -66,6 +66,10 @@ def account() -> Iterator[Account]:
     ):
         # The application is in this process.
         patch.setenv("SSL_CERT_FILE", str(github.certificate))
-        aws, told = OneSession(local), {"github_app_token": variables}
+        aws = OneSession(local)
+        told = {
+            "github_app_token": variables,
+            "github_deploy_key": {**variables, "layer": layer(folder)},
+        }
         # Nothing is destroyed: the account ends with the test.
         yield Account(aws=aws, checkout=folder, told=told, outputs=deploy(aws, folder, told))

@@ -10,6 +10,7 @@ from typing import Any
 
 from dev.demo.account import Aws, Secret, eventually, is_accepted
 from dev.demo.terraform import Terraform
+from rotation.ssh import fit
 from rotation.strategies import REGISTRY
 
 Json = dict[str, Any]
@@ -243,9 +244,20 @@ def _ask_github(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
             raise NotWorkingError
 
 
+def _fit(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
+    """There is no git here to be let in to: the halves have to fit."""
+    if not fit(value["private_key"], value["public_key"]):
+        raise NotWorkingError
+
+
 SUBJECTS = {
     "github_app_token": Subject(
         word="github", variables={"recovery_window_in_days": "0"}, use=_ask_github
+    ),
+    "github_deploy_key": Subject(
+        word="deploy-key",
+        variables={"minimum_overlap_minutes": "0", "recovery_window_in_days": "0"},
+        use=_fit,
     ),
     "iam_access_key": Subject(
         word=_USER,

@@ -17,7 +17,7 @@ from python_terraform import Terraform as PythonTerraform
 from dev.local_aws import LocalAws, local_aws
 
 # What the validations need of the rest of the module.
-_STUB = 'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n}\n'
+_STUB = 'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n  secrets_manager = "sm"\n}\n'
 
 Variables = Mapping[str, Any]
 Refuse = Callable[[Variables], list[str]]

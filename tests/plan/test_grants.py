@@ -11,6 +11,7 @@ from tests.plan.conftest import Instance, MakeRoot, PlanAll
 pytestmark = [pytest.mark.xdist_group("plan"), pytest.mark.campaign("Grants")]
 
 _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+_SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 
 _STRATEGIES: dict[str, dict[str, Any]] = {
     "github_app_token": {
@@ -19,6 +20,11 @@ _STRATEGIES: dict[str, dict[str, Any]] = {
         "kms_key_arn": _KEY,
         "permissions": {"contents": "read"},
         "repositories": ["reports"],
+    },
+    "github_deploy_key": {
+        "repository": "octo-org/reports",
+        "token_kms_key_arn": _KEY,
+        "token_secret_arn": f"{_SECRETS}:github/token-a1B2c3",
     },
     "iam_access_key": {"user_name": "uploader", "user_path": "/apps/"},
     "random_value": {},
@@ -35,6 +41,7 @@ def instances(plan_all: PlanAll) -> list[Instance]:
                 "kms_key_arn": _KEY,
                 "rotation": {name: options},
                 "function": {
+                    "layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"],
                     "tracing_mode": "Active",
                     "vpc": {"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]},
                 },

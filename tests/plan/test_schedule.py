@@ -176,7 +176,7 @@ def read(
     for name in ("variables.tf", "strategies.tf"):
         shutil.copy(repository / name, folder / "variables")
     (folder / "variables" / "stub.tf").write_text(
-        'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n}\n'
+        'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n  secrets_manager = "sm"\n}\n'
         + "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in _READ),
         encoding="utf-8",
     )

@@ -23,6 +23,11 @@ APP: dict[str, Any] = {
     "permissions": {"contents": "read"},
     "repositories": ["reports"],
 }
+DEPLOY_KEY: dict[str, Any] = {
+    "app": {"client_id": "Iv23liAbCdEfGhIjKlMn", "installation_id": 1, "kms_key_arn": KEY},
+    "repository": "octo-org/reports",
+}
+TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
 IAM = {"iam_access_key": {"user_name": "uploader"}}
 RANDOM: dict[str, Any] = {"random_value": {}}
 STATEMENT: dict[str, object] = {
@@ -40,6 +45,19 @@ def iam(**options: object) -> dict[str, object]:
 def app_token(**options: object) -> dict[str, Any]:
     """The variables of a GitHub App's token with these options."""
     return {"rotation": {"github_app_token": APP | options}}
+
+
+def deploy_key(**options: object) -> dict[str, Any]:
+    """The variables of a deploy key with these options."""
+    return {
+        "function": {"layers": [LAYER.replace("certificates", "cryptography")]},
+        "rotation": {"github_deploy_key": DEPLOY_KEY | options},
+    }
+
+
+def by_token(**options: object) -> dict[str, Any]:
+    """The variables of a deploy key that a token adds."""
+    return deploy_key(**{"app": None, "token_secret_arn": TOKEN, **options})
 
 
 def random(**options: object) -> dict[str, object]:
@@ -468,6 +486,55 @@ CASES = [
         '["username"].',
         app_token(constants={"remote": "origin"}),
         id="rotation.github_app_token.constants",
+    ),
+    pytest.param(
+        "A deploy key is added by a GitHub App or by a token in another secret",
+        deploy_key(token_secret_arn=TOKEN),
+        "both.",
+        by_token(),
+        id="rotation.github_deploy_key.app",
+    ),
+    pytest.param(
+        "rotation.github_deploy_key.token_secret_arn is the whole ARN of the secret",
+        by_token(token_secret_arn=TOKEN.removesuffix("-a1B2c3")),
+        f'"{TOKEN.removesuffix("-a1B2c3")}".',
+        by_token(token_secret_arn=TOKEN.replace("aws", "aws-cn")),
+        id="rotation.github_deploy_key.token_secret_arn",
+    ),
+    pytest.param(
+        "rotation.github_deploy_key.token_kms_key_arn is the ARN of the customer key",
+        by_token(token_kms_key_arn=ALIAS),
+        f'"{ALIAS}".',
+        by_token(token_kms_key_arn=KEY),
+        id="rotation.github_deploy_key.token_kms_key_arn",
+    ),
+    pytest.param(
+        "rotation.github_deploy_key.key_type is a kind of key pair",
+        deploy_key(key_type="dsa"),
+        '"dsa".',
+        deploy_key(key_type="rsa"),
+        id="rotation.github_deploy_key.key_type",
+    ),
+    pytest.param(
+        "rotation.github_deploy_key.repository is a repository with its owner",
+        deploy_key(repository="reports"),
+        '"reports".',
+        deploy_key(repository="octo_org/.github"),
+        id="rotation.github_deploy_key.repository",
+    ),
+    pytest.param(
+        "rotation.github_deploy_key.constants stand beside the key",
+        deploy_key(constants={"private_key": "x"}),
+        '["private_key"].',
+        deploy_key(constants={"branch": "main"}),
+        id="rotation.github_deploy_key.constants",
+    ),
+    pytest.param(
+        "rotation.github_deploy_key makes key pairs with the library cryptography",
+        {"rotation": {"github_deploy_key": DEPLOY_KEY}},
+        "no function.layers.",
+        deploy_key(read_only=False),
+        id="function.layers-without-a-library",
     ),
     pytest.param(
         "The previous token of GitHub lives until its own hour is over",

@@ -6,10 +6,16 @@ filled, read, given up, destroyed and restored.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import platform
+import re
 import subprocess
+import sys
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,7 +27,6 @@ from tests.readme.blocks import block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from dev.local_aws import LocalAws
 
@@ -51,6 +56,17 @@ resource "aws_iam_role" "application" {
     ]
   })
 }
+"""
+
+
+# As the function does, with its package and a layer.
+_MAKE_A_PAIR = """
+import sys
+sys.path += sys.argv[1:]
+from rotation import ssh
+ssh.require_library()
+pair = ssh.generate("ed25519")
+print(ssh.fit(pair.private_key, pair.public_key))
 """
 
 
@@ -189,6 +205,35 @@ def test_the_grants_are_as_shown(applied: Applied) -> None:
         statements += [one for one in policy["Statement"] if one["Effect"] == "Allow"]
     shown = json.loads(block("grants", "iam_access_key"))
     assert shown == statements, f"Paste into README.md:\n{json.dumps(statements, indent=2)}"
+
+
+def test_the_layer_is_made_as_shown(
+    applied: Applied, cache: Path, tmp_path: Path, repository: Path
+) -> None:
+    """For this machine's Python, from wheels that the set-up downloaded, to be tried here."""
+    command = block("run", "layer")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for told, here in {"aarch64": platform.machine(), "3.13": version}.items():
+        assert told in command
+        command = command.replace(told, here)
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{applied.environment['PATH']}",
+        "PIP_FIND_LINKS": str(cache / "layer"),
+        "PIP_NO_INDEX": "1",
+    }
+    there = dataclasses.replace(
+        applied, root=tmp_path, environment=applied.environment | environment
+    )
+    assert re.search(r"^arn:aws:lambda:.*:layer:cryptography:1$", there.run(command), re.MULTILINE)
+
+    with zipfile.ZipFile(tmp_path / "cryptography.zip") as archive:
+        archive.extractall(tmp_path / "opt")
+    layer = str(tmp_path / "opt" / "python")
+    for path, outcome in {layer: "True", "": "ConfigurationError"}.items():
+        # Isolated, and without site-packages.
+        python = [sys.executable, "-I", "-S", "-B", "-c", _MAKE_A_PAIR, str(repository / "lambda")]
+        made = subprocess.run([*python, path], check=False, capture_output=True, text=True)
+        assert outcome in made.stdout + made.stderr
 
 
 def test_a_rotation_is_given_up_and_started_anew(applied: Applied) -> None:

@@ -16,6 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError  # noqa: A004 -- its own
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_ssh_private_key,
+)
 
 from rotation.github import NoReplyError, Reply
 from rotation.settings import Fields
@@ -34,7 +39,8 @@ Json: TypeAlias = Any  # What is sent and answered.
 API_URL: Final = "https://api.github.com"
 INSTALLATION: Final = 4711
 KEY_ARN: Final = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-PERMISSIONS: Final = {"contents": "read", "issues": "write"}
+OWNER: Final = "octo-org"
+PERMISSIONS: Final = {"administration": "write", "contents": "read", "issues": "write"}
 REPOSITORIES: Final = ("ledger", "reports")
 
 
@@ -42,6 +48,15 @@ REPOSITORIES: Final = ("ledger", "reports")
 class HeldToken:
     expires: datetime
     repositories: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldKey:
+    number: int
+    key: str
+    title: str
+    read_only: bool
+    created: datetime
 
 
 class _Refused(Exception):  # noqa: N818 -- an answer like any other
@@ -85,7 +100,7 @@ class GitHub:
         return str(value["token"])
 
     def ours(self) -> set[str]:
-        """Nobody can list tokens: each ends by itself."""
+        """Name nothing: nobody can list tokens, each of which ends by itself."""
         return set()
 
     def foreign_lost(self) -> list[str]:
@@ -167,11 +182,112 @@ class GitHub:
         return Reply(status=204, headers={}, body=b"")
 
 
-_OPERATIONS: Final = {
+class DeployKeys(GitHub):
+    """The deploy keys of one of the repositories; people have some, too."""
+
+    issues = "create_key"
+    lists = "list_keys"
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self.keys: list[HeldKey] = []
+        self.removed: list[HeldKey] = []
+        self._numbers = 0
+
+    def works(self, value: Content) -> bool:
+        private = load_ssh_private_key(value["private_key"].encode(), password=None)
+        public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        held = {one.number: one for one in self.keys}.get(value["key_id"])
+        return (
+            held is not None
+            and held.key == value["public_key"] == public.decode()
+            and held.read_only is value["read_only"] is True
+            and value["ssh_url"] == "git@github.com:octo-org/reports.git"
+        )
+
+    def identity(self, value: Content) -> str:
+        return str(value["key_id"])
+
+    def ours(self) -> set[str]:
+        return {str(one.number) for one in self.keys if one.title != _BY_HAND}
+
+    def foreign_lost(self) -> list[str]:
+        return [str(one.number) for one in self.removed if one.title == _BY_HAND]
+
+    def add_foreign(self) -> str:
+        return str(self.add(f"ssh-ed25519 {secrets.token_hex(8)}", title=_BY_HAND).number)
+
+    def remove_foreign(self, identity: str) -> None:
+        self.keys = [one for one in self.keys if str(one.number) != identity]
+
+    def add(self, key: str, *, title: str, read_only: bool = True) -> HeldKey:
+        self._numbers += 1
+        created = self.cloud.time.now.replace(microsecond=0)
+        made = HeldKey(
+            number=self._numbers, key=key, title=title, read_only=read_only, created=created
+        )
+        self.keys.append(made)
+        return made
+
+    def _keys(self, asked: _Asked) -> list[HeldKey]:
+        owner, name, *_ = asked.groups
+        if owner != OWNER or name not in self._token(asked).repositories:
+            raise _Refused(404, "Not Found")
+        return self.keys
+
+    def _key(self, asked: _Asked) -> HeldKey:
+        for one in self._keys(asked):
+            if str(one.number) == asked.groups[2]:
+                return one
+        raise _Refused(404, "Not Found")
+
+    def get_repository(self, asked: _Asked) -> Reply:
+        self._keys(asked)
+        owner, name = asked.groups
+        return _reply(200, {"ssh_url": f"git@github.com:{owner}/{name}.git"})
+
+    def list_keys(self, asked: _Asked) -> Reply:
+        return _reply(200, [_shown(one) for one in self._keys(asked)])
+
+    def create_key(self, asked: _Asked) -> Reply:
+        self._keys(asked)
+        return _reply(201, _shown(self.add(**asked.body)))
+
+    def get_key(self, asked: _Asked) -> Reply:
+        return _reply(200, _shown(self._key(asked)))
+
+    def delete_key(self, asked: _Asked) -> Reply:
+        gone = self._key(asked)
+        self.keys.remove(gone)
+        self.removed.append(gone)
+        return Reply(status=204, headers={}, body=b"")
+
+
+_BY_HAND: Final = "laptop"
+
+
+def _shown(key: HeldKey) -> Json:
+    return {
+        "id": key.number,
+        "key": key.key,
+        "title": key.title,
+        "read_only": key.read_only,
+        "created_at": f"{key.created:%Y-%m-%dT%H:%M:%SZ}",
+        "verified": True,
+    }
+
+
+_REPOSITORY: Final = r"/repos/([^/]+)/([^/]+)"
+_OPERATIONS: Final[Mapping[str, tuple[str, Callable[[Any, _Asked], Reply]]]] = {
     r"POST /app/installations/(\d+)/access_tokens": ("create_token", GitHub.create_token),
     r"GET /app/installations/(\d+)": ("get_installation", GitHub.get_installation),
     r"GET /installation/repositories": ("list_repositories", GitHub.list_repositories),
     r"DELETE /installation/token": ("end_token", GitHub.end_token),
+    rf"GET {_REPOSITORY}": ("get_repository", DeployKeys.get_repository),
+    rf"GET {_REPOSITORY}/keys": ("list_keys", DeployKeys.list_keys),
+    rf"POST {_REPOSITORY}/keys": ("create_key", DeployKeys.create_key),
+    rf"GET {_REPOSITORY}/keys/(\d+)": ("get_key", DeployKeys.get_key),
+    rf"DELETE {_REPOSITORY}/keys/(\d+)": ("delete_key", DeployKeys.delete_key),
 }
 # Beside those of AWS: what may be answered to them stands in the tests of the strategies.
 OPERATIONS: Final = {"sign", *(name for name, _ in _OPERATIONS.values())}
@@ -229,6 +345,17 @@ APP_TOKEN: Final[Mapping[str, object]] = {
     "repositories": [*REPOSITORIES],
     "revoke_previous": False,
 }
+_KEY: Final[Mapping[str, object]] = {
+    "key_type": "ed25519",
+    "read_only": True,
+    "repository": f"{OWNER}/reports",
+}
+DEPLOY_KEY: Final[Mapping[str, object]] = {**APP, **_KEY}
+
+
+def deploy_key_by(token_secret_arn: str) -> Mapping[str, object]:
+    """Give the options for the authority of a token in a secret."""
+    return {"api_url": API_URL, **_KEY, "token_secret_arn": token_secret_arn}
 
 
 def strategy(

@@ -7,16 +7,26 @@ service that stands behind it.
 from __future__ import annotations
 
 import functools
+import json
 import pickle
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import REGISTRY, Generator, Issuer, build
-from tests.unit.cloud import ACCOUNT, Cloud, Killed, Side, kill
-from tests.unit.github import APP_TOKEN, GitHub
+from tests.unit.cloud import ACCOUNT, Cloud, Killed, Side, StoredVersion, kill
+from tests.unit.github import (
+    APP_TOKEN,
+    DEPLOY_KEY,
+    REPOSITORIES,
+    DeployKeys,
+    GitHub,
+    HeldToken,
+    deploy_key_by,
+)
 from tests.unit.github import strategy as github_strategy
 from tests.unit.rotator import Rotation
 from tests.unit.services import (
@@ -125,12 +135,41 @@ def github_app_token(cloud: Cloud, **changed: object) -> Rotation:
     )
 
 
+def github_deploy_key(cloud: Cloud) -> Rotation:
+    return _deploy_key(cloud, DeployKeys(cloud), DEPLOY_KEY)
+
+
+def github_deploy_key_by_token(cloud: Cloud) -> Rotation:
+    """Let a token in another secret be what adds and removes the keys."""
+    github, token = DeployKeys(cloud), "github_pat_of_a_person"
+    github.tokens[token] = HeldToken(
+        expires=cloud.time.now + timedelta(days=366), repositories=REPOSITORIES
+    )
+    held = cloud.add_secret("github/token")
+    held.versions[cloud.new_token()] = StoredVersion(
+        created=cloud.time.now, text=json.dumps({"token": token})
+    )
+    held.attach("AWSCURRENT", *held.versions)
+    return _deploy_key(cloud, github, deploy_key_by(held.arn))
+
+
+def _deploy_key(cloud: Cloud, github: DeployKeys, options: Mapping[str, object]) -> Rotation:
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/deploy-key"),
+        strategy=partial(github_strategy, "github_deploy_key", options, github),
+        service=github,
+        constants=CONSTANTS,
+    )
+
+
 def _without_clients(make: Callable[[], Generator | Issuer], _clients: object) -> Any:  # noqa: ANN401
     return make()
 
 
 SUBJECTS: Final[Mapping[str, Make]] = {
     "github_app_token": github_app_token,
+    "github_deploy_key": github_deploy_key,
     "iam_access_key": iam_access_key,
     "random_value": random_value,
     # What the engine serves beside the registry, see the services.

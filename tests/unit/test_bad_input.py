@@ -33,6 +33,7 @@ from rotation.errors import (
 )
 from rotation.event import Event, Step
 from rotation.settings import Fields
+from rotation.ssh import generate
 from rotation.strategies import REGISTRY, Issuer, build
 from tests.unit.cloud import Answer, Cloud, FakeClients, FakeIam, FakeSecretsManager, FakeSts
 from tests.unit.github import OPERATIONS
@@ -210,6 +211,12 @@ REPOSITORIES: Final = "names of repositories without the owner"
 NO_GITHUB_VALUE: Final = (
     "does not hold a JSON object with the texts token, expires_at and api_url and the number"
 )
+A_KEY_TYPE: Final = "ed25519 or rsa"
+A_REPOSITORY: Final = "a repository with its owner such as octo-org/reports"
+A_SECRET: Final = "the ARN of a secret, or null"  # noqa: S105 -- what an option allows
+NO_KEY_PAIR: Final = "does not hold a JSON object with the texts private_key and public_key, which"
+# Fits nothing that any rotation makes.
+ANOTHER_PAIR: Final = generate("ed25519")
 NO_PEPPER: Final = "does not hold a JSON object with the text pepper"
 
 
@@ -295,6 +302,73 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("installation_id", "boolean", True, NO_GITHUB_VALUE),
             ("installation_id", "half", 0.5, NO_GITHUB_VALUE),
             ("installation_id", "other-installation", 4712, "holds a credential of installation"),
+        ],
+    ),
+    "github_deploy_key": OfStrategy(
+        options=[
+            *APP,
+            ("key_type", "absent", ABSENT, A_KEY_TYPE),
+            ("key_type", "null", None, A_KEY_TYPE),
+            ("key_type", "unknown", "dsa", A_KEY_TYPE),
+            ("key_type", "other-case", "Ed25519", A_KEY_TYPE),
+            ("key_type", "pattern", "ed25519|rsa", A_KEY_TYPE),
+            ("read_only", "absent", ABSENT, "true or false"),
+            ("read_only", "null", None, "true or false"),
+            ("read_only", "text", "false", "true or false"),
+            ("read_only", "number", 0, "true or false"),
+            ("repository", "absent", ABSENT, A_REPOSITORY),
+            ("repository", "number", 7, A_REPOSITORY),
+            ("repository", "no-owner", "reports", A_REPOSITORY),
+            ("repository", "address", "https://github.com/octo-org/reports", A_REPOSITORY),
+            ("repository", "parent", "octo-org/..", A_REPOSITORY),
+            ("repository", "query", "octo-org/reports?x=y", A_REPOSITORY),
+            ("repository", "line-end", "octo-org/reports\n", A_REPOSITORY),
+            ("repository", "header", f"octo-org/reports{HEADER}", A_REPOSITORY),
+            ("repository", "other-letters", "octo-org/r\u0435ports", A_REPOSITORY),
+            ("token_secret_arn", "empty", "", A_SECRET),
+            ("token_secret_arn", "number", 7, A_SECRET),
+            ("token_secret_arn", "name", "github/token", A_SECRET),
+            ("token_secret_arn", "other-service", ARN.replace("secretsmanager", "ssm"), A_SECRET),
+            ("token_secret_arn", "line-end", f"{ARN}\n", A_SECRET),
+            ("readonly", "misspelt", True, NOTHING),
+        ],
+        fields=[
+            ("private_key", "absent", ABSENT, NO_KEY_PAIR),
+            ("private_key", "null", None, NO_KEY_PAIR),
+            ("private_key", "empty", "", NO_KEY_PAIR),
+            ("private_key", "number", 7, NO_KEY_PAIR),
+            ("private_key", "of-another-pair", ANOTHER_PAIR.private_key, NO_KEY_PAIR),
+            ("private_key", "truncated", ANOTHER_PAIR.private_key[:200], NO_KEY_PAIR),
+            ("private_key", "no-last-line-end", ANOTHER_PAIR.private_key[:-1], NO_KEY_PAIR),
+            ("private_key", "endless", ANOTHER_PAIR.private_key * 30, NO_KEY_PAIR),
+            ("private_key", "pkcs-8", "-----BEGIN PRIVATE KEY-----\nMIIE\n", NO_KEY_PAIR),
+            ("private_key", "other-letters", "\u0435", NO_KEY_PAIR),
+            ("public_key", "absent", ABSENT, NO_KEY_PAIR),
+            ("public_key", "number", 7, NO_KEY_PAIR),
+            ("public_key", "of-another-pair", ANOTHER_PAIR.public_key, NO_KEY_PAIR),
+            ("public_key", "comment", f"{ANOTHER_PAIR.public_key} me@here", NO_KEY_PAIR),
+            ("public_key", "header", f"{ANOTHER_PAIR.public_key}{HEADER}", NO_KEY_PAIR),
+            ("key_id", "absent", ABSENT, NO_KEY_PAIR),
+            ("key_id", "text", "7", NO_KEY_PAIR),
+            ("key_id", "boolean", True, NO_KEY_PAIR),
+            ("key_id", "none", 0, NO_KEY_PAIR),
+            ("key_id", "half", 0.5, NO_KEY_PAIR),
+            ("key_id", "beyond-json", 2**53, NO_KEY_PAIR),
+            ("read_only", "absent", ABSENT, NO_KEY_PAIR),
+            ("read_only", "text", "true", NO_KEY_PAIR),
+            ("read_only", "number", 1, NO_KEY_PAIR),
+            ("repository", "absent", ABSENT, NO_KEY_PAIR),
+            ("repository", "no-owner", "reports", NO_KEY_PAIR),
+            ("repository", "parent", "octo-org/..", NO_KEY_PAIR),
+            ("repository", "line-end", "octo-org/reports\n", NO_KEY_PAIR),
+            ("repository", "other-repository", "octo-org/ledger", "holds a credential of"),
+            ("ssh_url", "absent", ABSENT, NO_KEY_PAIR),
+            ("ssh_url", "option", "-oProxyCommand=x@github.com:octo-org/reports", NO_KEY_PAIR),
+            ("ssh_url", "https", "https://github.com/octo-org/reports.git", NO_KEY_PAIR),
+            ("ssh_url", "line-end", "git@github.com:octo-org/reports.git\n", NO_KEY_PAIR),
+            ("api_url", "absent", ABSENT, NO_KEY_PAIR),
+            ("api_url", "plaintext", "http://api.github.com", NO_KEY_PAIR),
+            ("api_url", "other-server", "https://github.example", "holds a credential of"),
         ],
     ),
     "iam_access_key": OfStrategy(

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from dev.local_github import Answer, LocalGitHub, Narrowing, local_github
 from rotation.errors import (
@@ -28,6 +26,7 @@ from rotation.strategies import Issued, github_app_token
 from tests.readme.blocks import block
 from tests.unit.cloud import Killed, Side, client_error, kill, refuse
 from tests.unit.github import APP_TOKEN, KEY_ARN, GitHub, strategy
+from tests.unit.kms import Kms, private_key
 from tests.unit.rotator import Rotation, assert_converged, watched
 from tests.unit.subjects import prepared
 
@@ -41,38 +40,6 @@ if TYPE_CHECKING:
 
 _MARK: Final = "0" * 16 + "-" + "0" * 36
 _GRANTED: Final = {"administration": "write", "contents": "write", "issues": "read"}
-
-
-class Kms:
-    """KMS with one key, or a trouble."""
-
-    def __init__(self, key: rsa.RSAPrivateKey) -> None:
-        self._key = key
-        self.trouble: Exception | None = None
-        self.signatures: list[str] = []
-
-    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
-        assert (service, attempts) == ("kms", 3)
-        return self
-
-    def of(self, _service: str, /, *, key_id: str, secret: str) -> Any:  # noqa: ANN401 -- the Protocol's
-        raise AssertionError((key_id, secret))
-
-    def sign(self, **request: Any) -> dict[str, bytes]:  # noqa: ANN401 -- KMS's
-        if self.trouble is not None:
-            raise self.trouble
-        assert request.keys() == {"KeyId", "Message", "MessageType", "SigningAlgorithm"}
-        assert request["KeyId"] == KEY_ARN
-        assert request["MessageType"] == "RAW"
-        assert request["SigningAlgorithm"] == "RSASSA_PKCS1_V1_5_SHA_256"
-        self.signatures.append(request["Message"].decode())
-        signature = self._key.sign(request["Message"], padding.PKCS1v15(), hashes.SHA256())
-        return {"Signature": signature}
-
-
-@functools.cache
-def _key(_name: str) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -113,11 +80,11 @@ class Scene:
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     with local_github(tls=True) as github:
         monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
-        app = github.add_app(_key("app").public_key())
+        app = github.add_app(private_key("app").public_key())
         for name in ("ledger", "reports", "website"):
             github.add_repository(f"octo-org/{name}")
         installation = github.install(app, "octo-org", permissions=_GRANTED)
-        yield Scene(github=github, app=app, installation=installation, kms=Kms(_key("app")))
+        yield Scene(github=github, app=app, installation=installation, kms=Kms(private_key("app")))
 
 
 def _value(credential: Credential) -> Any:  # noqa: ANN401 -- JSON
@@ -153,9 +120,9 @@ def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.Mo
     with local_github(enterprise=True, tls=True) as github:
         monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
         github.add_repository("octo-org/reports")
-        app = github.add_app(_key("app").public_key())
+        app = github.add_app(private_key("app").public_key())
         there = github.install(app, "octo-org", permissions=_GRANTED)
-        scene = Scene(github=github, app=app, installation=there, kms=Kms(_key("app")))
+        scene = Scene(github=github, app=app, installation=there, kms=Kms(private_key("app")))
         strategy = scene.strategy(repositories=["Reports"])
         strategy.verify(strategy.issue(_MARK))
 
@@ -293,7 +260,7 @@ def test_a_clock_that_is_a_little_wrong_does_no_harm(scene: Scene, seconds: int)
 
 
 def test_another_private_key_is_refused(scene: Scene) -> None:
-    scene.kms = Kms(_key("other"))
+    scene.kms = Kms(private_key("other"))
     scene.refusal(ConfigurationError, f"takes no signature of {KEY_ARN}.* set kms_key_arn")
 
 
@@ -304,8 +271,8 @@ def test_an_unknown_app_is_refused(scene: Scene) -> None:
 
 
 def test_an_installation_of_another_app_is_refused(scene: Scene) -> None:
-    other = scene.github.add_app(_key("other").public_key(), slug="other")
-    scene.app, scene.kms = other, Kms(_key("other"))
+    other = scene.github.add_app(private_key("other").public_key(), slug="other")
+    scene.app, scene.kms = other, Kms(private_key("other"))
     scene.refusal(ConfigurationError, "set installation_id")
 
 

@@ -52,10 +52,11 @@ _ALLOWED = {
     "rotation.attempt": {"answer", "strategies"},
     "rotation.secret": {"answer", "attempt", "aws", "errors", "strategies"},
     "rotation.github": {"answer", "aws", "errors", "settings"},
+    "rotation.ssh": {"errors"},
     "rotation.engine": {"attempt", "aws", "errors", "event", "secret", "strategies"},
     "rotation.strategies": {"aws", "errors", "settings"},
 }
-_ALLOWED_TO_A_STRATEGY = {"answer", "aws", "errors", "github", "settings", "strategies"}
+_ALLOWED_TO_A_STRATEGY = {"answer", "aws", "errors", "github", "settings", "ssh", "strategies"}
 
 
 def _modules_after(code: str, *arguments: str, **environment: str) -> set[str]:

@@ -56,6 +56,7 @@ _SHOWN: Final = {
     "Credential": {"identity", "owner", "expires"},
     "Description": {"stages", "last_rotated", "attempt"},
     "Event": {"step", "secret_arn", "token"},
+    "KeyPair": {"public_key"},
     "Issued": {"identity", "owner", "created", "mark"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
@@ -110,6 +111,7 @@ def test_no_dataclass_shows_what_stands_in_another_one() -> None:
 # What stands in a value and may be shown; everything else in it is secret.
 _PRINTABLE: Final = {
     *("AccessKeyId", "UserName", "Version", "bucket"),
+    *("key_id", "public_key", "read_only", "repository", "ssh_url"),
     *("api_url", "expires_at", "installation_id", "permissions", "repositories", "username"),
 }
 
@@ -130,6 +132,7 @@ _HELD: Final[Mapping[str, Callable[[Rotation], Iterable[str]]]] = {
     "database_password": partial(_held, "accepted"),
     "github_app_token": partial(_held, "tokens"),
     "github_app_token_revoking": partial(_held, "tokens"),
+    "github_deploy_key": partial(_held, "tokens"),
     "iam_access_key": _keys,
     "issued_token": partial(_held, "held"),
     "random_value": lambda _: (),

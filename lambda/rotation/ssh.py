@@ -1,0 +1,83 @@
+"""Key pairs for SSH, by the library cryptography, which no runtime of Lambda's ships.
+
+It comes in a layer, and is imported where it is used: nothing else pays for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from rotation.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+KEY_TYPES: Final = ("ed25519", "rsa")
+PUBLIC_KEY: Final = r"ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+={0,2}"
+_PRIVATE_KEY: Final = (
+    r"-----BEGIN OPENSSH PRIVATE KEY-----\n[A-Za-z0-9+/=\n]{1,8192}"
+    r"-----END OPENSSH PRIVATE KEY-----\n"
+)
+# As strong as AES-128, and what ssh-keygen makes:
+# https://man.openbsd.org/ssh-keygen#b
+_RSA_BITS: Final = 3072
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """Both halves as OpenSSH writes them, without a comment or a passphrase."""
+
+    private_key: str = field(repr=False)
+    public_key: str
+
+
+def require_library() -> None:
+    """Find out before anything is asked of anybody whether key pairs can be made.
+
+    Raises:
+        ConfigurationError: The library is absent, or of another architecture or version of Python.
+    """
+    with suppress(ImportError):
+        importlib.import_module("cryptography.hazmat.primitives.serialization.ssh")
+        return
+    raise ConfigurationError.no_library()
+
+
+def generate(key_type: str) -> KeyPair:
+    """Make a key pair, with the operating system's randomness."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    made: Ed25519PrivateKey | RSAPrivateKey
+    if key_type == "rsa":
+        made = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    else:
+        made = ed25519.Ed25519PrivateKey.generate()
+    private = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return KeyPair(private_key=private.decode(), public_key=_public_key(made))
+
+
+def fit(private_key: str, public_key: str) -> bool:
+    """Say whether these are the halves of one pair, each in the form that generate gives it."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+
+    # The library's reasons quote what it was given; a passphrase is a TypeError.
+    with suppress(ValueError, TypeError, UnsupportedAlgorithm):
+        if re.fullmatch(_PRIVATE_KEY, private_key) and re.fullmatch(PUBLIC_KEY, public_key):
+            key = load_ssh_private_key(private_key.encode(), password=None)
+            if isinstance(key, ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey):
+                return _public_key(key) == public_key
+    return False
+
+
+def _public_key(key: Ed25519PrivateKey | RSAPrivateKey) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -1,0 +1,592 @@
+"""Deploy keys on the local GitHub, through the real HTTP client; the engine's part on fakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from dev.local_github import Answer, LocalGitHub, local_github
+from rotation.errors import (
+    ConfigurationError,
+    CredentialRejected,
+    PermissionDenied,
+    ProtocolError,
+    RotationError,
+    ServiceUnavailable,
+)
+from rotation.settings import Fields
+from rotation.strategies import Issued, github_deploy_key
+from tests.readme.blocks import block
+from tests.unit.cloud import Cloud, Killed, Side, client_error, kill
+from tests.unit.github import KEY_ARN, DeployKeys
+from tests.unit.kms import Kms, private_key
+from tests.unit.rotator import assert_converged, watched
+from tests.unit.subjects import github_deploy_key_by_token, prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dev.local_github.records import DeployKey, Installation, Repository
+    from rotation.strategies import Credential
+    from rotation.strategies.github_deploy_key import GithubDeployKey
+
+_MARK: Final = "0123456789abcdef-6d1c9e0a-5f0b-4f53-9c41-0a6a3e1f8a55"
+_SECRET: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-Ab12Cd"  # noqa: S105 -- an ARN
+_GRANTED: Final = {"administration": "write", "contents": "read"}
+
+
+class SecretsManager:
+    """Secrets Manager with one secret, or a trouble."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+        self.trouble: Exception | None = None
+
+    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
+        assert (service, attempts) == ("secretsmanager", 3)
+        return self
+
+    def of(self, _service: str, /, *, key_id: str, secret: str) -> Any:  # noqa: ANN401 -- the Protocol's
+        raise AssertionError((key_id, secret))
+
+    def get_secret_value(self, **request: object) -> dict[str, object]:
+        assert request == {"SecretId": _SECRET}
+        if self.trouble is not None:
+            raise self.trouble
+        return {"ARN": _SECRET, **({} if self.text is None else {"SecretString": self.text})}
+
+
+@dataclasses.dataclass(kw_only=True)
+class Scene:
+    github: LocalGitHub
+    installation: Installation
+    repository: Repository
+    kms: Kms
+
+    def strategy(self, **changed: object) -> GithubDeployKey:
+        options = {
+            "api_url": self.github.api_url,
+            "client_id": self.installation.app.client_id,
+            "installation_id": self.installation.id,
+            "key_type": "ed25519",
+            "kms_key_arn": KEY_ARN,
+            "read_only": True,
+            "repository": "octo-org/reports",
+        }
+        return _built({**options, **changed}, self.kms)
+
+    def by_token(self, secret: SecretsManager) -> GithubDeployKey:
+        options = {
+            "api_url": self.github.api_url,
+            "key_type": "ed25519",
+            "read_only": True,
+            "repository": "octo-org/reports",
+            "token_secret_arn": _SECRET,
+        }
+        return _built(options, secret)
+
+    def personal_token(self, **permissions: str) -> str:
+        made = self.github.add_personal_token(
+            "mona", permissions=permissions or _GRANTED, repositories=[self.repository]
+        )
+        return str(made.value)
+
+    def keys(self) -> list[DeployKey]:
+        return self.github.keys_of(self.repository)
+
+    def refusal(
+        self, error: type[RotationError], cure: str, act: Callable[[], object]
+    ) -> RotationError:
+        """Return why something is not done; nothing secret stands in that."""
+        with pytest.raises(error, match=cure) as caught:
+            act()
+        told = caught.value
+        emitted = "".join([*traceback.format_exception(told), repr(told), repr(told.args)])
+        assert told.__cause__ is told.__context__ is None
+        for secret in [*self.kms.signatures, *(token.value for token in self.github.tokens)]:
+            assert secret not in emitted
+        assert "OPENSSH" not in emitted
+        return told
+
+
+def _built(options: dict[str, object], clients: Any) -> GithubDeployKey:  # noqa: ANN401 -- one of the two
+    fields = Fields(options, path="options")
+    built = github_deploy_key.build(fields, clients)
+    fields.end()
+    return built
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    with local_github(tls=True) as github:
+        monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
+        yield _scene(github)
+
+
+def _scene(github: LocalGitHub) -> Scene:
+    repository = github.add_repository("octo-org/reports")
+    app = github.add_app(private_key("app").public_key())
+    return Scene(
+        github=github,
+        installation=github.install(app, "octo-org", permissions=_GRANTED),
+        repository=repository,
+        kms=Kms(private_key("app")),
+    )
+
+
+def _value(credential: Credential) -> Any:  # noqa: ANN401 -- JSON
+    return credential.value
+
+
+def _issued(credential: Credential) -> Issued:
+    return Issued(
+        identity=credential.identity, owner=credential.owner, created=datetime.now(UTC), mark=_MARK
+    )
+
+
+@pytest.mark.parametrize("key_type", ["ed25519", "rsa"])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_the_value_is_what_git_needs(scene: Scene, key_type: str, *, read_only: bool) -> None:
+    strategy = scene.strategy(key_type=key_type, read_only=read_only)
+    made = strategy.issue(_MARK)
+    (key,) = scene.keys()
+    value = _value(made)
+    assert {**value, "private_key": None} == {
+        "private_key": None,
+        "public_key": key.key,
+        "key_id": key.id,
+        "read_only": read_only,
+        "repository": "octo-org/reports",
+        "ssh_url": "git@github.com:octo-org/reports.git",
+        "api_url": scene.github.api_url,
+    }
+    assert value.keys() == json.loads(block("value", "github_deploy_key")).keys()
+    assert key.key.startswith(f"ssh-{key_type} ")
+    assert key.title == f"rotating-secret {_MARK}"
+    assert key.read_only is read_only
+    other = scene.github.add_repository("octo-org/other")
+    assert scene.github.authenticates(value["private_key"], scene.repository)
+    assert not scene.github.authenticates(value["private_key"], other)
+    assert value["private_key"] not in repr(made)
+    strategy.verify(made)
+    assert strategy.parse(json.loads(json.dumps(value))) == made
+
+
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="OpenSSH is not on the PATH")
+@pytest.mark.parametrize("key_type", ["ed25519", "rsa"])
+def test_openssh_takes_the_private_half(scene: Scene, key_type: str, tmp_path: Path) -> None:
+    value = _value(scene.strategy(key_type=key_type).issue(_MARK))
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_text(value["private_key"])
+    told = subprocess.run(
+        ["ssh-keygen", "-y", "-f", str(file)], check=True, capture_output=True, text=True
+    ).stdout
+    assert told.split()[:2] == value["public_key"].split()
+
+
+def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with local_github(enterprise=True, tls=True) as github:
+        monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
+        strategy = _scene(github).strategy(repository="Octo-Org/Reports")
+        made = strategy.issue(_MARK)
+        strategy.verify(made)
+        assert [one.identity for one in strategy.inventory()] == [made.identity]
+        assert made.owner == f"repository octo-org/reports at {github.api_url}"
+
+
+def test_the_apps_token_may_no_more_than_it_has_to(scene: Scene) -> None:
+    strategy = scene.strategy()
+    strategy.verify(strategy.issue(_MARK))
+    (token,) = scene.github.tokens
+    assert token.permissions == {"administration": "write", "metadata": "read"}
+    assert token.repositories == [scene.repository]
+
+
+def test_only_keys_with_a_mark_are_listed(scene: Scene) -> None:
+    strategy = scene.strategy()
+    for title in ("laptop", "rotating-secret", f"rotating-secret {_MARK} of mine", _MARK):
+        scene.github.add_deploy_key(scene.repository, f"ssh-ed25519 {title}", title=title)
+    made = strategy.issue(_MARK)
+    (listed,) = strategy.inventory()
+    assert (listed.identity, listed.owner, listed.mark) == (made.identity, made.owner, _MARK)
+    assert abs((listed.created - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_more_keys_than_a_page_holds_are_all_listed(scene: Scene) -> None:
+    for number in range(201):
+        title = f"rotating-secret {'0' * 16}-{number:036}"
+        scene.github.add_deploy_key(scene.repository, f"ssh-ed25519 {number}", title=title)
+    assert len(scene.strategy().inventory()) == 201
+
+
+def test_a_removed_key_is_rejected(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.github.deploy_keys.clear()
+    scene.refusal(CredentialRejected, "deploy key .* of repository", lambda: strategy.verify(made))
+
+
+def test_a_repository_that_is_out_of_sight_is_told_from_a_removed_key(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.github.tokens[0].repositories = []
+    scene.refusal(ConfigurationError, "may not be seen. Correct", lambda: strategy.verify(made))
+
+
+def test_deploy_keys_that_were_forbidden_since_are_told(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.repository.deploy_keys_allowed = False
+    forbidden = "takes no deploy key. Have an owner of the organisation allow them"
+    scene.refusal(ConfigurationError, forbidden, lambda: strategy.verify(made))
+    refused = scene.refusal(ConfigurationError, forbidden, lambda: strategy.issue(_MARK))
+    assert not refused.answer_lost
+    assert len(scene.keys()) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "shown", "error", "told"),
+    [
+        pytest.param("key", "ssh-ed25519 AAAA", ProtocolError, "another text as key", id="key"),
+        pytest.param("read_only", False, ProtocolError, "true, as was asked for", id="rights"),
+        pytest.param("verified", False, CredentialRejected, "may|not accept", id="unverified"),
+    ],
+)
+def test_a_key_that_is_not_as_asked_is_not_used(
+    scene: Scene, field: str, shown: object, error: type[RotationError], told: str
+) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+
+    def amend(answer: Answer) -> Answer:
+        body: Any = answer.body
+        asked = body and "verified" in body
+        return dataclasses.replace(answer, body={**body, field: shown}) if asked else answer
+
+    scene.github.amend = amend
+    scene.refusal(error, told, lambda: strategy.verify(made))
+    # One that was made so is removed at once.
+    scene.refusal(error, told, lambda: strategy.issue(_MARK))
+    assert len(scene.keys()) == 1
+
+
+_FIELDS: Final = "was answered with {} as {}; documented is .* Rotate again"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "field", "shown", "found"),
+    [
+        pytest.param("POST", "id", None, "nothing", id="made-no-id"),
+        pytest.param("POST", "id", 0, "a number", id="made-id-zero"),
+        pytest.param("POST", "key", 7, "a number", id="made-key"),
+        pytest.param("POST", "read_only", None, "nothing", id="made-rights"),
+        pytest.param("LIST", "id", "1", "another text", id="listed-id"),
+        pytest.param("LIST", "title", None, "nothing", id="listed-title"),
+        pytest.param("LIST", "created_at", "today", "another text", id="listed-time"),
+        pytest.param("GET", "verified", None, "nothing", id="shown-verified"),
+        pytest.param("GET", "enabled", "no", "another text", id="shown-enabled"),
+        pytest.param("REPOSITORY", "ssh_url", "-oProxyCommand=x", "another text", id="ssh-url"),
+        pytest.param("REPOSITORY", "ssh_url", None, "nothing", id="no-ssh-url"),
+    ],
+)
+def test_an_answer_with_a_wrong_field_is_refused(
+    request_line: str, field: str, shown: object, found: str
+) -> None:
+    """On the fake, since the local GitHub never answers so."""
+    rotation = prepared("github_deploy_key", "steady")
+    name = {"POST": "create_key", "LIST": "list_keys", "GET": "get_key"}
+    service = rotation.service
+    assert isinstance(service, DeployKeys)
+
+    def wrong(called: str, reply: Any) -> Any:  # noqa: ANN401 -- a reply
+        if called != name.get(request_line, "get_repository"):
+            return reply
+        body = json.loads(reply.body)
+        spoilt = {**(body[0] if isinstance(body, list) else body), field: shown}
+        content = [spoilt] if isinstance(body, list) else spoilt
+        return dataclasses.replace(reply, body=json.dumps(content).encode())
+
+    service.wrong = wrong
+    token = rotation.stage()
+    with pytest.raises(ProtocolError, match=_FIELDS.format(found, field)):
+        rotation.steps(token)
+    service.wrong = None
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_list_that_has_no_end_is_given_up() -> None:
+    rotation = prepared("github_deploy_key", "steady")
+    service = rotation.service
+    assert isinstance(service, DeployKeys)
+
+    def wrong(called: str, reply: Any) -> Any:  # noqa: ANN401 -- a reply
+        body = json.loads(reply.body or b"null")
+        return (
+            dataclasses.replace(reply, body=json.dumps(body * 50).encode())
+            if called == "list_keys"
+            else reply
+        )
+
+    service.wrong = wrong
+    with pytest.raises(ProtocolError, match="has no end after 100 pages"):
+        rotation.steps(rotation.stage())
+
+
+def test_a_retired_key_is_removed_and_may_have_been_before(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    for _ in range(2):
+        strategy.retire(_issued(made), made)
+        assert scene.keys() == []
+
+
+def test_a_token_that_may_only_look_is_told(scene: Scene) -> None:
+    strategy = scene.strategy()
+    made = strategy.issue(_MARK)
+    scene.github.tokens[0].permissions = {"administration": "read", "metadata": "read"}
+    needed = "Grant the App or the token administration=write, have an owner"
+    for act in (lambda: strategy.retire(_issued(made), None), lambda: strategy.issue(_MARK)):
+        scene.refusal(PermissionDenied, needed, act)
+
+    def hidden(answer: Answer) -> Answer:
+        body = {"message": "Not Found", "documentation_url": "https://docs.github.com"}
+        not_found = Answer(status=404, body={**body, "status": "404"})
+        return not_found if answer.status == 403 else answer
+
+    # As GitHub answers some tokens: a right that lacks looks like a key that is gone.
+    scene.github.amend = hidden
+    scene.refusal(PermissionDenied, needed, lambda: strategy.retire(_issued(made), None))
+
+
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
+def test_a_token_in_another_secret_adds_and_removes_keys(scene: Scene, *, as_json: bool) -> None:
+    token = scene.personal_token()
+    text = json.dumps({"token": token, "username": "mona"}) if as_json else f"{token}\n"
+    strategy = scene.by_token(SecretsManager(text))
+    made = strategy.issue(_MARK)
+    strategy.verify(made)
+    assert scene.keys()[0].added_by == "mona"
+    assert token not in json.dumps(_value(made))
+    strategy.retire(_issued(made), made)
+    assert scene.keys() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(None, id="binary"),
+        pytest.param("", id="empty"),
+        pytest.param("two words", id="two-words"),
+        pytest.param("ghp_a\r\nX-Injected: x", id="header"),
+        pytest.param('{"password": "x"}', id="other-json"),
+        pytest.param('{"token": 7}', id="number"),
+        pytest.param('["ghp_a"]', id="list"),
+        pytest.param("[" * 60_000, id="brackets"),
+    ],
+)
+def test_a_secret_without_a_token_is_refused(scene: Scene, text: str | None) -> None:
+    strategy = scene.by_token(SecretsManager(text))
+    scene.refusal(ConfigurationError, "holds no token, .* token_secret_arn", strategy.inventory)
+    assert scene.github.requests == []
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "cure"),
+    [
+        pytest.param("ResourceNotFoundException", ConfigurationError, "holds no token", id="none"),
+        pytest.param(
+            "AccessDeniedException", PermissionDenied, "secretsmanager:GetSecretValue", id="denied"
+        ),
+        pytest.param("DecryptionFailure", PermissionDenied, "a key policy", id="key"),
+        pytest.param("ThrottlingException", ServiceUnavailable, "GetSecretValue", id="throttled"),
+    ],
+)
+def test_a_token_that_cannot_be_read_is_told(
+    scene: Scene, code: str, error: type[RotationError], cure: str
+) -> None:
+    secret = SecretsManager("ghp_a")
+    secret.trouble = client_error("GetSecretValue", code, text="ghp_a")
+    scene.refusal(error, cure, scene.by_token(secret).inventory)
+
+
+def test_a_token_that_has_ended_is_told(scene: Scene) -> None:
+    strategy = scene.by_token(SecretsManager("ghp_of_yesterday"))
+    cure = "does not accept the token that .*github/token.*Put a good one there"
+    scene.refusal(ConfigurationError, cure, strategy.inventory)
+
+
+def test_a_token_of_an_app_that_is_not_known_everywhere_yet_is_told(scene: Scene) -> None:
+    strategy = scene.strategy()
+    strategy.inventory()
+    scene.github.move_clock(3601)
+    scene.refusal(CredentialRejected, "the token of installation", strategy.inventory)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "cure"),
+    [
+        pytest.param(
+            lambda scene: scene.installation.permissions.update(administration="read"),
+            "does not have administration: write. Add",
+            id="permission",
+        ),
+        pytest.param(
+            lambda scene: setattr(scene.installation, "repositories", []),
+            "does not have one of the repositories",
+            id="repository",
+        ),
+        pytest.param(
+            lambda scene: scene.github.suspend(scene.installation), "is suspended", id="suspended"
+        ),
+        pytest.param(
+            lambda scene: scene.github.uninstall(scene.installation),
+            "was uninstalled, or",
+            id="uninstalled",
+        ),
+    ],
+)
+def test_an_app_that_may_not_is_told(
+    scene: Scene, break_it: Callable[[Scene], object], cure: str
+) -> None:
+    break_it(scene)
+    scene.refusal(ConfigurationError, cure, scene.strategy().inventory)
+
+
+def test_a_repository_of_another_account_is_not_taken_for_ours(scene: Scene) -> None:
+    scene.github.add_repository("mona/reports")
+    strategy = scene.strategy(repository="mona/reports")
+    scene.refusal(ConfigurationError, "mona/reports .* may not be seen", strategy.inventory)
+
+
+def test_a_renamed_repository_is_not_followed(scene: Scene) -> None:
+    strategy = scene.strategy()
+    strategy.inventory()
+    scene.github.rename(scene.repository, "octo-org/figures")
+    for act in (strategy.inventory, lambda: strategy.issue(_MARK)):
+        scene.refusal(ConfigurationError, "has moved to another name or address", act)
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize(
+    ("switches", "pause"),
+    [
+        pytest.param({"secondary_limit": True, "secondary_retry_after": 7}, 7, id="retry-after"),
+        pytest.param({"primary_remaining": 0, "primary_reset_seconds": 90}, 90, id="primary"),
+    ],
+)
+def test_a_limit_says_when_it_is_over(
+    scene: Scene, status: int, switches: dict[str, Any], pause: int
+) -> None:
+    strategy = scene.strategy()
+    strategy.inventory()
+    with scene.github.switched(limit_status=status, **switches):
+        error = scene.refusal(
+            ServiceUnavailable, "over a limit of the service until 20", strategy.inventory
+        )
+    assert isinstance(error, ServiceUnavailable)
+    assert error.pause is not None
+    assert pause - 3 <= error.pause <= pause + 3
+
+
+def test_a_key_whose_answer_was_lost_is_found_by_its_mark(scene: Scene) -> None:
+    strategy = scene.strategy()
+    scene.github.lose_answer("POST /repos/{owner}/{repo}/keys", carried_out=True)
+    error = scene.refusal(ServiceUnavailable, "got no usable answer", lambda: strategy.issue(_MARK))
+    assert error.answer_lost
+    assert [one.mark for one in strategy.inventory()] == [_MARK]
+
+
+@pytest.mark.parametrize(
+    "absent",
+    [
+        "cryptography",
+        # What a layer for another architecture or version of Python lacks.
+        "cryptography.hazmat.bindings._rust",
+    ],
+)
+def test_a_function_without_the_library_says_where_it_comes_from(
+    scene: Scene, absent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("cryptography")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, absent, None)
+    cure = "Make a layer of it .* name the layer's ARN in function.layers"
+    scene.refusal(ConfigurationError, cure, scene.strategy)
+    assert scene.github.requests == []
+
+
+# On the fakes
+
+
+def test_no_version_but_the_previous_one_is_read_and_no_attempt_recorded() -> None:
+    rotation = prepared("github_deploy_key", "steady")
+    rotation.steps(rotation.stage())
+    assert rotation.secret.tags == {}
+    assert "list_secret_version_ids" not in rotation.cloud.fuse.calls
+
+
+def test_a_rotation_within_the_overlap_leaves_the_previous_key_for_the_next() -> None:
+    rotation = prepared("github_deploy_key", "one_current")
+    service = rotation.service
+    for expected in (2, 3):
+        rotation.steps(rotation.stage())
+        assert len(service.ours()) == expected
+    rotation.rotate()
+    assert_converged(rotation)
+    assert len(service.ours()) == 2
+
+
+def test_two_secrets_rotate_keys_of_one_repository() -> None:
+    first = prepared("github_deploy_key", "steady")
+    other = dataclasses.replace(first, secret=first.cloud.add_secret("reports/second"))
+    other.rotate()
+    for _ in range(3):
+        for rotation in (other, first):
+            rotation.rotate()
+        # Neither has taken one of the other's for an orphan.
+        for rotation in (first, other):
+            for label in ("AWSCURRENT", "AWSPREVIOUS"):
+                assert rotation.service.works(rotation.secret.value(label))
+    assert len(first.service.ours()) == 4
+    assert "list_secret_version_ids" not in first.cloud.fuse.calls
+
+
+def test_an_orphan_of_another_secret_is_not_removed() -> None:
+    rotation = prepared("github_deploy_key", "steady")
+    service = rotation.service
+    assert isinstance(service, DeployKeys)
+    mark = "f" * 16 + "-" + "0" * 36
+    service.add("ssh-ed25519 AAAA", title=f"rotating-secret {mark}")
+    rotation.rotate()
+    assert len(service.ours()) == 3
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_token_in_another_secret_converges_after_each_death(side: Side) -> None:
+    rehearsal = github_deploy_key_by_token(Cloud())
+    rehearsal.rotate()
+    assert "get_secret_value" in rehearsal.cloud.fuse.calls
+    assert "sign" not in rehearsal.cloud.fuse.calls
+    rehearsal.cloud.fuse.arm()
+    rehearsal.rotate()
+    for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
+        rotation = github_deploy_key_by_token(Cloud())
+        rotation.rotate()
+        rotation.wait_out_the_overlap()
+        rotation.cloud.fuse.arm(watched(rotation), kill(number, side))
+        token = rotation.stage()
+        with pytest.raises(Killed):
+            rotation.steps(token)
+        rotation.retry(token)
+        assert_converged(rotation)
