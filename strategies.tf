@@ -127,7 +127,6 @@ locals {
 
   # What validations ask of a strategy, and what they say they found.
   expires         = local.strategy == null ? false : local.strategy.expires
-  has_slots       = local.strategy == null ? false : local.strategy.has_slots
   issues          = local.strategy == null ? false : local.strategy.issuer
   makes_function  = local.strategy == null ? false : local.strategy.settings != null
   needs_layer     = local.strategy == null ? false : local.strategy.needs_layer

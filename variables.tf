@@ -244,7 +244,7 @@ variable "minimum_overlap_minutes" {
     error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
-    condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.has_slots])
+    condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.issues && !local.expires])
     error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
 }

@@ -892,6 +892,34 @@ def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse
         pytest.param(function(runtime="python3.10"), "function.runtime is", id="python-too-old"),
         pytest.param(function(runtime="nodejs22.x"), "function.runtime is", id="not-python"),
         pytest.param(function(layers=[LAYER] * 6), "function.layers are", id="six-layers"),
+        pytest.param(
+            deploy_key() | {"schedule_expression": "rate(1 hour)"},
+            "Two rotations are further apart than minimum_overlap_minutes",
+            id="deploy-keys-that-would-pile-up",
+        ),
+        pytest.param(
+            deploy_key(app=None), "A deploy key is added by a GitHub App", id="nothing-adds-keys"
+        ),
+        pytest.param(
+            deploy_key(app=DEPLOY_KEY["app"] | {"client_id": "my app"}),
+            "The client_id of a GitHub App",
+            id="deploy-key-client-id",
+        ),
+        pytest.param(
+            deploy_key(token_kms_key_arn=KEY),
+            "rotation.github_deploy_key.token_kms_key_arn",
+            id="token-key-beside-an-app",
+        ),
+        pytest.param(
+            deploy_key(repository="octo-org/reports.git"),
+            "rotation.github_deploy_key.repository",
+            id="repository-with-git",
+        ),
+        pytest.param(
+            deploy_key(repository="octo-org/.."),
+            "rotation.github_deploy_key.repository",
+            id="repository-that-is-a-path",
+        ),
         pytest.param(function(memory_size=128.5), "function.memory_size is", id="half-a-megabyte"),
         pytest.param(
             {"recovery_window_in_days": 7.5}, "recovery_window_in_days is", id="half-a-day"
