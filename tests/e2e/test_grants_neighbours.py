@@ -291,6 +291,21 @@ def test_the_same_action_on_another_resource_is_refused(
     assert {where: code for where, code in refused.items() if code not in _REFUSALS} == {}
 
 
+def test_the_token_in_another_secret_is_read_and_nothing_else(
+    aws: Aws, estate: Estate, roles: Mapping[str, Clients], cases: CountCases
+) -> None:
+    token = aws.client("secretsmanager").describe_secret(SecretId="grants/token")["ARN"]
+    asked = sorted(action for action in _ASKED if action.startswith("secretsmanager:"))
+    allowed = {
+        (strategy, action)
+        for strategy in estate.secrets
+        for action in asked
+        if _asked(roles[strategy], action, token) not in _REFUSALS
+    }
+    cases(len(asked) * len(estate.secrets))
+    assert allowed == {("github_deploy_key", "secretsmanager:GetSecretValue")}
+
+
 @contextlib.contextmanager
 def _more(aws: Aws, role: str, **statement: object) -> Iterator[None]:
     """Give the role one statement more for the length of the block."""
