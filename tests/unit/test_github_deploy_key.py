@@ -115,6 +115,7 @@ class Scene:
         for secret in [*self.kms.signatures, *(token.value for token in self.github.tokens)]:
             assert secret not in emitted
         assert "OPENSSH" not in emitted
+        assert "ghp_" not in emitted
         return told
 
 
