@@ -50,6 +50,13 @@ resource "aws_secretsmanager_secret" "this" {
       condition     = !contains(keys(var.replica_regions), data.aws_region.current.id)
       error_message = "A replica stands in another region than its secret: remove that one from replica_regions. Found: ${data.aws_region.current.id}."
     }
+    # The function asks Secrets Manager of its own region.
+    precondition {
+      condition = alltrue([for options in var.rotation[*].github_deploy_key :
+        options.token_secret_arn == null || try(split(":", options.token_secret_arn)[3], "") == data.aws_region.current.id if options != null
+      ])
+      error_message = "The token of rotation.github_deploy_key stands in a secret of this region: write the ARN of a secret, or of its replica, in ${data.aws_region.current.id}. Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : options.token_secret_arn if options != null]))}."
+    }
   }
 }
 

@@ -562,6 +562,22 @@ run "rotation_refuses_constants_in_the_place_of_a_deploy_key" {
   expect_failures = [var.rotation]
 }
 
+run "rotation_refuses_a_token_secret_of_another_region" {
+  command = plan
+
+  variables {
+    function = { layers = ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"] }
+    rotation = {
+      github_deploy_key = {
+        repository       = "octo-org/reports"
+        token_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:github/token-a1B2c3"
+      }
+    }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}
+
 run "function_refuses_a_deploy_key_without_a_layer" {
   command = plan
 
