@@ -426,6 +426,16 @@ run "rotation_accepts_github_deploy_key_with_every_option" {
     ]
     error_message = "The function may ${jsonencode(local.strategy.statements)}."
   }
+
+  assert {
+    condition = local.strategy.statements[1].Condition == {
+      StringEquals = {
+        "kms:EncryptionContext:SecretARN" = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"]
+        "kms:ViaService"                  = ["secretsmanager.eu-west-1.amazonaws.com"]
+      }
+    }
+    error_message = "The function may decrypt where ${jsonencode(local.strategy.statements[1].Condition)}."
+  }
 }
 
 run "rotation_accepts_github_deploy_key_of_an_app" {

@@ -50,6 +50,7 @@ class SecretsManager:
     def __init__(self, text: str | None) -> None:
         self.text = text
         self.trouble: Exception | None = None
+        self.reads = 0
 
     def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
         assert (service, attempts) == ("secretsmanager", 3)
@@ -60,6 +61,7 @@ class SecretsManager:
 
     def get_secret_value(self, **request: object) -> dict[str, object]:
         assert request == {"SecretId": _SECRET}
+        self.reads += 1
         if self.trouble is not None:
             raise self.trouble
         return {"ARN": _SECRET, **({} if self.text is None else {"SecretString": self.text})}
@@ -374,9 +376,11 @@ def test_a_token_that_may_only_look_is_told(scene: Scene) -> None:
 def test_a_token_in_another_secret_adds_and_removes_keys(scene: Scene, *, as_json: bool) -> None:
     token = scene.personal_token()
     text = json.dumps({"token": token, "username": "mona"}) if as_json else f"{token}\n"
-    strategy = scene.by_token(SecretsManager(text))
+    secret = SecretsManager(text)
+    strategy = scene.by_token(secret)
     made = strategy.issue(_MARK)
     strategy.verify(made)
+    assert secret.reads == 1
     assert scene.keys()[0].added_by == "mona"
     assert token not in json.dumps(_value(made))
     strategy.retire(_issued(made), made)

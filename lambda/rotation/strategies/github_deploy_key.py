@@ -94,14 +94,24 @@ class TokenInSecret:
         self._clients = clients
         self._secret_arn = secret_arn
         self._service = service
+        self._token: str | None = None
 
     def token(self) -> str:
-        """Read it anew each time, since it is rotated as well."""
+        """Read it, once in a step, since it is rotated as well."""
+        if self._token is None:
+            self._token = self._read()
+        return self._token
+
+    def refusal(self) -> RotationError:
+        """Say where a good one has to be put."""
+        return ConfigurationError.token_not_accepted(service=self._service, secret=self._secret_arn)
+
+    def _read(self) -> str:
         absent = ConfigurationError.no_token(secret=self._secret_arn)
         answer = ask(
             "secretsmanager:GetSecretValue",
             self._secret_arn,
-            self._read,
+            self._asked,
             known={"ResourceNotFoundException": absent},
         )
         text = answer.optional_text("SecretString") or ""
@@ -113,11 +123,7 @@ class TokenInSecret:
             return token
         raise absent
 
-    def refusal(self) -> RotationError:
-        """Say where a good one has to be put."""
-        return ConfigurationError.token_not_accepted(service=self._service, secret=self._secret_arn)
-
-    def _read(self) -> object:
+    def _asked(self) -> object:
         client: SecretsManagerClient = self._clients("secretsmanager")
         return client.get_secret_value(SecretId=self._secret_arn)
 
