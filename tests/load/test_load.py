@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import CountCases
+from tests.load.account import Account
 from tests.load.application import Application, application
-from tests.load.conftest import Account
 from tests.load.subjects import SUBJECTS, Deployed, copies, deploy, original, package
 
 pytestmark = [pytest.mark.campaign("Load"), pytest.mark.xdist_group("load")]

@@ -12,7 +12,7 @@ import pytest
 
 from dev.demo.terraform import checkout
 from dev.local_aws import LocalAws, local_aws
-from dev.local_github import local_github
+from dev.local_github import LocalGitHub, local_github
 from tests.e2e.github import app, layer
 from tests.load.subjects import Json, Told, deploy
 
@@ -48,11 +48,12 @@ class Account:
 
     aws: OneSession
     checkout: Path
+    github: LocalGitHub
     told: Told
     outputs: dict[str, Json]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
     # What a real account does in its own time is not what is tested here.
     with (
@@ -72,4 +73,5 @@ def account() -> Iterator[Account]:
             "github_deploy_key": {**variables, "layer": layer(folder)},
         }
         # Nothing is destroyed: the account ends with the test.
-        yield Account(aws=aws, checkout=folder, told=told, outputs=deploy(aws, folder, told))
+        outputs = deploy(aws, folder, told)
+        yield Account(aws=aws, checkout=folder, github=github, told=told, outputs=outputs)
