@@ -188,12 +188,15 @@ class GithubAppToken(Rotated):
         tokens = [json.loads(text)["token"] for text in self.values]
         assert all(self.github.accepts(token) for token in tokens)
         # Failed tries made more of them, which end by themselves, too.
-        assert all(token.permissions == _READ for token in self.github.tokens)
-        assert {
-            repository.name
+        made = [
+            token
             for token in self.github.tokens
-            for repository in token.repositories or []
-        } == {"reports"}
+            if token.installation and token.installation.id == self.variables["installation_id"]
+        ]
+        assert all(token.permissions == _READ for token in made)
+        assert {repository.name for token in made for repository in token.repositories or []} == {
+            "reports"
+        }
 
 
 class GithubDeployKey(Rotated):
@@ -210,14 +213,16 @@ class GithubDeployKey(Rotated):
 
     def require_promised(self, aws: Aws, secret: Secret) -> None:
         super().require_promised(aws, secret)
-        held = [key for key in self.github.deploy_keys if key.title.startswith("rotating-secret ")]
+        # Other tests' repositories are on the same GitHub.
+        held = [
+            key for key in self.github.deploy_keys if key.repository.full_name == "octo-org/reports"
+        ]
         named = [json.loads(text) for text in self.values[-2:]]
         assert [(key.id, key.key) for key in held] == [
             (value["key_id"], value["public_key"]) for value in named
         ]
         for key, value in zip(held, named, strict=True):
             assert key.read_only
-            assert key.repository.full_name == "octo-org/reports"
             assert self.github.authenticates(value["private_key"], key.repository)
 
 
