@@ -156,13 +156,13 @@ def foreign_key(deployed: Deployed) -> None:
 
 
 _ANY: Final[Mapping[str, Failure]] = {
-    "put-denied": denied("secretsmanager:PutSecretValue"),
     "promotion-denied": denied("secretsmanager:UpdateSecretVersionStage"),
     "killed": killed,
 }
 _ANY_SLOW: Final[Mapping[str, Failure]] = {
     "describe-denied": denied("secretsmanager:DescribeSecret"),
     "get-denied": denied("secretsmanager:GetSecretValue"),
+    "put-denied": denied("secretsmanager:PutSecretValue"),
 }
 
 

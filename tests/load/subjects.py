@@ -5,6 +5,7 @@ import re
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,8 +225,12 @@ def _store_a_report(aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
 
 def _require_two_keys(aws: Aws, secret: Secret) -> None:
     named = [secret.value(label) for label in ("AWSCURRENT", "AWSPREVIOUS")]
-    listed = aws.client("iam").list_access_keys(UserName=named[0]["UserName"])["AccessKeyMetadata"]
-    assert {key["AccessKeyId"] for key in listed} == {key["AccessKeyId"] for key in named}
+    listed = partial(aws.client("iam").list_access_keys, UserName=named[0]["UserName"])
+    eventually(
+        "The list of both",
+        lambda: {key["AccessKeyId"] for key in listed()["AccessKeyMetadata"]},
+        lambda found: found == {key["AccessKeyId"] for key in named},
+    )
     eventually("The keys' acceptance", lambda: all(is_accepted(aws, key) for key in named))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,36 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
     assert {Path("/") / folder for folder in _FOLDERS} <= read
 
 
+@pytest.fixture(scope="module")
+def provider(cache: Path) -> Iterator[str]:
+    """One process of the AWS provider, and how it is reached.
+
+    The native tests mock it: Terraform asks for its schema alone, and starts it for each run, half
+    a second of processor time (https://developer.hashicorp.com/terraform/plugin/debugging).
+    """
+    mirror = cache / "terraform" / "mirror" / "registry.terraform.io" / "hashicorp" / "aws"
+    (binary,) = mirror.glob("*/*/terraform-provider-aws_*")
+    with subprocess.Popen(
+        [binary, "-debug"], stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        reached = next(line for line in process.stdout if "TF_REATTACH_PROVIDERS=" in line)
+        yield reached.split("'")[1]
+        process.terminate()
+
+
 # One by one, since Terraform runs them in a row: the other worker takes the next file.
 @pytest.mark.parametrize("file", sorted(path.name for path in _REPOSITORY.glob("tests/*.hcl")))
-def test_native_tests_pass(file: str, module_copy: Path, terraform: Terraform) -> None:
+def test_native_tests_pass(
+    file: str,
+    module_copy: Path,
+    provider: str,
+    terraform: Terraform,
+    terraform_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terraform(module_copy, "init", "-backend=false")
+    monkeypatch.setitem(terraform_env, "TF_REATTACH_PROVIDERS", provider)
     assert "Success!" in terraform(module_copy, "test", f"-filter=tests/{file}")
 
 
