@@ -8,6 +8,7 @@ data "aws_region" "current" {}
 
 locals {
   iam_prefix      = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}"
+  region          = data.aws_region.current.id
   secrets_manager = "secretsmanager.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"
 
   # Secrets Manager adds a hyphen and six characters to the name. A question mark stands for exactly one character,

@@ -94,6 +94,7 @@ locals {
         constants = options.constants
         options = {
           adopted_access_key_id = options.adopted_access_key_id
+          ses_smtp_region       = options.ses_smtp ? local.region : null
           settling_seconds      = options.settling_seconds
           user_arn              = "${local.iam_prefix}:user${options.user_path}${options.user_name}"
         }

@@ -372,7 +372,7 @@ variable "rotate_immediately" {
 
 locals {
   # https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
-  _credential_process_keys = ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "UserName", "Version"]
+  _credential_process_keys = ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "SmtpPassword", "SmtpUserName", "UserName", "Version"]
 
   # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
   _character_classes = {
@@ -422,6 +422,7 @@ variable "rotation" {
     iam_access_key = optional(object({
       adopted_access_key_id = optional(string)
       constants             = optional(map(string), {})
+      ses_smtp              = optional(bool, false)
       settling_seconds      = optional(number, 10)
       user_name             = string
       user_path             = optional(string, "/")

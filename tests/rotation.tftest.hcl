@@ -102,6 +102,7 @@ run "rotation_accepts_iam_access_key_with_every_option" {
       iam_access_key = {
         adopted_access_key_id = "AKIAIOSFODNN7EXAMPLE"
         constants             = { bucket = "reports" }
+        ses_smtp              = true
         settling_seconds      = 0
         user_name             = "up.loader_+=,@-1"
         user_path             = "/apps/reports/"
@@ -115,6 +116,7 @@ run "rotation_accepts_iam_access_key_with_every_option" {
       minimum_overlap_minutes = 60
       options = {
         adopted_access_key_id = "AKIAIOSFODNN7EXAMPLE"
+        ses_smtp_region       = "eu-west-1"
         settling_seconds      = 0
         user_arn              = "arn:aws:iam::123456789012:user/apps/reports/up.loader_+=,@-1"
       }

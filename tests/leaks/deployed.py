@@ -242,11 +242,12 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     ),
     "iam_access_key": Strategy(
         rotation={
+            "ses_smtp": True,
             "settling_seconds": 0,
             "user_name": "${aws_iam_user.rotated.name}",
             "user_path": "${aws_iam_user.rotated.path}",
         },
-        secret_parts=_field("SecretAccessKey"),
+        secret_parts=lambda text: _field("SecretAccessKey")(text) | _field("SmtpPassword")(text),
         issued=lambda aws, _: aws.issued(),
         failures={
             **_ANY,

@@ -17,7 +17,13 @@ from python_terraform import Terraform as PythonTerraform
 from dev.local_aws import LocalAws, local_aws
 
 # What the validations need of the rest of the module.
-_STUB = 'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n  secrets_manager = "sm"\n}\n'
+STUB = """
+locals {
+  iam_prefix      = "arn:aws:iam::123456789012"
+  region          = "eu-west-1"
+  secrets_manager = "sm"
+}
+"""
 
 Variables = Mapping[str, Any]
 Refuse = Callable[[Variables], list[str]]
@@ -34,7 +40,7 @@ def refuse(
     folder = tmp_path_factory.mktemp("variables")
     for name in ("variables.tf", "strategies.tf"):
         shutil.copy(repository / name, folder)
-    (folder / "stub.tf").write_text(_STUB, encoding="utf-8")
+    (folder / "stub.tf").write_text(STUB, encoding="utf-8")
 
     def messages(variables: Variables) -> list[str]:
         (folder / "case.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.plan.conftest import Refuse
+from tests.plan.conftest import STUB, Refuse
 
 
 def _variables(expression: str, duration: str | None = None) -> dict[str, object]:
@@ -176,8 +176,7 @@ def read(
     for name in ("variables.tf", "strategies.tf"):
         shutil.copy(repository / name, folder / "variables")
     (folder / "variables" / "stub.tf").write_text(
-        'locals {\n  iam_prefix = "arn:aws:iam::123456789012"\n  secrets_manager = "sm"\n}\n'
-        + "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in _READ),
+        STUB + "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in _READ),
         encoding="utf-8",
     )
     configuration = {

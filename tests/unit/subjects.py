@@ -60,10 +60,15 @@ def strategy(name: str, **options: object) -> MakeStrategy:
 
 
 def iam_strategy(
-    user: str = USER, *, adopted: str | None = None, settling: int = 2
+    user: str = USER,
+    *,
+    adopted: str | None = None,
+    settling: int = 2,
+    ses_smtp_region: str | None = None,
 ) -> MakeStrategy:
     return strategy(
         "iam_access_key",
+        ses_smtp_region=ses_smtp_region,
         user_arn=user_arn(user),
         adopted_access_key_id=adopted,
         settling_seconds=settling,

@@ -211,6 +211,7 @@ REPOSITORIES: Final = "names of repositories without the owner"
 NO_GITHUB_VALUE: Final = (
     "does not hold a JSON object with the texts token, expires_at and api_url and the number"
 )
+A_REGION: Final = "a region such as eu-west-1, or null"
 A_KEY_TYPE: Final = "ed25519 or rsa"
 A_REPOSITORY: Final = "a repository with its owner such as octo-org/reports"
 A_SECRET: Final = "the ARN of a secret, or null"  # noqa: S105 -- what an option allows
@@ -391,6 +392,12 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("user_arn", "other-letters", user_arn("upløader"), A_USER),
             ("user_arn", "long-name", user_arn("u" * 65), A_USER),
             ("user_arn", "long-path", user_arn(f"{'p' * 600}/u"), A_USER),
+            ("ses_smtp_region", "empty", "", A_REGION),
+            ("ses_smtp_region", "number", 7, A_REGION),
+            ("ses_smtp_region", "flag", True, A_REGION),
+            ("ses_smtp_region", "zone", "eu-west-1a", A_REGION),
+            ("ses_smtp_region", "upper-case", "EU-WEST-1", A_REGION),
+            ("ses_smtp_region", "line-end", "eu-west-1\n", A_REGION),
             ("adopted_access_key_id", "empty", "", A_KEY),
             ("adopted_access_key_id", "number", 7, A_KEY),
             ("adopted_access_key_id", "lower-case", "akiaiosfodnn7example", A_KEY),

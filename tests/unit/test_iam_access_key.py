@@ -17,6 +17,7 @@ from rotation.errors import (
 from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import build
+from rotation.strategies.iam_access_key import smtp_password
 from tests.unit.cloud import Cloud, FakeClients, lose_answer, refuse
 from tests.unit.rotator import Rotation, assert_converged
 from tests.unit.subjects import USER, iam_strategy, prepared, strategy, user_arn
@@ -198,3 +199,37 @@ def test_an_answer_that_no_rule_covers_is_named_by_its_code() -> None:
     rotation.cloud.fuse.arm(refuse("list_access_keys", "SomethingNew"))
     with pytest.raises(RotationError, match=r"iam:ListAccessKeys .* answered with SomethingNew"):
         rotation.step(Step.CREATE, rotation.stage())
+
+
+# What Terraform's AWS provider makes of them, in its tests of aws_iam_access_key's
+# ses_smtp_password_v4: an implementation of its own.
+@pytest.mark.parametrize(
+    ("secret", "region", "password"),
+    [
+        ("some+secret+key", "eu-central-1", "BMXhUYlu5Z3gSXVQORxlVa7XPaz91aGWdfHxvkOZdWZ2"),
+        ("another+secret+key", "eu-central-1", "BBbphbrQmrKMx42d1N6+C7VINYEBGI5v9VsZeTxwskfh"),
+        ("some+secret+key", "us-west-1", "BH+jbMzper5WwlwUar9E1ySBqHa9whi0GPo+sJ0mVYJj"),
+        ("another+secret+key", "us-west-1", "BKVmjjMDFk/qqw8EROW99bjCS65PF8WKvK5bSr4Y6EqF"),
+    ],
+)
+def test_the_smtp_password_is_what_others_derive(secret: str, region: str, password: str) -> None:
+    assert smtp_password(secret, region) == password
+
+
+@pytest.mark.parametrize("state", _STATES)
+def test_smtp_credentials_stand_beside_the_key_from_the_next_rotation_on(state: str) -> None:
+    rotation = prepared("iam_access_key", state)
+    rotation = rotation.changed(iam_strategy(ses_smtp_region="eu-central-1"))
+    rotation.rotate()
+    value = rotation.secret.value()
+    assert value["SmtpUserName"] == value["AccessKeyId"]
+    assert value["SmtpPassword"] == smtp_password(value["SecretAccessKey"], "eu-central-1")
+    assert_converged(rotation)
+
+
+def test_without_the_option_no_smtp_credentials_are_made_any_more() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    rotation.changed(iam_strategy(ses_smtp_region="eu-central-1")).rotate()
+    rotation.rotate()
+    assert not {"SmtpUserName", "SmtpPassword"} & rotation.secret.value().keys()
+    assert_converged(rotation)

@@ -2,7 +2,8 @@
 
 Secret: `{"Version": 1, "AccessKeyId": …, "SecretAccessKey": …, "UserName": …}` beside the
 constants, which is what every SDK takes from a `credential_process`
-(https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html).
+(https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html). With
+`ses_smtp_region` also `{"SmtpUserName": …, "SmtpPassword": …}`, for SES's SMTP endpoint there.
 Idempotency: issue makes a second key when repeated, so it is sent once; retire succeeds where
 the key is gone.
 Privileges: iam:CreateAccessKey, iam:DeleteAccessKey, iam:ListAccessKeys on the user. Verifying
@@ -16,6 +17,9 @@ seconds to be accepted everywhere
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -43,6 +47,7 @@ _KEY_ID = r"[A-Z0-9]{16,128}"
 _ADOPTED = r"AKIA[A-Z0-9]{12,124}"
 # What can be signed with: IAM promises no alphabet.
 _SIGNING_KEY = r"[!-~]{1,256}"
+_REGION = r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]"
 
 
 class IamAccessKey:
@@ -52,13 +57,20 @@ class IamAccessKey:
     retires_demoted = False
 
     def __init__(
-        self, clients: Clients, *, user_arn: str, adopted: str | None, settling_seconds: int
+        self,
+        clients: Clients,
+        *,
+        user_arn: str,
+        adopted: str | None,
+        settling_seconds: int,
+        ses_smtp_region: str | None,
     ) -> None:
         """Take the user; no call is made."""
         self._clients = clients
         self._user_arn = user_arn
         self._user_name = user_arn.rpartition("/")[2]
         self._callers: dict[str, STSClient] = {}
+        self._ses_smtp_region = ses_smtp_region
         self.adopted = adopted
         self.settling_seconds = settling_seconds
         self.owner = _owner(self._user_name)
@@ -115,20 +127,19 @@ class IamAccessKey:
             },
         ).part("AccessKey")
         key_id = self._key_id(key)
-        return Credential(
-            identity=key_id,
-            owner=self.owner,
-            value={
-                "Version": 1,
-                "AccessKeyId": key_id,
-                "SecretAccessKey": key.text(
-                    "SecretAccessKey",
-                    pattern=_SIGNING_KEY,
-                    allowed="a text of printable characters",
-                ),
-                "UserName": self._user_name,
-            },
+        secret = key.text(
+            "SecretAccessKey", pattern=_SIGNING_KEY, allowed="a text of printable characters"
         )
+        value: dict[str, str | int] = {
+            "Version": 1,
+            "AccessKeyId": key_id,
+            "SecretAccessKey": secret,
+            "UserName": self._user_name,
+        }
+        if self._ses_smtp_region:
+            value["SmtpUserName"] = key_id
+            value["SmtpPassword"] = smtp_password(secret, self._ses_smtp_region)
+        return Credential(identity=key_id, owner=self.owner, value=value)
 
     def verify(self, credential: Credential) -> None:
         """Ask STS who the key is.
@@ -188,6 +199,17 @@ def _owner(user_name: str) -> str:
     return f"IAM user {user_name}"
 
 
+def smtp_password(secret_access_key: str, region: str) -> str:
+    """Derive the password for SES's SMTP endpoint of a region.
+
+    https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html#smtp-credentials-convert
+    """
+    key = f"AWS4{secret_access_key}".encode()
+    for message in ("11111111", region, "ses", "aws4_request", "SendRawEmail"):
+        key = hmac.digest(key, message.encode(), hashlib.sha256)
+    return base64.b64encode(b"\x04" + key).decode()
+
+
 def build(options: Fields, clients: Clients) -> IamAccessKey:
     """Read the options.
 
@@ -203,4 +225,7 @@ def build(options: Fields, clients: Clients) -> IamAccessKey:
             allowed="the id of a user's access key such as AKIAIOSFODNN7EXAMPLE, or null",
         ),
         settling_seconds=options.number("settling_seconds", least=0, most=60),
+        ses_smtp_region=options.optional_text(
+            "ses_smtp_region", pattern=_REGION, allowed="a region such as eu-west-1, or null"
+        ),
     )
