@@ -103,6 +103,9 @@ class GitHub:
         """Name nothing: nobody can list tokens, each of which ends by itself."""
         return set()
 
+    def unlisted(self) -> set[str]:
+        return {token for token in self.tokens if self._accepts(token)}
+
     def foreign_lost(self) -> list[str]:
         return []
 
@@ -207,6 +210,10 @@ class DeployKeys(GitHub):
 
     def identity(self, value: Content) -> str:
         return str(value["key_id"])
+
+    def unlisted(self) -> set[str]:
+        """Name none: the App's own tokens, one for each step, are no credential of ours."""
+        return set()
 
     def ours(self) -> set[str]:
         return {str(one.number) for one in self.keys if one.title != _BY_HAND}

@@ -41,6 +41,9 @@ class Service(Protocol):
     def ours(self) -> set[str]:
         """Name what the function made and can find, while it is there."""
 
+    def unlisted(self) -> set[str]:
+        """Name what the function made and cannot find again, while it is there."""
+
     def foreign_lost(self) -> list[str]:
         """Name what a person made and the function ended."""
 
@@ -79,6 +82,9 @@ class NoService:
     def ours(self) -> set[str]:
         return set()
 
+    def unlisted(self) -> set[str]:
+        return set()
+
     def foreign_lost(self) -> list[str]:
         return []
 
@@ -111,6 +117,9 @@ class IamUser:
     def ours(self) -> set[str]:
         return {key.key_id for key in self._keys if key.maker is Maker.FUNCTION}
 
+    def unlisted(self) -> set[str]:
+        return set()
+
     def foreign_lost(self) -> list[str]:
         return [key.key_id for key in self._cloud.destroyed if key.maker is Maker.OPERATOR]
 
@@ -135,6 +144,9 @@ class _Remote:
 
     def request(self, name: str, owner: str, effect: Callable[[], T]) -> T:
         return call(name, owner, lambda: self.cloud.request(name, effect))
+
+    def unlisted(self) -> set[str]:
+        return set()
 
     def foreign_lost(self) -> list[str]:
         return []
@@ -216,6 +228,9 @@ class Tokens(_Remote):
 
     def ours(self) -> set[str]:
         return set()
+
+    def unlisted(self) -> set[str]:
+        return self.held
 
 
 class IssuedToken:

@@ -104,9 +104,25 @@ def _watched(rotation: Rotation, *troubles: Trouble) -> str | None:
     return rotation.secret.labels.get("AWSCURRENT")
 
 
+class _Ended:
+    """How many cases of a test left what ends by itself."""
+
+    number = 0
+
+
+@pytest.fixture(autouse=True)
+def _count_what_ends_by_itself(request: pytest.FixtureRequest) -> Iterator[None]:
+    _Ended.number = 0
+    yield
+    request.node.user_properties.append(("ending", _Ended.number))
+
+
 def _finish(rotation: Rotation, token: str, before: str | None) -> None:
     rotation.retry(token)
     assert_converged(rotation)
+    texts = [version.text for version in rotation.secret.versions.values() if version.text]
+    lost = [one for one in rotation.service.unlisted() if not any(one in text for text in texts)]
+    _Ended.number += bool(lost)
     assert rotation.secret.labels["AWSCURRENT"] == token
     assert rotation.secret.labels.get("AWSPREVIOUS") == before
     # The next rotation is what an orphan would stop.
