@@ -101,14 +101,22 @@ def original(aws: Aws, name: str, outputs: Json) -> Deployed:
     return _deployed(aws, name, outputs, outputs["secret_arn"], _function_name(outputs))
 
 
-def copies(aws: Aws, name: str, outputs: Json, zipped: bytes) -> Iterator[Deployed]:
-    """Make copies of what Terraform deployed, call by call, each with names of its own."""
+def copies(aws: Aws, name: str, outputs: Json, zipped: bytes, *, of: int) -> Iterator[Deployed]:
+    """Make copies of what Terraform deployed, call by call, each with names of its own.
+
+    Args:
+        aws: where.
+        name: the strategy.
+        outputs: of its example.
+        zipped: the function's package.
+        of: how many secrets there will be, which tells the names of one fleet from another's.
+    """
     subject = SUBJECTS[name]
     blueprint = json.dumps([*subject.further(aws), *_calls(aws, outputs)])
     number = 0
     while True:
         number += 1
-        own = re.sub(rf"\b{subject.word}\b", f"{subject.word}-{number:03}", blueprint)
+        own = re.sub(rf"\b{subject.word}\b", f"{subject.word}-{number}-of-{of}", blueprint)
         made: Json = {}
         for service, operation, arguments in json.loads(own):
             code = {"Code": {"ZipFile": zipped}} if operation == "create_function" else {}

@@ -38,7 +38,7 @@ def test_every_secret_converges_while_calls_are_throttled(
     size: int, batch: int, account: Account, cases: CountCases
 ) -> None:
     aws, zipped = account.aws, package(account.checkout)
-    made = _in_turn(account, zipped)
+    made = _in_turn(account, zipped, size)
     fleet: list[Deployed] = []
     sent = 0
     with aws.switched(**_THROTTLED):
@@ -71,10 +71,11 @@ def test_every_secret_converges_while_calls_are_throttled(
     cases(size)
 
 
-def _in_turn(account: Account, zipped: bytes) -> Iterator[Deployed]:
+def _in_turn(account: Account, zipped: bytes, size: int) -> Iterator[Deployed]:
     """Make secrets of all strategies, one after the other."""
     kinds = [
-        copies(account.aws, name, outputs, zipped) for name, outputs in account.outputs.items()
+        copies(account.aws, name, outputs, zipped, of=size)
+        for name, outputs in account.outputs.items()
     ]
     return itertools.chain.from_iterable(zip(*kinds, strict=True))
 
