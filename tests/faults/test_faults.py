@@ -182,9 +182,12 @@ def test_a_rotation_outlives_an_answer_of_github_that_is_lost(
     name: str, request_: str, *, carried_out: bool, account: Account, between: Proxy
 ) -> None:
     between.strike(None)
+    deployed = original(account.aws, name, account.outputs[name])
+    # No application asks in the meantime: it is the function whose answer is lost.
     account.github.lose_answer(request_, carried_out=carried_out)
-    _rotate(account, original(account.aws, name, account.outputs[name]))
+    deployed.secret.rotate_and_wait()
     assert not account.github.is_lost(request_, carried_out=carried_out), "It was not asked."
+    deployed.require_converged(account.aws)
 
 
 @pytest.mark.parametrize("name", _REQUESTS)
