@@ -235,7 +235,6 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
         },
         slow_failures={
             **_ANY_SLOW,
-            "list-denied": denied("secretsmanager:ListSecretVersionIds"),
             "sign-denied": denied("kms:Sign"),
             "text": wrong_content(lambda mark: mark),
         },
