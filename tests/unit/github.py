@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from rotation.aws import Clients
     from rotation.strategies import Generator, Issuer
+    from rotation_conformance.rotator import Content
     from tests.unit.cloud import Cloud
-    from tests.unit.services import Content
 
 Json: TypeAlias = Any  # What is sent and answered.
 

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.unit.rotator import watched
+from rotation_conformance.rotator import watched
 
 if TYPE_CHECKING:
-    from tests.unit.cloud import Side
+    from rotation_conformance.account import Side
     from tests.unit.rotator import Rotation
 
 DEATH = 9

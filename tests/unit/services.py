@@ -9,43 +9,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
-from rotation.aws import Clients, call
+from rotation.aws import call
 from rotation.errors import CredentialRejected
-from rotation.strategies import Credential, Generator, Issued, Issuer, Value
+from rotation.strategies import Credential, Issued, Value
+from rotation_conformance.rotator import Content
+from rotation_conformance.rotator import Service as AnyService
 from tests.unit.cloud import KEYS_PER_USER, Cloud, Key, Maker
 
 T = TypeVar("T")
-MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
-Content: TypeAlias = Any  # Whatever JSON a secret holds.
 
 
-class Service(Protocol):
-    """What the invariants ask of that which accepts the credentials."""
-
-    @property
-    def slots(self) -> int | None:
-        """How many credentials it has room for; None: any number."""
+class Service(AnyService, Protocol):
+    """What the tests here ask besides."""
 
     @property
     def issues(self) -> str | None:
         """Name the call that makes a credential; None: it is told them."""
 
-    def works(self, value: Content) -> bool:
-        """Say whether an application is served with this value now."""
-
-    def identity(self, value: Content) -> str:
-        """Name the credential that a value holds."""
-
-    def ours(self) -> set[str]:
-        """Name what the function made and can find, while it is there."""
-
     def unlisted(self) -> set[str]:
         """Name what the function made and cannot find again, while it is there."""
-
-    def foreign_lost(self) -> list[str]:
-        """Name what a person made and the function ended."""
 
 
 @runtime_checkable

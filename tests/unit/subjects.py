@@ -12,12 +12,13 @@ import pickle
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import REGISTRY, Generator, Issuer, build
-from tests.unit.cloud import ACCOUNT, Cloud, Killed, Side, StoredVersion, kill
+from rotation_conformance.account import ACCOUNT_ID, Killed, Side, StoredVersion, kill
+from tests.unit.cloud import Cloud
 from tests.unit.github import (
     APP_TOKEN,
     DEPLOY_KEY,
@@ -34,10 +35,12 @@ from tests.unit.services import (
     DatabasePassword,
     IamUser,
     IssuedToken,
-    MakeStrategy,
     NoService,
     Tokens,
 )
+
+if TYPE_CHECKING:
+    from rotation_conformance.rotator import MakeStrategy
 
 Make: TypeAlias = Callable[[Cloud], Rotation]
 State: TypeAlias = Callable[[Rotation], Rotation]
@@ -47,7 +50,7 @@ CONSTANTS: Final = {"bucket": "reports"}
 
 
 def user_arn(user: str) -> str:
-    return f"arn:aws:iam::{ACCOUNT}:user/apps/{user}"
+    return f"arn:aws:iam::{ACCOUNT_ID}:user/apps/{user}"
 
 
 def _build(name: str, options: Mapping[str, object], clients: Any) -> Generator | Issuer:  # noqa: ANN401 -- the fake ones

@@ -35,9 +35,10 @@ from rotation.event import Event, Step
 from rotation.settings import Fields
 from rotation.ssh import generate
 from rotation.strategies import REGISTRY, Issuer, build
-from tests.unit.cloud import Answer, Cloud, FakeClients, FakeIam, FakeSecretsManager, FakeSts
+from rotation_conformance.account import Answer, FakeSecretsManager
+from rotation_conformance.rotator import assert_converged
+from tests.unit.cloud import Cloud, FakeClients, FakeIam, FakeSts
 from tests.unit.github import OPERATIONS
-from tests.unit.rotator import Rotation, assert_converged
 from tests.unit.subjects import CONSTANTS, STATES, USER, prepared, user_arn
 from tests.unit.wire import JSON, Reply, Wire, Wrong, drop_field, serving, set_field
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tests.campaigns import CountCases
+    from tests.unit.rotator import Rotation
     from tests.unit.wire import ChangeBytes
 
 pytestmark = pytest.mark.campaign("Bad input")

@@ -19,7 +19,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dev.local_aws import local_aws
-from tests.unit.cloud import Cloud, FakeIam, FakeSecretsManager, FakeSts
+from rotation_conformance.account import FakeSecretsManager
+from tests.unit.cloud import Cloud, FakeIam, FakeSts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

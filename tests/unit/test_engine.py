@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,8 +17,9 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Step
-from tests.unit.cloud import Cloud, Killed, Side, interpose, kill
-from tests.unit.rotator import Rotation, assert_converged
+from rotation_conformance.account import Killed, Side, interpose, kill
+from rotation_conformance.rotator import assert_converged
+from tests.unit.cloud import Cloud
 from tests.unit.subjects import (
     SUBJECTS,
     USER,
@@ -26,6 +28,9 @@ from tests.unit.subjects import (
     prepared,
     random_value,
 )
+
+if TYPE_CHECKING:
+    from tests.unit.rotator import Rotation
 
 _DONE, _NOTHING = Outcome.DONE, Outcome.NOTHING_TO_DO
 _EACH_SUBJECT = [pytest.param(name, id=name) for name in SUBJECTS]

@@ -19,7 +19,7 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from tests.unit.cloud import client_error
+from rotation_conformance.account import client_error
 
 _CANARY = "wJalrXUtnFEMI-canary"
 _SDK_ERRORS = [

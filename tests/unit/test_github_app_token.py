@@ -23,11 +23,11 @@ from rotation.errors import (
 from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import Issued, github_app_token
+from rotation_conformance.account import Killed, Side, client_error, kill, refuse
+from rotation_conformance.rotator import assert_converged, watched
 from tests.readme.blocks import block
-from tests.unit.cloud import Killed, Side, client_error, kill, refuse
 from tests.unit.github import APP_TOKEN, KEY_ARN, GitHub, strategy
 from tests.unit.kms import Kms, private_key
-from tests.unit.rotator import Rotation, assert_converged, watched
 from tests.unit.subjects import prepared
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rotation.github import Reply
     from rotation.strategies import Credential
     from rotation.strategies.github_app_token import GithubAppToken
+    from tests.unit.rotator import Rotation
 
 _MARK: Final = "0" * 16 + "-" + "0" * 36
 _GRANTED: Final = {"administration": "write", "contents": "write", "issues": "read"}

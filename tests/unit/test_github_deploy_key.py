@@ -24,11 +24,12 @@ from rotation.errors import (
 )
 from rotation.settings import Fields
 from rotation.strategies import Issued, github_deploy_key
+from rotation_conformance.account import Killed, Side, client_error, kill
+from rotation_conformance.rotator import assert_converged, watched
 from tests.readme.blocks import block
-from tests.unit.cloud import Cloud, Killed, Side, client_error, kill
+from tests.unit.cloud import Cloud
 from tests.unit.github import KEY_ARN, DeployKeys
 from tests.unit.kms import Kms, private_key
-from tests.unit.rotator import assert_converged, watched
 from tests.unit.subjects import github_deploy_key_by_token, prepared
 
 if TYPE_CHECKING:

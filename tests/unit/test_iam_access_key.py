@@ -18,12 +18,15 @@ from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import build
 from rotation.strategies.iam_access_key import smtp_password
-from tests.unit.cloud import Cloud, FakeClients, lose_answer, refuse
-from tests.unit.rotator import Rotation, assert_converged
+from rotation_conformance.account import lose_answer, refuse
+from rotation_conformance.rotator import assert_converged
+from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.subjects import USER, iam_strategy, prepared, strategy, user_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.unit.rotator import Rotation
 
 _STATES = [pytest.param(state, id=state) for state in ("empty", "steady")]
 

@@ -22,7 +22,7 @@ from rotation.attempt import TAG
 from rotation.errors import RotationError
 from rotation.event import Step
 from rotation.strategies import REGISTRY
-from tests.unit.cloud import (
+from rotation_conformance.account import (
     Killed,
     Side,
     break_answer,
@@ -32,16 +32,15 @@ from tests.unit.cloud import (
     refuse,
     repeat,
 )
-from tests.unit.process import DEATH
-from tests.unit.rotator import (
+from rotation_conformance.rotator import (
     RETRY_SECONDS,
     TRIES,
     NeverConvergedError,
-    Rotation,
     assert_converged,
     assert_invariants,
     watched,
 )
+from tests.unit.process import DEATH
 from tests.unit.services import Shared
 from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
 
@@ -51,8 +50,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from rotation_conformance.account import Trouble
     from tests.campaigns import CountCases
-    from tests.unit.cloud import Trouble
+    from tests.unit.rotator import Rotation
 
 pytestmark = pytest.mark.campaign("Kill matrix")
 
@@ -484,7 +484,10 @@ def _in_processes(subject: str, most: int, path: Path, repository: Path) -> int:
 
 def _process(path: Path, *arguments: str, repository: Path) -> int:
     command = [sys.executable, "-m", "tests.unit.process", str(path), *arguments]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["lambda", "."])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(["lambda", "tools/conformance", "."]),
+    }
     return subprocess.run(command, check=False, cwd=repository, env=environment).returncode
 
 

@@ -25,8 +25,7 @@ import pytest
 import rotation as package
 from rotation.errors import RotationError
 from rotation.event import Step
-from tests.leaks.search import found, of_exception
-from tests.unit.cloud import (
+from rotation_conformance.account import (
     Killed,
     Side,
     client_error,
@@ -35,7 +34,8 @@ from tests.unit.cloud import (
     lose_answer,
     refuse,
 )
-from tests.unit.rotator import RETRY_SECONDS, TRIES, Rotation
+from rotation_conformance.rotator import RETRY_SECONDS, TRIES
+from tests.leaks.search import found, of_exception
 from tests.unit.services import Shared
 from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
 
@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from rotation_conformance.account import Trouble
     from tests.campaigns import CountCases
-    from tests.unit.cloud import Trouble
+    from tests.unit.rotator import Rotation
 
 pytestmark = pytest.mark.campaign("Leaks")
 

@@ -16,13 +16,9 @@ from rotation.errors import (
     TooSoon,
 )
 from rotation.event import Step
-from tests.unit.cloud import Cloud, Killed, Side, interpose, kill
-from tests.unit.rotator import (
-    RETRY_SECONDS,
-    Rotation,
-    assert_converged,
-    assert_foreign_untouched,
-)
+from rotation_conformance.account import Killed, Side, interpose, kill
+from rotation_conformance.rotator import RETRY_SECONDS, assert_converged, assert_foreign_untouched
+from tests.unit.cloud import Cloud
 from tests.unit.subjects import (
     USER,
     iam_access_key,
@@ -34,6 +30,7 @@ from tests.unit.subjects import (
 
 if TYPE_CHECKING:
     from rotation.errors import RotationError
+    from tests.unit.rotator import Rotation
 
 _WAYS_OUT = "Delete it if nothing uses it, adopt it with adopted_access_key_id .* another owner"
 

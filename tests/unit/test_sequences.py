@@ -27,11 +27,8 @@ from rotation.errors import ConfigurationError, CredentialRejected, ProtocolErro
 from rotation.event import Step
 from rotation.settings import ENVIRONMENT_VARIABLE
 from rotation.strategies import REGISTRY
-from tests.unit.cloud import (
-    Cloud,
-    FakeClients,
+from rotation_conformance.account import (
     Killed,
-    Maker,
     Side,
     break_answer,
     interpose,
@@ -39,7 +36,7 @@ from tests.unit.cloud import (
     lose_answer,
     refuse,
 )
-from tests.unit.rotator import (
+from rotation_conformance.rotator import (
     RETRY_SECONDS,
     NeverConvergedError,
     assert_converged,
@@ -47,14 +44,15 @@ from tests.unit.rotator import (
     watched,
     works,
 )
+from tests.unit.cloud import Cloud, FakeClients, Maker
 from tests.unit.services import IamUser, Shared
 from tests.unit.subjects import CONSTANTS, SUBJECTS, USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rotation_conformance.account import Trouble
     from tests.campaigns import CountCases
-    from tests.unit.cloud import Trouble
 
 pytestmark = pytest.mark.campaign("Sequences")
 

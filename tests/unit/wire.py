@@ -21,7 +21,8 @@ from xml.sax.saxutils import escape
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from tests.unit.cloud import Answer, Cloud, FakeIam, FakeSecretsManager, FakeSts
+from rotation_conformance.account import Answer, FakeSecretsManager
+from tests.unit.cloud import Cloud, FakeIam, FakeSts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,435 @@
+"""A small Secrets Manager at the level of boto3's client, on a virtual clock.
+
+It has exactly the methods that a rotation calls and keeps AWS's rules for them. Every call goes
+through the `Fuse`, which is where a test lets trouble in.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar, Unpack
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from rotation.engine import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_secretsmanager.type_defs import (
+        DescribeSecretRequestTypeDef,
+        GetSecretValueRequestTypeDef,
+        ListSecretVersionIdsRequestTypeDef,
+        PutSecretValueRequestTypeDef,
+        TagResourceRequestTypeDef,
+        UpdateSecretVersionStageRequestTypeDef,
+    )
+
+    from rotation.aws import Clients
+
+T = TypeVar("T")
+Answer: TypeAlias = dict[str, Any]
+
+ACCOUNT_ID = "123456789012"
+CALL_SECONDS = 0.05
+LONGEST_VALUE = 65536
+
+
+class Side(StrEnum):
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Killed(BaseException):
+    """The process is gone. Not an Exception: no handler of ours may survive it."""
+
+
+class RepeatedError(Exception):
+    """The answer was lost, and the SDK sends the request once more."""
+
+
+class Trouble(Protocol):
+    """Looks on before and after each call, numbered from 1, and may raise."""
+
+    def __call__(self, number: int, name: str, side: Side, /) -> None: ...
+
+
+class Fuse:
+    """Every call goes through it; a dead process makes no further one, not even in finally."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.troubles: list[Trouble] = []
+        self._dead = False
+
+    def arm(self, *troubles: Trouble) -> None:
+        """Count from 1 again, with other troubles."""
+        self.calls = []
+        self.troubles = list(troubles)
+
+    def revive(self) -> None:
+        """Start the next process."""
+        self._dead = False
+
+    def call(self, name: str, effect: Callable[[], T]) -> T:
+        if self._dead:
+            raise Killed
+        self.calls.append(name)
+        number = len(self.calls)
+        try:
+            self._look(number, name, Side.BEFORE)
+            try:
+                result = effect()
+            finally:  # A refusal is an answer too.
+                self._look(number, name, Side.AFTER)
+        except RepeatedError:
+            result = effect()
+        except Killed:
+            self._dead = True
+            raise
+        return result
+
+    def _look(self, number: int, name: str, side: Side) -> None:
+        for trouble in self.troubles:
+            trouble(number, name, side)
+
+
+def kill(at: int | str, when: Side) -> Trouble:
+    """End the process at one call, told by its number or its name."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is when:
+            raise Killed
+
+    return trouble
+
+
+def lose_answer(at: int | str) -> Trouble:
+    """Let a call take effect and its answer get lost: one call, or each of that name."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.AFTER:
+            raise ReadTimeoutError(endpoint_url="https://aws.example")
+
+    return trouble
+
+
+def break_answer(at: int | str) -> Trouble:
+    """Let a call take effect and its answer be an error of the service."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.AFTER:
+            raise client_error(name, "InternalServiceError", status=503)
+
+    return trouble
+
+
+def repeat(at: int | str) -> Trouble:
+    """Let a call take effect twice, as when the SDK repeats it."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.AFTER:
+            raise RepeatedError
+
+    return trouble
+
+
+def refuse(at: int | str, code: str, *, status: int = 400) -> Trouble:
+    """Answer with an error and do nothing: one call, or each of that name."""
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.BEFORE:
+            raise client_error(name, code, status=status)
+
+    return trouble
+
+
+def interpose(at: int | str, action: Callable[[], object]) -> Trouble:
+    """Let something else happen once, right before a call, told by its number or its name."""
+    waiting = [action]
+
+    def trouble(number: int, name: str, side: Side) -> None:
+        if at in {number, name} and side is Side.BEFORE and waiting:
+            waiting.pop()()
+
+    return trouble
+
+
+def client_error(operation: str, code: str, *, text: str = "no", status: int = 400) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": text},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "r",
+                "HostId": "h",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        operation,
+    )
+
+
+class VirtualTime:
+    """Passes only when somebody sleeps or calls."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2030, 1, 1, 12, 0, 0, 700_000, tzinfo=UTC)
+
+    def invoked(self, timeout: float) -> Clock:
+        """Start an invocation that Lambda ends after the time-out."""
+        deadline = self.now + timedelta(seconds=timeout)
+
+        def left() -> float:
+            return (deadline - self.now).total_seconds()
+
+        return Clock(now=lambda: self.now, sleep=self.advance, left=left)
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredVersion:
+    created: datetime
+    text: str | None = field(repr=False, default=None)
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredSecret:
+    arn: str
+    versions: dict[str, StoredVersion] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    last_rotated: datetime | None = None
+    deleted: bool = False
+
+    def attach(self, label: str, version_id: str) -> None:
+        """Move a label, and AWSPREVIOUS after AWSCURRENT.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+        """
+        holder = self.labels.get(label)
+        self.labels[label] = version_id
+        if label == "AWSCURRENT" and holder not in {None, version_id}:
+            self.labels["AWSPREVIOUS"] = str(holder)
+
+    def labels_of(self, version_id: str) -> list[str]:
+        return [label for label, holder in self.labels.items() if holder == version_id]
+
+    def value(self, label: str = "AWSCURRENT") -> Any:  # noqa: ANN401 -- whatever JSON it holds
+        """Read the JSON under a label, as the application does."""
+        text = self.versions[self.labels[label]].text
+        return None if text is None else json.loads(text)
+
+    def current_text(self) -> str | None:
+        holder = self.labels.get("AWSCURRENT")
+        return None if holder is None else self.versions[holder].text
+
+
+class Account:
+    """One account's secrets."""
+
+    def __init__(self) -> None:
+        self.fuse = Fuse()
+        self.time = VirtualTime()
+        self.secrets: dict[str, StoredSecret] = {}
+        # The clients of other services, such as a test puts here for its strategy.
+        self.further: dict[str, Any] = {}
+        self.rotation_tokens: list[str] = []
+        self.first_value_becomes_current = True
+        self.page = 100
+        # What the services say in an error, which no text of ours may repeat.
+        self.gossip = "no"
+        self._number = 0
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def clients(self) -> Clients:
+        """Make the clients of one process."""
+        return FakeClients(self)
+
+    def new_token(self) -> str:
+        return str(uuid.UUID(int=self._next()))
+
+    def add_secret(self, name: str) -> StoredSecret:
+        secret = StoredSecret(
+            arn=f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT_ID}:secret:{name}-Ab12Cd"
+        )
+        self.secrets[secret.arn] = secret
+        return secret
+
+    def refuse(self, operation: str, code: str, *, status: int = 400) -> NoReturn:
+        raise client_error(operation, code, text=self.gossip, status=status)
+
+    def request(self, name: str, effect: Callable[[], T]) -> T:
+        """Carry out one call, which takes a moment."""
+
+        def timed() -> T:
+            self.time.advance(CALL_SECONDS)
+            return effect()
+
+        return self.fuse.call(name, timed)
+
+
+class UnknownServiceError(AssertionError):
+    """The strategy asked for a client that nobody has put into the account."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"The strategy asks for a client of {service}, which the account of this test does not "
+            f"have: put one there by account.further[{service!r}] = …"
+        )
+
+
+class FakeClients:
+    """The clients of one process."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401, ARG002 -- the Protocol's
+        if service == "secretsmanager":
+            return FakeSecretsManager(self._account)
+        if service not in self._account.further:
+            raise UnknownServiceError(service)
+        return self._account.further[service]
+
+    def of(self, service: str, /, *, key_id: str, secret: str) -> Any:  # noqa: ANN401, ARG002 -- the Protocol's
+        return self(service)
+
+
+class FakeSecretsManager:
+    """https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def describe_secret(self, **request: Unpack[DescribeSecretRequestTypeDef]) -> Answer:
+        def effect() -> Answer:
+            secret = self._found("DescribeSecret", request["SecretId"])
+            # Versions without a label are omitted.
+            labelled = {version: secret.labels_of(version) for version in secret.labels.values()}
+            rotated = {"LastRotatedDate": secret.last_rotated} if secret.last_rotated else {}
+            return {
+                "ARN": secret.arn,
+                "VersionIdsToStages": labelled,
+                "Tags": [{"Key": key, "Value": value} for key, value in secret.tags.items()],
+                **rotated,
+            }
+
+        return self._account.request("describe_secret", effect)
+
+    def get_secret_value(self, **request: Unpack[GetSecretValueRequestTypeDef]) -> Answer:
+        def effect() -> Answer:
+            secret = self._found("GetSecretValue", request["SecretId"])
+            label = request.get("VersionStage", "AWSCURRENT")
+            version_id = request.get("VersionId") or secret.labels.get(label, "")
+            version = secret.versions.get(version_id)
+            # A version that RotateSecret has only staged has no value to find.
+            if version is None or version.text is None:
+                self._account.refuse("GetSecretValue", "ResourceNotFoundException")
+            return {
+                "ARN": secret.arn,
+                "VersionId": version_id,
+                "VersionStages": secret.labels_of(version_id),
+                "SecretString": version.text,
+                "CreatedDate": version.created,
+            }
+
+        return self._account.request("get_secret_value", effect)
+
+    def put_secret_value(self, **request: Unpack[PutSecretValueRequestTypeDef]) -> Answer:
+        def effect() -> Answer:
+            secret = self._found("PutSecretValue", request["SecretId"])
+            version_id = request["ClientRequestToken"]
+            text = request["SecretString"]
+            if len(text.encode()) > LONGEST_VALUE:
+                self._account.refuse("PutSecretValue", "InvalidParameterException")
+            self._account.rotation_tokens += filter(None, [request.get("RotationToken")])
+            version = secret.versions.get(version_id)
+            if version is not None and version.text not in {None, text}:
+                self._account.refuse("PutSecretValue", "ResourceExistsException")
+            if version is None or version.text is None:
+                first = not any(held.text is not None for held in secret.versions.values())
+                stored = StoredVersion(created=self._account.time.now, text=text)
+                secret.versions[version_id] = stored
+                for label in request.get("VersionStages", ["AWSCURRENT"]):
+                    secret.attach(label, version_id)
+                if first and self._account.first_value_becomes_current:
+                    secret.attach("AWSCURRENT", version_id)
+            return {"VersionId": version_id, "VersionStages": secret.labels_of(version_id)}
+
+        return self._account.request("put_secret_value", effect)
+
+    def update_secret_version_stage(
+        self, **request: Unpack[UpdateSecretVersionStageRequestTypeDef]
+    ) -> Answer:
+        def effect() -> Answer:
+            operation = "UpdateSecretVersionStage"
+            secret = self._found(operation, request["SecretId"])
+            label = request["VersionStage"]
+            target, source = request.get("MoveToVersionId"), request.get("RemoveFromVersionId")
+            holder = secret.labels.get(label)
+            if target is not None and target not in secret.versions:
+                self._account.refuse(operation, "ResourceNotFoundException")
+            if holder not in {None, source, target} or (label == "AWSCURRENT" and not target):
+                self._account.refuse(operation, "InvalidParameterException")
+            if source is not None and holder != source:
+                self._account.refuse(operation, "InvalidParameterException")
+            if target is None:
+                del secret.labels[label]
+            else:
+                secret.attach(label, target)
+            return {"ARN": secret.arn}
+
+        return self._account.request("update_secret_version_stage", effect)
+
+    def list_secret_version_ids(
+        self, **request: Unpack[ListSecretVersionIdsRequestTypeDef]
+    ) -> Answer:
+        def effect() -> Answer:
+            secret = self._found("ListSecretVersionIds", request["SecretId"])
+            listed = [
+                {
+                    "VersionId": version_id,
+                    "VersionStages": secret.labels_of(version_id),
+                    "CreatedDate": version.created,
+                }
+                for version_id, version in secret.versions.items()
+                if request.get("IncludeDeprecated") or secret.labels_of(version_id)
+            ]
+            start = int(request.get("NextToken", "0"))
+            end = start + self._account.page
+            more = {"NextToken": str(end)} if end < len(listed) else {}
+            return {"ARN": secret.arn, "Versions": listed[start:end], **more}
+
+        return self._account.request("list_secret_version_ids", effect)
+
+    def tag_resource(self, **request: Unpack[TagResourceRequestTypeDef]) -> Answer:
+        def effect() -> Answer:
+            secret = self._found("TagResource", request["SecretId"])
+            tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+            # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html
+            if any(len(value) > 256 for value in tags.values()):
+                self._account.refuse("TagResource", "InvalidParameterException")
+            secret.tags.update(tags)
+            return {}
+
+        return self._account.request("tag_resource", effect)
+
+    def _found(self, operation: str, arn: str) -> StoredSecret:
+        if arn not in self._account.secrets:
+            self._account.refuse(operation, "ResourceNotFoundException")
+        secret = self._account.secrets[arn]
+        # Until it is restored; these two documents name no such error.
+        if secret.deleted and operation not in {"DescribeSecret", "ListSecretVersionIds"}:
+            self._account.refuse(operation, "InvalidRequestException")
+        return secret

@@ -1,0 +1,250 @@
+"""What Secrets Manager does with a rotation function, and what must hold afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+
+from rotation.aws import Clients
+from rotation.engine import Engine, Outcome
+from rotation.errors import ProtocolError, RotationError
+from rotation.event import Event, Step
+from rotation.secret import Secret
+from rotation.strategies import Generator, Issuer, Setter
+from rotation_conformance.account import Account, Killed, Side, StoredSecret, StoredVersion, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
+Content: TypeAlias = Any  # Whatever JSON a secret holds.
+
+TRIES = 5
+RETRY_SECONDS = 60
+
+
+class OvertakenError(Exception):
+    """The rotation was ended, because a person has put or promoted another value since."""
+
+
+class NeverConvergedError(AssertionError):
+    def __init__(self, last: BaseException | None) -> None:
+        super().__init__(f"{TRIES} tries with one token did not complete; the last: {last!r}")
+        self.last = last
+
+
+class Service(Protocol):
+    """That which accepts the credentials, as an application and a person see it."""
+
+    @property
+    def slots(self) -> int | None:
+        """How many credentials it has room for; None: any number."""
+        return None
+
+    def works(self, value: Content) -> bool:
+        """Say whether an application is served with this value of the secret now."""
+
+    def identity(self, value: Content) -> str:
+        """Name the credential that a value holds, as `ours` does."""
+
+    def ours(self) -> set[str]:
+        """Name what the function made and can find, while it is there."""
+        return set()
+
+    def foreign_lost(self) -> Sequence[str]:
+        """Name what a person made and the function ended."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """One secret under rotation. Each step has a process of its own, as after a cold start."""
+
+    cloud: Account
+    secret: StoredSecret
+    strategy: MakeStrategy
+    service: Service
+    constants: Mapping[str, str] = field(default_factory=dict)
+    minimum_overlap: timedelta = timedelta(hours=1)
+    timeout: float = 120
+    # The versions whose value the service was told, where it is told values.
+    told: set[str] = field(default_factory=set)
+
+    def stage(self) -> str:
+        """Begin as RotateSecret does: a version without a value, labelled AWSPENDING.
+
+        "A previous rotation isn't complete. That rotation will be reattempted."
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+        """
+        labels = self.secret.labels
+        pending = labels.get("AWSPENDING")
+        if pending is not None and pending != labels.get("AWSCURRENT"):
+            return pending
+        token = self.cloud.new_token()
+        self.secret.versions[token] = StoredVersion(created=self.cloud.time.now)
+        self.secret.attach("AWSPENDING", token)
+        return token
+
+    def give_up(self) -> None:
+        """Remove AWSPENDING, as CancelRotateSecret's documentation tells operators to."""
+        self.secret.labels.pop("AWSPENDING", None)
+
+    def step(
+        self,
+        step: Step,
+        token: str,
+        *,
+        clients: Clients | None = None,
+        rotation_token: str | None = None,
+    ) -> Outcome:
+        self.cloud.fuse.revive()
+        clients = clients or self.cloud.clients()
+        engine = Engine(
+            Secret(clients, self.secret.arn, constants=self.constants),
+            self.strategy(clients),
+            clock=self.cloud.time.invoked(self.timeout),
+            minimum_overlap=self.minimum_overlap,
+        )
+        outcome = engine.run(
+            Event(step=step, secret_arn=self.secret.arn, token=token, rotation_token=rotation_token)
+        )
+        if step is Step.SET:
+            self.told.add(token)
+        return outcome
+
+    def steps(self, token: str) -> list[Outcome]:
+        """Try once: all four steps, up to the first that fails."""
+        outcomes = [self.step(step, token) for step in Step]
+        self.secret.last_rotated = self.cloud.time.now
+        return outcomes
+
+    def retry(self, token: str) -> None:
+        """Repeat the whole rotation with the same token until it succeeds."""
+        last: BaseException | None = None
+        for _ in range(TRIES):
+            try:
+                self.steps(token)
+            except (Killed, RotationError) as error:
+                if isinstance(error, ProtocolError) and "AWSPENDING" not in self.secret.labels:
+                    raise OvertakenError from None
+                last = error
+                self.cloud.time.advance(RETRY_SECONDS)
+            else:
+                return
+        raise NeverConvergedError(last)
+
+    def rotate(self) -> str:
+        """Rotate once, without trouble, after every overlap is over.
+
+        Where a person has overtaken the rotation that RotateSecret takes up again, the owner
+        starts a new one, as the error says.
+        """
+        self.wait_out_the_overlap()
+        token = self.stage()
+        try:
+            self.retry(token)
+        except OvertakenError:
+            token = self.stage()
+            self.retry(token)
+        return token
+
+    def test_only(self) -> None:
+        """Switch rotation on without rotating: testSecret alone, on a version that then goes.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+        """
+        token = self.cloud.new_token()
+        self.secret.versions[token] = StoredVersion(
+            created=self.cloud.time.now, text=self.secret.current_text()
+        )
+        self.secret.attach("AWSPENDING", token)
+        try:
+            self.step(Step.TEST, token)
+        finally:
+            self.give_up()
+
+    def put_by_hand(self, text: str) -> None:
+        """Put a value as a person does: it becomes AWSCURRENT, and AWSPENDING stays put."""
+        self.cloud.time.advance(1)
+        token = self.cloud.new_token()
+        self.secret.versions[token] = StoredVersion(created=self.cloud.time.now, text=text)
+        self.secret.attach("AWSCURRENT", token)
+
+    def wait_out_the_overlap(self) -> None:
+        self.cloud.time.advance(self.minimum_overlap.total_seconds() + 1)
+
+    def changed(self, strategy: MakeStrategy) -> Self:
+        """Give the same secret another strategy, or another owner."""
+        return replace(self, strategy=strategy)
+
+
+def works(rotation: Rotation, label: str) -> bool:
+    """Say whether an application that reads the version under a label is served."""
+    value = _written(rotation, label)
+    return value is not None and rotation.service.works(value)
+
+
+def _written(rotation: Rotation, label: str) -> Content | None:
+    """Read what the function may have written; None: what a person put is of no such form."""
+    with suppress(ValueError):
+        value = rotation.secret.value(label)
+        if isinstance(value, dict) and value.items() >= rotation.constants.items():
+            return value
+    return None
+
+
+def watched(rotation: Rotation) -> Trouble:
+    """Check the invariants after every single call."""
+
+    def watch(_number: int, _name: str, side: Side) -> None:
+        if side is Side.AFTER:
+            assert_invariants(rotation)
+
+    return watch
+
+
+def assert_invariants(rotation: Rotation) -> None:
+    """Hold what holds at any time, in the midst of a rotation too."""
+    assert_current_works(rotation)
+    assert_foreign_untouched(rotation)
+    labels, service = rotation.secret.labels, rotation.service
+    assert set(labels) <= {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"}
+    assert set(labels.values()) <= rotation.secret.versions.keys()
+    assert "AWSPREVIOUS" not in labels or labels["AWSPREVIOUS"] != labels["AWSCURRENT"]
+    assert service.slots is None or len(service.ours()) <= service.slots
+
+
+def assert_converged(rotation: Rotation) -> None:
+    """Hold what holds after a rotation: nothing pends, and nothing of ours is without a label."""
+    assert_invariants(rotation)
+    secret = rotation.secret
+    current = secret.labels["AWSCURRENT"]
+    assert secret.labels.get("AWSPENDING", current) == current
+    values = [_written(rotation, label) for label in secret.labels]
+    named = {rotation.service.identity(value) for value in values if value is not None}
+    assert rotation.service.ours() <= named, "an orphan was left"
+
+
+def assert_current_works(rotation: Rotation) -> None:
+    if rotation.secret.current_text() is not None and not _public_too_early(rotation):
+        assert works(rotation, "AWSCURRENT"), "AWSCURRENT holds what nobody accepts"
+
+
+def _public_too_early(rotation: Rotation) -> bool:
+    """Tell the one value that cannot work yet: a first one, which a service is to be told.
+
+    Secrets Manager makes it AWSCURRENT when it is stored, and setSecret comes after that.
+    """
+    labels = rotation.secret.labels
+    return (
+        "AWSPREVIOUS" not in labels
+        and labels["AWSCURRENT"] not in rotation.told
+        and isinstance(rotation.strategy(rotation.cloud.clients()), Setter)
+    )
+
+
+def assert_foreign_untouched(rotation: Rotation) -> None:
+    assert rotation.service.foreign_lost() == []
