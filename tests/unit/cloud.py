@@ -7,15 +7,18 @@ It has exactly the methods that a rotation calls and keeps AWS's rules for them,
 from __future__ import annotations
 
 import copy
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from botocore.exceptions import EndpointConnectionError
 
 from rotation_conformance.account import ACCOUNT_ID, Account, Answer, FakeSecretsManager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from mypy_boto3_iam.type_defs import (
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
         DeleteAccessKeyRequestTypeDef,
         ListAccessKeysRequestTypeDef,
     )
+
+T = TypeVar("T")
 
 KEYS_PER_USER = 2
 
@@ -61,9 +66,24 @@ class Cloud(Account):
         self.list_lag = 0.0
         self.quota_lag = 0.0
         self.iam_ahead = 0.0
+        self._out = False
 
     def clients(self) -> FakeClients:
         return FakeClients(self)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Leave every call but Secrets Manager's without an answer."""
+        self._out = True
+        try:
+            yield
+        finally:
+            self._out = False
+
+    def request(self, name: str, effect: Callable[[], T]) -> T:
+        if self._out and not hasattr(FakeSecretsManager, name):
+            raise EndpointConnectionError(endpoint_url="https://service.example")
+        return super().request(name, effect)
 
     def add_user(self, name: str) -> None:
         self.users[name] = []

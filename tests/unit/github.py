@@ -27,6 +27,7 @@ from rotation.settings import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from rotation.aws import Clients
@@ -86,7 +87,10 @@ class GitHub:
         # Changes what one call is answered with.
         self.wrong: Callable[[str, Reply], Reply] | None = None
 
-    # What the invariants ask
+    # What the invariants and the suite ask
+
+    def outage(self) -> AbstractContextManager[None]:
+        return self.cloud.outage()
 
     def works(self, value: Content) -> bool:
         return (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from rotation.aws import call
 from rotation.errors import CredentialRejected
@@ -17,6 +17,9 @@ from rotation.strategies import Credential, Issued, Value
 from rotation_conformance.rotator import Content
 from rotation_conformance.rotator import Service as AnyService
 from tests.unit.cloud import KEYS_PER_USER, Cloud, Key, Maker
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
@@ -115,6 +118,9 @@ class IamUser:
     def remove_foreign(self, identity: str) -> None:
         self._cloud.remove_key(next(key for key in self._keys if key.key_id == identity))
 
+    def outage(self) -> AbstractContextManager[None]:
+        return self._cloud.outage()
+
     def adopt(self) -> str:
         """Let a person hand a key over to the function."""
         return self._cloud.add_key(self._user, Maker.ADOPTED).key_id
@@ -128,6 +134,9 @@ class _Remote:
 
     def request(self, name: str, owner: str, effect: Callable[[], T]) -> T:
         return call(name, owner, lambda: self.cloud.request(name, effect))
+
+    def outage(self) -> AbstractContextManager[None]:
+        return self.cloud.outage()
 
     def unlisted(self) -> set[str]:
         return set()

@@ -17,7 +17,7 @@ from rotation.strategies import Generator, Issuer, Setter
 from rotation_conformance.account import Account, Killed, Side, StoredSecret, StoredVersion, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
 Content: TypeAlias = Any  # Whatever JSON a secret holds.
@@ -54,7 +54,7 @@ class Service(Protocol):
         """Name what the function made and can find, while it is there."""
         return set()
 
-    def foreign_lost(self) -> Sequence[str]:
+    def foreign_lost(self) -> Collection[str]:
         """Name what a person made and the function ended."""
         return ()
 
@@ -211,10 +211,14 @@ def assert_invariants(rotation: Rotation) -> None:
     assert_current_works(rotation)
     assert_foreign_untouched(rotation)
     labels, service = rotation.secret.labels, rotation.service
-    assert set(labels) <= {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"}
-    assert set(labels.values()) <= rotation.secret.versions.keys()
-    assert "AWSPREVIOUS" not in labels or labels["AWSPREVIOUS"] != labels["AWSCURRENT"]
-    assert service.slots is None or len(service.ours()) <= service.slots
+    assert set(labels) <= {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"}, f"labels are {set(labels)}"
+    assert set(labels.values()) <= rotation.secret.versions.keys(), "a label is on no version"
+    assert "AWSPREVIOUS" not in labels or labels["AWSPREVIOUS"] != labels["AWSCURRENT"], (
+        "AWSPREVIOUS and AWSCURRENT are on one version"
+    )
+    assert service.slots is None or len(service.ours()) <= service.slots, (
+        f"the service holds {len(service.ours())} credentials, and has room for {service.slots}"
+    )
 
 
 def assert_converged(rotation: Rotation) -> None:
@@ -222,15 +226,20 @@ def assert_converged(rotation: Rotation) -> None:
     assert_invariants(rotation)
     secret = rotation.secret
     current = secret.labels["AWSCURRENT"]
-    assert secret.labels.get("AWSPENDING", current) == current
+    assert secret.labels.get("AWSPENDING", current) == current, "another version is AWSPENDING"
     values = [_written(rotation, label) for label in secret.labels]
     named = {rotation.service.identity(value) for value in values if value is not None}
-    assert rotation.service.ours() <= named, "an orphan was left"
+    orphans = rotation.service.ours() - named
+    assert not orphans, (
+        "an orphan was left: the service holds what no labelled version of the secret does"
+    )
 
 
 def assert_current_works(rotation: Rotation) -> None:
     if rotation.secret.current_text() is not None and not _public_too_early(rotation):
-        assert works(rotation, "AWSCURRENT"), "AWSCURRENT holds what nobody accepts"
+        assert works(rotation, "AWSCURRENT"), (
+            "the service does not accept the value under AWSCURRENT"
+        )
 
 
 def _public_too_early(rotation: Rotation) -> bool:
@@ -247,4 +256,4 @@ def _public_too_early(rotation: Rotation) -> bool:
 
 
 def assert_foreign_untouched(rotation: Rotation) -> None:
-    assert rotation.service.foreign_lost() == []
+    assert not rotation.service.foreign_lost(), "what a person made was ended"

@@ -1,0 +1,44 @@
+"""The module's own strategies pass the suite that it ships for yours."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation_conformance import Conformance
+from tests.unit.cloud import Cloud
+from tests.unit.subjects import SUBJECTS
+
+if TYPE_CHECKING:
+    from rotation_conformance import Begin
+
+
+class _Own(Conformance):
+    """All subjects, each in the file where its strategy stands."""
+
+    subject: str
+    public = frozenset({"AccessKeyId", "expires_at", "public_key"})
+
+    @pytest.fixture(autouse=True, params=SUBJECTS)
+    def _subject(self, request: pytest.FixtureRequest) -> None:
+        self.subject = request.param
+
+    @pytest.fixture
+    def begin(self) -> Begin:
+        return lambda: SUBJECTS[self.subject](Cloud())
+
+    def _file(self) -> Path:
+        rotation = SUBJECTS[self.subject](Cloud())
+        return Path(inspect.getfile(type(rotation.strategy(rotation.cloud.clients()))))
+
+
+class TestSomePoints(_Own):
+    most = 12
+
+
+@pytest.mark.slow
+class TestAllPoints(_Own):
+    pass

@@ -1,0 +1,133 @@
+"""Where a rotation can be interrupted: at each line of a strategy, before and after each call.
+
+A process that dies is a thread that goes no further: no line of it comes after, also none of a
+`finally`, as when Lambda ends a sandbox.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import sys
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rotation_conformance.account import Killed, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from rotation_conformance.rotator import Rotation
+
+Reached = tuple[str, int]
+"""A place, and how often it was reached by then."""
+
+
+class Process:
+    """Does some work of a rotation, and tells of each point on the way."""
+
+    def __init__(
+        self,
+        rotation: Rotation,
+        file: Path,
+        work: Callable[[], object],
+        reach: Callable[[Reached], None],
+    ) -> None:
+        """Take the work; nothing is done yet.
+
+        Args:
+            rotation: whose calls are points.
+            file: of the strategy, whose lines are points.
+            work: what the process does.
+            reach: is told each point, and may do anything there.
+        """
+        self._rotation = rotation
+        self._file = str(file)
+        self._work = work
+        self._reach = reach
+        self._times = Counter[str]()
+        self._looking = False
+        self._over = threading.Event()
+        self._let_go = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._died_at: str | None = None
+
+    def run(self) -> None:
+        """Wait until the work is done.
+
+        Raises:
+            BaseException: What the work has raised.
+        """
+        self.run_until(None)
+
+    def run_until(self, death: Reached | None) -> str | None:
+        """Wait until the work is done, or the process is dead; return where it died.
+
+        Raises:
+            BaseException: What the work has raised.
+        """
+        if death is not None:
+            reach = self._reach
+            self._reach = lambda reached: self._die(reached) if reached == death else reach(reached)
+        self._rotation.cloud.fuse.arm(self._called)
+        self._thread.start()
+        self._over.wait()
+        self._rotation.cloud.fuse.arm()
+        if self._died_at is None:
+            self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._died_at
+
+    def bury(self) -> None:
+        """End the thread of a dead process, when nobody looks at what it holds any more."""
+        self._let_go.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        sys.settrace(self._entered)
+        try:
+            self._work()
+        except Killed:
+            pass
+        except BaseException as error:  # noqa: BLE001 -- it is raised again where it is waited for
+            self._failure = error
+        finally:
+            sys.settrace(None)
+            self._over.set()
+
+    def _die(self, reached: Reached) -> None:
+        self._died_at, _ = reached
+        self._over.set()
+        self._let_go.wait()
+        raise Killed
+
+    def _called(self, _number: int, name: str, side: Side) -> None:
+        self._at(f"{side} the call {name}")
+
+    def _entered(self, frame: FrameType, _event: str, _argument: Any) -> Any:  # noqa: ANN401 -- sys.settrace's
+        # Functions, not the bodies of modules and classes.
+        if frame.f_code.co_filename == self._file and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            return self._traced
+        return None
+
+    def _traced(self, frame: FrameType, event: str, _argument: Any) -> Any:  # noqa: ANN401 -- sys.settrace's
+        if event == "line":
+            text = linecache.getline(self._file, frame.f_lineno).strip()
+            self._at(f"before line {frame.f_lineno}, in {frame.f_code.co_name}: {text}")
+        return self._traced
+
+    def _at(self, place: str) -> None:
+        # What is done at a point passes points of its own.
+        if self._looking or threading.current_thread() is not self._thread:
+            return
+        self._looking = True
+        try:
+            self._times[place] += 1
+            self._reach((place, self._times[place]))
+        finally:
+            self._looking = False
