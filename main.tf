@@ -145,6 +145,8 @@ module "function" {
   count  = local.makes_function ? 1 : 0
 
   alarm_actions      = var.alarm_actions
+  environment        = local.strategy.environment
+  files              = local.strategy.files
   function           = var.function
   kms_key_arn        = var.kms_key_arn
   records_attempts   = local.strategy.has_slots

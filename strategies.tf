@@ -14,8 +14,27 @@ locals {
   # `issuer`: the service makes the credential, so that no first value can be given and the previous one has to be retired.
   # `expires`: each credential ends by itself, and nobody can list them. `has_slots`: there is room for two. Without either
   # there is any room, and what is there is listed. `needs_layer`: the function takes a library that Lambda does not ship.
-  # `settings`: null where the module makes no function.
+  # `settings`: null where the module makes no function. `environment`, `files`: what the function has besides.
   _rows = {
+    custom = [for options in var.rotation[*].custom : {
+      environment = options.environment
+      files       = { "custom_strategy.py" = file(options.source_file) }
+      has_slots   = options.slots != null
+      issuer      = options.issuer
+      settings = {
+        constants = options.constants
+        options = {
+          issuer  = options.issuer
+          options = options.options
+          slots   = options.slots
+        }
+      }
+      statements = [for sid, statement in options.statements : merge(
+        { Sid = sid, Effect = "Allow", Action = sort(statement.actions), Resource = statement.resource },
+        length(statement.conditions) > 0 ? { Condition = statement.conditions } : {},
+      )]
+    } if options != null]
+
     function = [for options in var.rotation[*].function : {
       issuer     = false
       settings   = null
@@ -123,7 +142,10 @@ locals {
   }
 
   strategy = one([
-    for name, rows in local._rows : merge({ expires = false, has_slots = rows[0].issuer, name = name, needs_layer = false }, rows[0]) if length(rows) == 1
+    for name, rows in local._rows : merge(
+      { environment = {}, expires = false, files = {}, has_slots = rows[0].issuer, name = name, needs_layer = false },
+      rows[0],
+    ) if length(rows) == 1
   ])
 
   # What validations ask of a strategy, and what they say they found.

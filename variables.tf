@@ -384,6 +384,19 @@ locals {
 }
 
 locals {
+  _build_pattern  = "(?m)^def build[(]"
+  _own_statements = ["DeliverLogs", "FindAbandonedVersions", "RecordAnAttempt", "RotateThisSecret"]
+
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+  _reserved_variables = concat(["ROTATION_SETTINGS"], [
+    for name in ["ACCESS_KEY", "ACCESS_KEY_ID", "DEFAULT_REGION", "EXECUTION_ENV", "REGION", "SECRET_ACCESS_KEY", "SESSION_TOKEN"] : "AWS_${name}"
+    ], [
+    for name in ["FUNCTION_MEMORY_SIZE", "FUNCTION_NAME", "FUNCTION_VERSION", "INITIALIZATION_TYPE", "LOG_GROUP_NAME", "LOG_STREAM_NAME", "RUNTIME_API"] :
+    "AWS_LAMBDA_${name}"
+  ], ["LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"])
+}
+
+locals {
   _github_deploy_keys = ["api_url", "key_id", "private_key", "public_key", "read_only", "repository", "ssh_url"]
   _github_token_keys  = ["api_url", "expires_at", "installation_id", "token", "username"]
 }
@@ -391,6 +404,19 @@ locals {
 variable "rotation" {
   description = "How the secret rotates: exactly one strategy with its options; null for a secret that does not rotate."
   type = object({
+    custom = optional(object({
+      constants   = optional(map(string), {})
+      environment = optional(map(string), {})
+      issuer      = optional(bool, false)
+      options     = optional(map(string), {})
+      slots       = optional(number)
+      source_file = string
+      statements = optional(map(object({
+        actions    = list(string)
+        conditions = optional(map(map(list(string))), {})
+        resource   = string
+      })), {})
+    }))
     function = optional(object({
       add_permission = optional(bool, true)
       arn            = string
@@ -440,6 +466,36 @@ variable "rotation" {
   validation {
     condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
     error_message = "Set exactly one strategy in rotation: write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].custom : can(regex(local._build_pattern, file(options.source_file))) if options != null])
+    error_message = "rotation.custom.source_file is a Python file that defines build(options, clients): write e.g. \"$${path.module}/rotate.py\". Found: ${jsonencode([for options in var.rotation[*].custom : fileexists(options.source_file) ? "${options.source_file}, which has no line def build(options, clients)" : "no file ${options.source_file}" if options != null])}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].custom : options.slots == null || (options.issuer && try(options.slots >= 2 && floor(options.slots) == options.slots, false)) if options != null])
+    error_message = "rotation.custom.slots is how many credentials an issuer has room for, two at least, or the current one would have to go first: write a whole number from 2 beside issuer = true, or leave it out. Found: ${jsonencode(one([for options in var.rotation[*].custom : { issuer = options.issuer, slots = options.slots } if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].custom : alltrue([
+      for name in keys(options.environment) : can(regex("^[A-Za-z][0-9A-Za-z_]+$", name)) && !contains(local._reserved_variables, name)
+    ]) if options != null])
+    error_message = "rotation.custom.environment are environment variables of the function: choose names of letters, digits and underscores, other than ${join(", ", local._reserved_variables)}. Found: ${jsonencode(one([for options in var.rotation[*].custom : keys(options.environment) if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].custom : alltrue([
+      for sid in keys(options.statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(local._own_statements, sid)
+    ]) if options != null])
+    error_message = "The keys of rotation.custom.statements are Sids of letters and digits, and none of the module's own: choose others than ${join(", ", local._own_statements)}. Found: ${jsonencode(one([for options in var.rotation[*].custom : keys(options.statements) if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].custom : alltrue([for statement in options.statements :
+      length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))])
+    ]) if options != null])
+    error_message = "The actions of each of rotation.custom.statements are named one by one, without a wildcard: write e.g. [\"secretsmanager:GetSecretValue\"]. Found: ${jsonencode(one([for options in var.rotation[*].custom : { for sid, statement in options.statements : sid => statement.actions } if options != null]))}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].custom : length(jsonencode([options.constants, options.environment, options.options])) <= 2048 if options != null])
+    error_message = "constants, environment and options of rotation.custom are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in var.rotation[*].custom : length(jsonencode([options.constants, options.environment, options.options])) if options != null])}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].function :

@@ -17,7 +17,7 @@ from rotation.errors import InternalError, RotationError
 from rotation.event import Event
 from rotation.secret import Secret
 from rotation.settings import Settings
-from rotation.strategies import build
+from rotation.strategies import CUSTOM_MODULE, build
 
 # At DEBUG the SDK writes each request and answer, values included, and Lambda's runtime gives every
 # logger the function's level:
@@ -57,7 +57,9 @@ def lambda_handler(event: object, context: Context) -> None:
     except RotationError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 -- its text may quote a credential, so it is replaced
-        failure = InternalError(kind=type(error).__name__, place=_place(error))
+        place = _place(error)
+        theirs = place.startswith(f"{CUSTOM_MODULE}.py:")
+        failure = InternalError(kind=type(error).__name__, place=place, theirs=theirs)
     if failure is not None:
         fields["outcome"] = "failed"
         fields["error"] = type(failure).__name__

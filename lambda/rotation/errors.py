@@ -85,6 +85,23 @@ class ConfigurationError(RotationError):
         )
 
     @classmethod
+    def no_strategy(cls, *, kind: str, lacks: Iterable[str]) -> Self:
+        """Refuse what the user's own file defines."""
+        return cls(
+            f"The file of rotation.custom.source_file lacks {', '.join(lacks)}, which a {kind} has "
+            "to have. Add it as lambda/rotation/strategies/__init__.py of the module describes it, "
+            "apply, then rotate again."
+        )
+
+    @classmethod
+    def no_python(cls, *, line: int | None) -> Self:
+        """Refuse a file of the user's that cannot be imported."""
+        return cls(
+            f"Line {line} of the file of rotation.custom.source_file is no Python of the "
+            "function's runtime. Mend it, or set function.runtime, apply, then rotate again."
+        )
+
+    @classmethod
     def no_such_owner(cls, *, owner: str) -> Self:
         """Refuse an owner that the service does not know."""
         return cls(
@@ -236,10 +253,20 @@ class ForeignCredential(RotationError):
 class InternalError(RotationError):
     """Something failed that no code here expects; its text may quote a credential, so it goes."""
 
-    def __init__(self, *, kind: str, place: str) -> None:
+    def __init__(self, *, kind: str, place: str, theirs: bool = False) -> None:
+        """Say whose defect it is.
+
+        Args:
+            kind: of the error.
+            place: the file and the line, or the action.
+            theirs: whether it is a line of the user's own file.
+        """
+        cure = "the rotation function. Report it with this line"
+        if theirs:
+            cure = "the file of rotation.custom.source_file. Mend it, or have it raise a class of "
+            cure += "rotation.errors"
         super().__init__(
-            f"{kind} at {place}, which is a defect of the rotation function. Report it with this "
-            "line; the retry of the rotation is safe."
+            f"{kind} at {place}, which is a defect of {cure}; the retry of the rotation is safe."
         )
 
 

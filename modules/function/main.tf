@@ -21,7 +21,7 @@ locals {
 
 locals {
   _source = "${path.module}/../../lambda"
-  _files  = { for file in fileset(local._source, "**/*.py") : file => file("${local._source}/${file}") }
+  _files  = merge(var.files, { for file in fileset(local._source, "**/*.py") : file => file("${local._source}/${file}") })
 }
 
 # Entries from `source` blocks have no mode and no time: the same content gives the same bytes on every machine. The hash
@@ -74,7 +74,7 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.function.timeout
 
   environment {
-    variables = { ROTATION_SETTINGS = var.settings }
+    variables = merge(var.environment, { ROTATION_SETTINGS = var.settings })
   }
 
   # WARN keeps the platform's records of time-outs and crashes, and drops those of each start and end.

@@ -6,6 +6,18 @@ variable "alarm_actions" {
   nullable    = false
 }
 
+variable "environment" {
+  description = "Environment variables of the function beside its settings."
+  type        = map(string)
+  nullable    = false
+}
+
+variable "files" {
+  description = "Files of the package beside the module's own, by their path in it."
+  type        = map(string)
+  nullable    = false
+}
+
 variable "function" {
   description = "Options of the function, with the default of each; null takes all defaults."
   type = object({

@@ -17,6 +17,7 @@ from dev.demo.account import Aws
 from dev.demo.terraform import checkout
 from dev.local_aws import local_aws
 from dev.local_github import LocalGitHub, local_github
+from dev.local_redis import LocalRedis, local_redis
 from tests.e2e.grants import Estate, applied
 
 _TARGET = os.environ.get("E2E_TARGET", "local")
@@ -59,7 +60,14 @@ def module() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def estate(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
+def redis(github: LocalGitHub) -> Iterator[LocalRedis]:
+    # The functions trust one certificate.
+    with local_redis(github.certificate) as redis:
+        yield redis
+
+
+@pytest.fixture(scope="session")
+def estate(aws: Aws, github: LocalGitHub, redis: LocalRedis) -> Iterator[Estate]:
     """What the tests of the grants share."""
-    with applied(aws, github) as estate:
+    with applied(aws, github, redis) as estate:
         yield estate

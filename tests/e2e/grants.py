@@ -15,8 +15,10 @@ from botocore.exceptions import ClientError
 from dev.demo.account import Aws, Rotation, Secret, eventually, step_records
 from dev.demo.terraform import Terraform, checkout
 from dev.local_github import LocalGitHub
+from dev.local_redis import LocalRedis
 from rotation.strategies import REGISTRY
 from tests.e2e.github import app, layer
+from tests.e2e.redis import redis_users
 
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
 Clients: TypeAlias = Callable[..., Client]
@@ -26,8 +28,22 @@ Grant: TypeAlias = tuple[str, str]
 """The Sid of a statement, and one of its actions."""
 
 # What each strategy is told, in Terraform's JSON.
+_REDIS: Final = ("administrator_secret_arn", "host", "port")
 _APP: Final = ("api_url", "client_id", "installation_id", "kms_key_arn")
 _ROTATIONS: Final[Mapping[str, Mapping[str, object]]] = {
+    "custom": {
+        "source_file": "${path.module}/../examples/custom/rotate.py",
+        "options": {
+            **{name: f"${{var.{name}}}" for name in _REDIS},
+            "user": "grants",
+        },
+        "statements": {
+            "ReadTheAdministrator": {
+                "actions": ["secretsmanager:GetSecretValue"],
+                "resource": "${var.administrator_secret_arn}",
+            }
+        },
+    },
     "github_app_token": {
         **{name: f"${{var.{name}}}" for name in _APP},
         "permissions": {"contents": "read"},
@@ -161,7 +177,11 @@ def _root() -> dict[str, object]:
         for name, options in _ROTATIONS.items()
     }
     outputs = {name: {"value": f"${{module.{name}}}"} for name in modules}
-    return {"module": modules, "output": outputs, "variable": {name: {} for name in _APP}}
+    return {
+        "module": modules,
+        "output": outputs,
+        "variable": {name: {} for name in (*_APP, *_REDIS)},
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,9 +222,13 @@ class Estate:
 
 
 @contextlib.contextmanager
-def applied(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
+def applied(aws: Aws, github: LocalGitHub, redis: LocalRedis) -> Iterator[Estate]:
     """Deploy everything, and wait until each secret was rotated twice."""
-    with checkout() as folder, app(aws, github, "grants/reports") as variables:
+    with (
+        checkout() as folder,
+        app(aws, github, "grants/reports") as variables,
+        redis_users(aws, redis, "grants") as place,
+    ):
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)
         (folder / "grants" / "modules.tf.json").write_text(json.dumps(_root()))
@@ -212,7 +236,7 @@ def applied(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
         token = github.add_personal_token(
             "mona", permissions={"administration": "write"}, repositories=[repository]
         )
-        variables |= {"layer": layer(folder), "token": token.value}
+        variables |= {**place, "layer": layer(folder), "token": token.value}
         terraform = Terraform(folder, "grants", aws.environment, variables)
         terraform.init()
         try:

@@ -13,10 +13,12 @@ import pytest
 from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
 from dev.demo.terraform import Terraform, TerraformError
 from dev.local_github import LocalGitHub
+from dev.local_redis import LocalRedis
 from tests.e2e.github import app, layer
+from tests.e2e.redis import redis_users
 
 # Of a value that is JSON, these are secret; of any other the whole.
-_SECRET_FIELDS: Final = {"SecretAccessKey", "private_key", "signing_key", "token"}
+_SECRET_FIELDS: Final = {"SecretAccessKey", "password", "private_key", "signing_key", "token"}
 _READ: Final = {"contents": "read", "metadata": "read"}
 _BROKEN: Final = json.dumps(
     {
@@ -42,8 +44,9 @@ def secret_parts(text: str) -> set[str]:
 class Rotated:
     """An example whose secret a function rotates."""
 
-    def __init__(self, github: LocalGitHub) -> None:
+    def __init__(self, github: LocalGitHub, redis: LocalRedis) -> None:
         self.github = github
+        self.redis = redis
         self.variables: dict[str, object] = {
             "minimum_overlap_minutes": 0,
             "recovery_window_in_days": 0,
@@ -146,8 +149,8 @@ class MigratedKey(IamAccessKey):
 class FixedValue(Rotated):
     """Nothing rotates; a person puts values."""
 
-    def __init__(self, github: LocalGitHub) -> None:
-        super().__init__(github)
+    def __init__(self, github: LocalGitHub, redis: LocalRedis) -> None:
+        super().__init__(github, redis)
         self.variables["licence"] = f"licence-{uuid.uuid4()}"
 
     def wait_for_the_first(self, secret: Secret) -> None:
@@ -226,7 +229,27 @@ class GithubDeployKey(Rotated):
             assert self.github.authenticates(value["private_key"], key.repository)
 
 
+class Custom(Rotated):
+    """The value is a password of a user of Redis, who has that of the previous one, too."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        with redis_users(aws, self.redis, "cache") as variables:
+            self.variables |= variables
+            yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        values = [json.loads(text) for text in self.values]
+        assert all(
+            self.redis.accepts(one["username"], one["password"]) == (one in values[-2:])
+            for one in values
+        )
+        assert len(self.redis.passwords("cache")) == 2
+
+
 _OWN: Final[dict[str, type[Rotated]]] = {
+    "custom": Custom,
     "fixed-value": FixedValue,
     "github-app-token": GithubAppToken,
     "github-deploy-key": GithubDeployKey,
@@ -235,6 +258,6 @@ _OWN: Final[dict[str, type[Rotated]]] = {
 }
 
 
-def scenario(example: str, github: LocalGitHub) -> Rotated:
+def scenario(example: str, github: LocalGitHub, redis: LocalRedis) -> Rotated:
     """An example that nobody names here is rotated by a function."""
-    return _OWN.get(example, Rotated)(github)
+    return _OWN.get(example, Rotated)(github, redis)

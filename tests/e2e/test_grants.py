@@ -100,6 +100,10 @@ _ANY: Final[Mapping[Grant, Scenario]] = {
     ("DeliverTraces", "xray:PutTraceSegments"): a_traced_function,
 }
 _SCENARIOS: Final[Mapping[str, Mapping[Grant, Scenario]]] = {
+    "custom": {
+        **_ANY,
+        ("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation,
+    },
     "github_app_token": {**_ANY, ("SignForTheApp", "kms:Sign"): a_clean_rotation},
     "github_deploy_key": {
         **_ANY,

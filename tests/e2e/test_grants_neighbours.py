@@ -291,19 +291,28 @@ def test_the_same_action_on_another_resource_is_refused(
     assert {where: code for where, code in refused.items() if code not in _REFUSALS} == {}
 
 
-def test_the_token_in_another_secret_is_read_and_nothing_else(
-    aws: Aws, estate: Estate, roles: Mapping[str, Clients], cases: CountCases
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [("grants/token", "github_deploy_key"), ("redis/administrator", "custom")],
+)
+def test_what_stands_in_another_secret_is_read_and_nothing_else(
+    name: str,
+    reader: str,
+    aws: Aws,
+    estate: Estate,
+    roles: Mapping[str, Clients],
+    cases: CountCases,
 ) -> None:
-    token = aws.client("secretsmanager").describe_secret(SecretId="grants/token")["ARN"]
+    arn = aws.client("secretsmanager").describe_secret(SecretId=name)["ARN"]
     asked = sorted(action for action in _ASKED if action.startswith("secretsmanager:"))
     allowed = {
         (strategy, action)
         for strategy in estate.secrets
         for action in asked
-        if _asked(roles[strategy], action, token) not in _REFUSALS
+        if _asked(roles[strategy], action, arn) not in _REFUSALS
     }
     cases(len(asked) * len(estate.secrets))
-    assert allowed == {("github_deploy_key", "secretsmanager:GetSecretValue")}
+    assert allowed == {(reader, "secretsmanager:GetSecretValue")}
 
 
 @contextlib.contextmanager

@@ -91,6 +91,7 @@ def _spoil(
 _LASTING: Final = [fault for fault in Fault if fault is not Fault.SILENT]
 # Each class of fault once, on calls that matter most.
 _FAST: Final[Mapping[str, Mapping[str, Fault]]] = {
+    "custom": {"GetSecretValue": Fault.UNAVAILABLE},
     "github_app_token": {"Sign": Fault.UNAVAILABLE, "GetSecretValue": Fault.SKEWED},
     "github_deploy_key": {"PutSecretValue": Fault.RESET},
     "iam_access_key": {

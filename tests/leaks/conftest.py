@@ -12,7 +12,9 @@ from dev.demo.account import Secret
 from dev.demo.terraform import Terraform, checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import local_github
+from dev.local_redis import local_redis
 from tests.e2e.github import app, layer
+from tests.e2e.redis import redis_users
 from tests.leaks.deployed import STRATEGIES, Deployed, root, values
 from tests.leaks.places import (
     IN_ACCOUNT,
@@ -104,10 +106,18 @@ def search(request: pytest.FixtureRequest) -> Search:
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
         checkout() as folder,
         app(aws, github, "octo-org/reports") as told,
+        local_redis(github.certificate) as redis,
+        redis_users(aws, redis, "leaks") as server,
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
-        variables = {"github": told, "layer": layer(folder), "topic": topic, "value": fixed}
+        variables = {
+            "github": told,
+            "redis": server,
+            "layer": layer(folder),
+            "topic": topic,
+            "value": fixed,
+        }
         terraform = traced(folder, "leaks", aws.environment, variables)
         for name, content in root():
             (terraform.folder / name).write_text(content, encoding="utf-8")
@@ -145,6 +155,7 @@ def search(request: pytest.FixtureRequest) -> Search:
             }
             for strategy in STRATEGIES.values():
                 credentials |= strategy.issued(aws, github)
+            credentials.add(redis.administrator["password"])
 
             planted = {name: f"planted-in-{name}" for name in IN_ACCOUNT}
             for name, place in IN_ACCOUNT.items():

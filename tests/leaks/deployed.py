@@ -191,6 +191,28 @@ def _field(name: str) -> Callable[[str], set[str]]:
 
 
 STRATEGIES: Final[Mapping[str, Strategy]] = {
+    "custom": Strategy(
+        rotation={
+            "source_file": "${path.module}/../examples/custom/rotate.py",
+            "options": '${merge(var.redis, { user = "leaks" })}',
+            "statements": {
+                "ReadTheAdministrator": {
+                    "actions": ["secretsmanager:GetSecretValue"],
+                    "resource": "${var.redis.administrator_secret_arn}",
+                }
+            },
+        },
+        secret_parts=_field("password"),
+        issued=lambda *_: frozenset(),
+        failures={
+            **_ANY,
+            "wrong-content": wrong_content(lambda mark: json.dumps({"password": mark})),
+        },
+        slow_failures={
+            **_ANY_SLOW,
+            "text": wrong_content(lambda mark: mark),
+        },
+    ),
     "github_app_token": Strategy(
         rotation={
             "api_url": "${var.github.api_url}",
@@ -295,6 +317,14 @@ variable "github" {
     client_id       = string
     installation_id = number
     kms_key_arn     = string
+  })
+}
+
+variable "redis" {
+  type = object({
+    administrator_secret_arn = string
+    host                     = string
+    port                     = string
   })
 }
 

@@ -13,8 +13,10 @@ import pytest
 from dev.demo.terraform import checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import LocalGitHub, local_github
+from dev.local_redis import local_redis
 from tests.e2e.github import app, layer
-from tests.load.subjects import Json, Told, deploy
+from tests.e2e.redis import redis_users
+from tests.load.subjects import FLEETS, Json, Told, deploy
 
 
 class OneSession:
@@ -53,6 +55,13 @@ class Account:
     outputs: dict[str, Json]
 
 
+def _users() -> Iterator[str]:
+    """Name a user of Redis for the example and for each of its copies."""
+    yield "cache"
+    for size in FLEETS:
+        yield from (f"cache-{number}-of-{size}" for number in range(1, size + 1))
+
+
 @pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
     # What a real account does in its own time is not what is tested here.
@@ -63,12 +72,15 @@ def account() -> Iterator[Account]:
         ) as local,
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
+        local_redis(github.certificate) as redis,
+        redis_users(local, redis, *_users()) as redis_variables,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application is in this process.
         patch.setenv("SSL_CERT_FILE", str(github.certificate))
         aws = OneSession(local)
         told = {
+            "custom": redis_variables,
             "github_app_token": variables,
             "github_deploy_key": {**variables, "layer": layer(folder)},
         }

@@ -9,10 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from dev.demo.account import Aws, Secret, eventually, is_accepted
 from dev.demo.terraform import Terraform
 from rotation.ssh import fit
 from rotation.strategies import REGISTRY
+
+# How many secrets are rotated at once, by `make test` and by `make test-slow`.
+FLEETS = (4, 200)
 
 Json = dict[str, Any]
 Call = tuple[str, str, Json]
@@ -263,7 +268,20 @@ def _fit(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
         raise NotWorkingError
 
 
+def _log_in(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
+    with redis.Redis(
+        host=value["host"],
+        port=int(value["port"]),
+        username=value["username"],
+        password=value["password"],
+        ssl=True,
+    ) as client:
+        if not client.ping():
+            raise NotWorkingError
+
+
 SUBJECTS = {
+    "custom": Subject(word="cache", variables={"recovery_window_in_days": "0"}, use=_log_in),
     "github_app_token": Subject(
         word="github", variables={"recovery_window_in_days": "0"}, use=_ask_github
     ),

@@ -17,7 +17,7 @@ import pytest
 from tests.campaigns import CountCases
 from tests.load.account import Account
 from tests.load.application import Application, application
-from tests.load.subjects import SUBJECTS, Deployed, copies, deploy, original, package
+from tests.load.subjects import FLEETS, SUBJECTS, Deployed, copies, deploy, original, package
 
 pytestmark = [pytest.mark.campaign("Load"), pytest.mark.xdist_group("load")]
 
@@ -30,8 +30,8 @@ _GROWTH = 1.25
 @pytest.mark.parametrize(
     ("size", "batch"),
     [
-        pytest.param(4, 4, id="four"),
-        pytest.param(200, 10, id="two-hundred", marks=pytest.mark.slow),
+        pytest.param(FLEETS[0], 4, id="some"),
+        pytest.param(FLEETS[1], 10, id="many", marks=pytest.mark.slow),
     ],
 )
 def test_every_secret_converges_while_calls_are_throttled(

@@ -1,8 +1,8 @@
 """The services behind the strategies: each keeps its rules, and tells the invariants what it holds.
 
-Besides those of the registry there are two of the kinds that the engine serves and no strategy
-asks for yet: a database that is told its passwords, and a service whose tokens nobody can list,
-since they end by themselves.
+Besides those of the module's own strategies there are two of the kinds that a user's may be for: a
+database that is told its passwords, and a service whose tokens nobody can list, since they end by
+themselves.
 """
 
 from __future__ import annotations

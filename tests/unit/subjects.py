@@ -9,16 +9,18 @@ from __future__ import annotations
 import functools
 import json
 import pickle
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rotation.event import Step
 from rotation.settings import Fields
-from rotation.strategies import REGISTRY, Generator, Issuer, build
-from rotation_conformance.account import ACCOUNT_ID, Killed, Side, StoredVersion, kill
-from tests.unit.cloud import Cloud
+from rotation.strategies import CUSTOM_MODULE, REGISTRY, Generator, Issuer, build
+from rotation_conformance.account import ACCOUNT_ID, Killed, Side, kill
+from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.github import (
     APP_TOKEN,
     DEPLOY_KEY,
@@ -40,6 +42,7 @@ from tests.unit.services import (
 )
 
 if TYPE_CHECKING:
+    from rotation.aws import Clients
     from rotation_conformance.rotator import MakeStrategy
 
 Make: TypeAlias = Callable[[Cloud], Rotation]
@@ -110,15 +113,34 @@ def random_value(cloud: Cloud) -> Rotation:
     )
 
 
-def database_password(cloud: Cloud) -> Rotation:
+def custom(cloud: Cloud) -> Rotation:
+    """Rotate by a file of the user's: here one for a database that is told its passwords."""
     database = Database(cloud)
+    options = {"issuer": False, "slots": None, "options": {"user": "app"}}
+    strategy = partial(_custom, "custom", options, database)
+    strategy(FakeClients(cloud))
     return Rotation(
         cloud=cloud,
         secret=cloud.add_secret("reports/database"),
-        strategy=partial(_without_clients, partial(DatabasePassword, database)),
+        strategy=strategy,
         service=database,
         constants=CONSTANTS,
     )
+
+
+def _custom(
+    name: str, options: Mapping[str, object], database: Database, clients: Clients
+) -> Generator | Issuer:
+    file = ModuleType(CUSTOM_MODULE)
+
+    def build_it(options: Fields, clients: Clients) -> DatabasePassword:
+        assert options.text("user") == "app"
+        assert clients("secretsmanager")
+        return DatabasePassword(database)
+
+    vars(file)["build"] = build_it
+    sys.modules[CUSTOM_MODULE] = file
+    return _build(name, options, clients)
 
 
 def issued_token(cloud: Cloud) -> Rotation:
@@ -153,11 +175,7 @@ def github_deploy_key_by_token(cloud: Cloud) -> Rotation:
     github.tokens[token] = HeldToken(
         expires=cloud.time.now + timedelta(days=366), repositories=REPOSITORIES
     )
-    held = cloud.add_secret("github/token")
-    held.versions[cloud.new_token()] = StoredVersion(
-        created=cloud.time.now, text=json.dumps({"token": token})
-    )
-    held.attach("AWSCURRENT", *held.versions)
+    held = cloud.add_secret("github/token", json.dumps({"token": token}))
     return _deploy_key(cloud, github, deploy_key_by(held.arn))
 
 
@@ -176,12 +194,12 @@ def _without_clients(make: Callable[[], Generator | Issuer], _clients: object) -
 
 
 SUBJECTS: Final[Mapping[str, Make]] = {
+    "custom": custom,
     "github_app_token": github_app_token,
     "github_deploy_key": github_deploy_key,
     "iam_access_key": iam_access_key,
     "random_value": random_value,
     # What the engine serves beside the registry, see the services.
-    "database_password": database_password,
     "issued_token": issued_token,
     # Another of its options is the engine's affair.
     "github_app_token_revoking": partial(github_app_token, revoke_previous=True),

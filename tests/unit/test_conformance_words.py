@@ -227,7 +227,7 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "def verify(",
             "def prove(",
             "it_has_all_that_its_family_has",
-            "it lacks verify, which a Setter has",
+            "it lacks verify, which a Setter has to have",
             id="a-method-is-missing",
         ),
         pytest.param(
@@ -235,7 +235,7 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "    adopted = None\n",
             "",
             "it_has_all_that_its_family_has",
-            "it lacks adopted, which a Issuer has",
+            "it lacks adopted, which a Issuer has to have",
             id="an-attribute-is-missing",
         ),
         pytest.param(

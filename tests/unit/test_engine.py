@@ -44,7 +44,7 @@ _TWO_STATES = [pytest.param(state, id=state) for state in ("empty", "steady")]
     [
         pytest.param("random_value", [_DONE, _NOTHING, _NOTHING, _DONE], id="generator"),
         pytest.param("iam_access_key", [_DONE, _NOTHING, _DONE, _DONE], id="issuer"),
-        pytest.param("database_password", [_DONE, _DONE, _DONE, _DONE], id="setter"),
+        pytest.param("custom", [_DONE, _DONE, _DONE, _DONE], id="setter"),
     ],
 )
 def test_each_family_has_its_steps(subject: str, outcomes: list[Outcome], state: str) -> None:
@@ -82,8 +82,8 @@ def test_a_token_that_is_neither_pending_nor_current_is_refused(
 @pytest.mark.parametrize(
     ("subject", "step"),
     [
-        pytest.param("database_password", Step.SET, id="setter-set"),
-        pytest.param("database_password", Step.TEST, id="setter-test"),
+        pytest.param("custom", Step.SET, id="setter-set"),
+        pytest.param("custom", Step.TEST, id="setter-test"),
         pytest.param("iam_access_key", Step.TEST, id="issuer-test"),
     ],
 )
@@ -97,20 +97,20 @@ def test_a_step_of_a_rotation_that_was_given_up_is_refused(subject: str, step: S
 
 
 def test_set_secret_before_create_secret_is_refused() -> None:
-    rotation = prepared("database_password", "steady")
+    rotation = prepared("custom", "steady")
     with pytest.raises(ProtocolError, match="createSecret comes first"):
         rotation.step(Step.SET, rotation.stage())
 
 
 def test_a_value_that_the_service_was_not_told_of_does_not_pass_the_test() -> None:
-    rotation = prepared("database_password", "steady")
+    rotation = prepared("custom", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     with pytest.raises(CredentialRejected, match="does not accept credential the password"):
         rotation.step(Step.TEST, token)
 
 
-@pytest.mark.parametrize("subject", ["iam_access_key", "database_password"])
+@pytest.mark.parametrize("subject", ["iam_access_key", "custom"])
 def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -> None:
     """AWS runs testSecret alone when it does not rotate immediately."""
     rotation = prepared(subject, "steady")
@@ -122,7 +122,7 @@ def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -
     assert rotation.cloud.snapshot() == before
 
 
-@pytest.mark.parametrize("subject", ["iam_access_key", "database_password"])
+@pytest.mark.parametrize("subject", ["iam_access_key", "custom"])
 def test_switching_rotation_on_for_an_empty_secret_finds_nothing_to_test(subject: str) -> None:
     rotation = prepared(subject, "empty")
     assert rotation.step(Step.TEST, rotation.stage()) == Outcome.NOTHING_TO_TEST

@@ -130,7 +130,7 @@ def _held(name: str, rotation: Rotation) -> Iterable[str]:
 
 # What a service holds, or held, whether or not a version of the secret does.
 _HELD: Final[Mapping[str, Callable[[Rotation], Iterable[str]]]] = {
-    "database_password": partial(_held, "accepted"),
+    "custom": partial(_held, "accepted"),
     "github_app_token": partial(_held, "tokens"),
     "github_app_token_revoking": partial(_held, "tokens"),
     "github_deploy_key": partial(_held, "tokens"),

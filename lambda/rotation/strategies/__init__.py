@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rotation.aws import Clients
     from rotation.settings import Fields
 
+# What the user's own file is called in the package.
+CUSTOM_MODULE = "custom_strategy"
+
 # A secret's value: the fields of a JSON object, or a plain text.
 Value: TypeAlias = Mapping[str, str | int] | str
 
@@ -135,12 +138,23 @@ class Issuer(Strategy, Protocol):
         """
 
 
+def lacking(strategy: object) -> tuple[str, list[str]]:
+    """Name the family that something comes nearest to, and what it lacks to be of it."""
+    family: type = Generator
+    if any(hasattr(strategy, name) for name in ("apply", "verify")):
+        family = Setter
+    if any(hasattr(strategy, name) for name in ("inventory", "issue", "retire")):
+        family = Issuer
+    names = {name for kind in family.__mro__ for name in vars(kind) if name[0] != "_"}
+    return family.__name__, sorted(name for name in names if not hasattr(strategy, name))
+
+
 class _Build(Protocol):
     def __call__(self, options: Fields, clients: Clients) -> Generator | Issuer: ...
 
 
 # Spelled as in the variable `rotation`, and as the module below this package.
-REGISTRY = ("github_app_token", "github_deploy_key", "iam_access_key", "random_value")
+REGISTRY = ("custom", "github_app_token", "github_deploy_key", "iam_access_key", "random_value")
 
 
 def build(name: str, options: Fields, clients: Clients) -> Generator | Issuer:

@@ -259,11 +259,16 @@ class Account:
     def new_token(self) -> str:
         return str(uuid.UUID(int=self._next()))
 
-    def add_secret(self, name: str) -> StoredSecret:
+    def add_secret(self, name: str, text: str | None = None) -> StoredSecret:
+        """Make a secret, with a value or without one."""
         secret = StoredSecret(
             arn=f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT_ID}:secret:{name}-Ab12Cd"
         )
         self.secrets[secret.arn] = secret
+        if text is not None:
+            token = self.new_token()
+            secret.versions[token] = StoredVersion(created=self.time.now, text=text)
+            secret.attach("AWSCURRENT", token)
         return secret
 
     def refuse(self, operation: str, code: str, *, status: int = 400) -> NoReturn:

@@ -10,6 +10,7 @@ import inspect
 import linecache
 import sys
 import threading
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,10 @@ class Process:
     def bury(self) -> None:
         """End the thread of a dead process, when nobody looks at what it holds any more."""
         self._let_go.set()
-        self._thread.join()
+        with warnings.catch_warnings():
+            # Nobody can close what a dead process has opened.
+            warnings.simplefilter("ignore", ResourceWarning)
+            self._thread.join()
 
     def _run(self) -> None:
         sys.settrace(self._entered)

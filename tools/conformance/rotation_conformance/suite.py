@@ -18,7 +18,16 @@ import pytest
 from rotation.errors import CredentialRejected, RotationError, ServiceUnavailable
 from rotation.event import Step
 from rotation.settings import Fields
-from rotation.strategies import Credential, Generator, Issued, Issuer, Setter, Value
+from rotation.strategies import (
+    CUSTOM_MODULE,
+    Credential,
+    Generator,
+    Issued,
+    Issuer,
+    Setter,
+    Value,
+    lacking,
+)
 from rotation_conformance.account import Account
 from rotation_conformance.points import Process, Reached
 from rotation_conformance.rotator import (
@@ -154,19 +163,11 @@ class Conformance:
     def test_it_has_all_that_its_family_has(self, begin: Begin) -> None:
         rotation = begin()
         strategy = rotation.strategy(rotation.cloud.clients())
-        found: object = type(strategy).__name__
-        family = Issuer if hasattr(strategy, "issue") else Setter
-        lacking = sorted(
-            name
-            for kind in family.__mro__
-            for name in vars(kind)
-            if not name.startswith("_") and not hasattr(strategy, name)
-        )
-        is_generator = family is Setter and not hasattr(strategy, "apply")
-        if lacking and not (is_generator and isinstance(strategy, Generator)):
+        family, lacks = lacking(strategy)
+        if lacks:
             raise BrokenPromiseError(
-                done=f"build returned a {found}",
-                found=f"it lacks {', '.join(lacking)}, which a {family.__name__} has",
+                done=f"build returned a {type(strategy).__name__}",
+                found=f"it lacks {', '.join(lacks)}, which a {family} has to have",
                 cure="see rotation/strategies/__init__.py for what each of them does.",
             )
 
@@ -347,7 +348,7 @@ class Conformance:
 
     def _build(self, options: Mapping[str, object], clients: Clients) -> Generator | Issuer:
         """Load the file as a new process does, with nothing left of the last one."""
-        module = ModuleType("custom_strategy")
+        module = ModuleType(CUSTOM_MODULE)
         exec(_compiled(self._file()), vars(module))  # noqa: S102 -- the strategy under test
         fields = Fields(options, path="options")
         strategy: Generator | Issuer = module.build(fields, clients)

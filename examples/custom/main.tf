@@ -1,0 +1,28 @@
+# The password of a user of a Redis server, which a rotator of one's own renews.
+
+module "rotating_secret" {
+  source = "../.."
+
+  name = "reports/cache"
+
+  rotation = {
+    custom = {
+      source_file = "${path.module}/rotate.py"
+      options = {
+        administrator_secret_arn = var.administrator_secret_arn
+        host                     = var.host
+        port                     = var.port
+        user                     = "cache"
+      }
+      statements = {
+        ReadTheAdministrator = {
+          actions  = ["secretsmanager:GetSecretValue"]
+          resource = var.administrator_secret_arn
+        }
+      }
+    }
+  }
+
+  schedule_expression     = "rate(7 days)"
+  recovery_window_in_days = var.recovery_window_in_days
+}

@@ -1,0 +1,81 @@
+"""The password of a user of a Redis server, which takes two at a time; any other one ends.
+
+Secret: `{"host": …, "port": …, "username": …, "password": …}`.
+Idempotency: apply sets which passwords there are, and adds none.
+Privileges: secretsmanager:GetSecretValue on the secret of an administrator of the server.
+"""
+
+import json
+import secrets
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rotation.aws import Clients, ask
+from rotation.errors import CredentialRejected, ProtocolError, ServiceUnavailable
+from rotation.settings import Fields
+from rotation.strategies import Credential, Value
+
+_NAMES = ("host", "port", "username", "password")
+_OWNER = "Redis user {username} of {host}:{port}"
+
+
+class RedisUser:
+    shape = f"a JSON object with the texts {', '.join(_NAMES)}"
+
+    def __init__(self, clients: Clients, host: str, port: str, user: str, arn: str) -> None:
+        self._clients, self._arn = clients, arn
+        self._fixed = {"host": host, "port": port, "username": user}
+        self.owner = _OWNER.format(**self._fixed)
+
+    def parse(self, value: Value) -> Credential | None:
+        if isinstance(value, str) or not all(isinstance(value.get(name), str) for name in _NAMES):
+            return None
+        return Credential(identity="the password", owner=_OWNER.format(**value), value=value)
+
+    def generate(self, current: Credential | None) -> Credential:
+        value = {**self._fixed, "password": secrets.token_hex(32)}
+        return Credential(identity="the password", owner=self.owner, value=value)
+
+    def apply(self, pending: Credential, current: Credential | None) -> None:
+        get = self._clients("secretsmanager").get_secret_value
+        answer = ask("secretsmanager:GetSecretValue", self._arn, lambda: get(SecretId=self._arn))
+        passwords = [f">{cast('Any', one.value)['password']}" for one in (current, pending) if one]
+        rules = ["ACL", "SETUSER", self._fixed["username"], "resetpass", *passwords]
+        self._tell(
+            f"in {self._arn}", json.loads(answer.text("SecretString")), rules, ["ACL", "SAVE"]
+        )
+
+    def verify(self, credential: Credential) -> None:
+        self._tell(credential.identity, cast("Any", credential.value))
+
+    def _tell(self, identity: str, who: Mapping[str, str], *commands: list[str]) -> None:
+        host, port = self._fixed["host"], int(self._fixed["port"])
+        commands = (["AUTH", who["username"], who["password"]], *commands)
+        try:
+            plain = socket.create_connection((host, port), timeout=10)
+            with ssl.create_default_context().wrap_socket(
+                plain, server_hostname=host
+            ) as connection:
+                connection.sendall("".join(map(_resp, commands)).encode())
+                lines = connection.makefile()
+                answers = [next(lines).strip() for _ in commands]
+        except (OSError, StopIteration):
+            raise ServiceUnavailable(action="AUTH", resource=self.owner, answer_lost=True) from None
+        for command, answer in zip(commands, answers, strict=True):
+            if answer.startswith("-WRONGPASS"):
+                raise CredentialRejected(owner=self.owner, identity=identity)
+            if answer != "+OK":
+                code = answer.split()[0].strip("-")
+                raise ProtocolError.answer(action=command[0], resource=self.owner, code=code)
+
+
+def _resp(words: list[str]) -> str:
+    # https://redis.io/docs/latest/develop/reference/protocol-spec/
+    return f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+
+
+def build(options: Fields, clients: Clients) -> RedisUser:
+    arn = options.text("administrator_secret_arn")
+    return RedisUser(clients, options.text("host"), options.text("port"), options.text("user"), arn)

@@ -1,0 +1,35 @@
+"""The rotator of `examples/custom` passes the module's suite, on a real Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dev.local_github.certificate import write_certificate
+from dev.local_redis import LocalRedis, local_redis
+from examples.custom.test_rotate import TestRotate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedis]:
+    certificate, _ = write_certificate(tmp_path_factory.mktemp("redis"))
+    with local_redis(certificate) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(certificate))
+        yield server
+
+
+class TestSomePoints(TestRotate):
+    most = 10
+
+
+@pytest.mark.slow
+class TestAllPoints(TestRotate):
+    pass
+
+
+# Collected by the names above alone.
+del TestRotate

@@ -1,0 +1,200 @@
+"""A file of the user's own, with this engine around it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import pytest
+
+import handler
+from rotation.errors import ConfigurationError, InternalError
+from rotation.settings import ENVIRONMENT_VARIABLE, Fields
+from rotation.strategies import CUSTOM_MODULE, REGISTRY, Generator, Issuer, Setter, build
+from tests.unit.cloud import Cloud, FakeClients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_GENERATOR: Final = """
+from rotation.strategies import Credential
+
+class Words:
+    owner = "nobody"
+    shape = "a word"
+    def parse(self, value):
+        return Credential(identity="the word", owner=self.owner, value=value)
+    def generate(self, current):
+        return self.parse("word")
+
+def build(options, clients):
+    options.text("list")
+    return Words()
+"""
+_SETTER: Final = _GENERATOR.replace(
+    "def build",
+    """
+    def apply(self, pending, current): ...
+    def verify(self, credential): ...
+
+def build""",
+)
+_ISSUER: Final = _SETTER.replace(
+    "    def apply(self, pending, current): ...",
+    """
+    slots = 2
+    adopted = None
+    settling_seconds = 0
+    retires_demoted = False
+    def inventory(self): ...
+    def issue(self, mark): ...
+    def retire(self, issued, credential): ...
+""",
+)
+
+Load: TypeAlias = "Callable[..., Any]"
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Puts a file where the package has the user's, and builds the strategy."""
+
+    def loaded(source: str, *, issuer: bool = False, slots: int | None = None, **more: Any) -> Any:  # noqa: ANN401 -- options of all kinds
+        (tmp_path / f"{CUSTOM_MODULE}.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path)
+        sys.modules.pop(CUSTOM_MODULE, None)
+        options = {"issuer": issuer, "slots": slots, "options": {"list": "words"}, **more}
+        return build("custom", Fields(options, path="options"), FakeClients(Cloud()))
+
+    yield loaded
+    sys.modules.pop(CUSTOM_MODULE, None)
+
+
+def test_the_file_may_make_a_strategy_of_any_family(load: Load) -> None:
+    assert "custom" in REGISTRY
+    assert isinstance(load(_GENERATOR), Generator)
+    assert isinstance(load(_SETTER), Setter)
+    assert isinstance(load(_ISSUER, issuer=True, slots=2), Issuer)
+
+
+@pytest.mark.parametrize(
+    ("source", "declared", "words"),
+    [
+        pytest.param("", {}, r"lacks build\(options, clients\), which a file has", id="no-build"),
+        pytest.param(
+            _GENERATOR.replace("generate", "make"), {}, "lacks generate, which a Gen", id="generate"
+        ),
+        pytest.param(_SETTER.replace("apply", "set"), {}, "lacks apply, which a Set", id="apply"),
+        pytest.param(
+            _ISSUER.replace("adopted", "adapted").replace("retire(", "delete("),
+            {"issuer": True, "slots": 2},
+            "lacks adopted, retire, which a Issuer has",
+            id="retire",
+        ),
+        pytest.param(
+            "def build(options, clients):\n    return options.text('list')",
+            {},
+            "lacks generate, owner, parse, shape, which a Generator has",
+            id="no-strategy",
+        ),
+        pytest.param(
+            "\n\ndef build(options clients): ...", {}, "Line 3 of the file", id="no-python"
+        ),
+        pytest.param(
+            _ISSUER,
+            {"slots": 2},
+            "Setting options.issuer is False; allowed is true, as it returned Issuer",
+            id="an-issuer-is-not-declared",
+        ),
+        pytest.param(
+            _SETTER,
+            {"issuer": True},
+            "Setting options.issuer is True; allowed is false, as it returned Setter",
+            id="an-issuer-is-declared",
+        ),
+        pytest.param(
+            _ISSUER,
+            {"issuer": True, "slots": 3},
+            "Setting options.slots is 3; allowed is 2, as the strategy says",
+            id="other-slots",
+        ),
+        pytest.param(
+            _ISSUER.replace("slots = 2", "slots = None"),
+            {"issuer": True, "slots": 2},
+            "Setting options.slots is 2; allowed is null, as the strategy says",
+            id="no-slots",
+        ),
+        pytest.param(
+            _GENERATOR,
+            {"options": {"list": "words", "langauge": "en"}},
+            "Setting options.options.langauge is 'en'; allowed is nothing",
+            id="an-option-that-nobody-reads",
+        ),
+        pytest.param(
+            _GENERATOR, {"options": {}}, "Setting options.options.list is None", id="no-option"
+        ),
+    ],
+)
+def test_a_file_that_is_no_such_strategy_is_refused(
+    source: str, declared: dict[str, Any], words: str, load: Load
+) -> None:
+    with pytest.raises(ConfigurationError, match=words) as refusal:
+        load(source, **declared)
+    assert refusal.value.__context__ is None
+
+
+class _Context:
+    aws_request_id = "r"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
+
+
+def test_an_error_of_the_file_is_told_by_its_kind_and_line_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its text may quote a credential."""
+    source = _SETTER.replace("return self.parse", "raise ValueError('hunter2')\n        self.parse")
+    path = tmp_path / f"{CUSTOM_MODULE}.py"
+    path.write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    # In Lambda it lies beside handler.py.
+    monkeypatch.setattr(handler, "_HERE", f"{tmp_path}/")
+    sys.modules.pop(CUSTOM_MODULE, None)
+    cloud = Cloud()
+    secret = cloud.add_secret("reports/word")
+    token = cloud.new_token()
+    secret.attach("AWSPENDING", token)
+    settings = {
+        "strategy": "custom",
+        "secret_arn_pattern": f"{secret.arn[:-6]}??????",
+        "minimum_overlap_minutes": 60,
+        "constants": {},
+        "options": {"issuer": False, "slots": None, "options": {"list": "words"}},
+    }
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, json.dumps(settings))
+    monkeypatch.setattr(handler, "_clients", FakeClients(cloud))
+    event = {"Step": "createSecret", "SecretId": secret.arn, "ClientRequestToken": token}
+    line = source.splitlines().index("        raise ValueError('hunter2')") + 1
+    written = io.StringIO()
+    with (
+        redirect_stdout(written),
+        pytest.raises(
+            InternalError,
+            match=rf"^ValueError at {CUSTOM_MODULE}.py:{line}, which is a defect of the file of "
+            r"rotation.custom.source_file. Mend it, or have it raise a class of rotation.errors;",
+        ) as failure,
+    ):
+        handler.lambda_handler(event, _Context())
+    sys.modules.pop(CUSTOM_MODULE)
+    record = json.loads(written.getvalue())
+    assert (record["strategy"], record["error"], record["level"]) == (
+        "custom",
+        "InternalError",
+        "ERROR",
+    )
+    assert "hunter2" not in written.getvalue() + str(failure.value)
