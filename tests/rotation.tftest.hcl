@@ -127,6 +127,127 @@ run "rotation_accepts_iam_access_key_with_every_option" {
   }
 }
 
+run "rotation_accepts_custom_with_every_option" {
+  command = plan
+
+  variables {
+    rotation = {
+      custom = {
+        constants   = { realm = "reports" }
+        environment = { SSL_CERT_FILE = "/opt/ca.pem" }
+        issuer      = true
+        options     = { host = "cache.internal" }
+        slots       = 2
+        source_file = "examples/custom/rotate.py"
+        statements = {
+          ReadTheAdministrator = {
+            actions    = ["secretsmanager:GetSecretValue"]
+            conditions = { StringEquals = { "aws:ResourceTag/team" = ["reports"] } }
+            resource   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:administrator-a1B2c3"
+          }
+        }
+      }
+    }
+  }
+
+  assert {
+    condition = local.settings == {
+      constants               = tomap({ realm = "reports" })
+      minimum_overlap_minutes = 60
+      options = {
+        issuer  = true
+        options = tomap({ host = "cache.internal" })
+        slots   = 2
+      }
+      secret_arn_pattern = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-??????"
+      strategy           = "custom"
+    }
+    error_message = "The function is told: ${jsonencode(local.settings)}."
+  }
+  assert {
+    condition     = local.strategy.environment == tomap({ SSL_CERT_FILE = "/opt/ca.pem" })
+    error_message = "The function has beside its settings: ${jsonencode(local.strategy.environment)}."
+  }
+  assert {
+    condition     = local.strategy.files["custom_strategy.py"] == file("examples/custom/rotate.py")
+    error_message = "The package has beside the module's own files: ${jsonencode(keys(local.strategy.files))}."
+  }
+  assert {
+    condition     = local.strategy.statements[0].Condition == { StringEquals = { "aws:ResourceTag/team" = ["reports"] } }
+    error_message = "The role is granted: ${jsonencode(local.strategy.statements)}."
+  }
+}
+
+run "rotation_refuses_a_file_that_is_not_there" {
+  command = plan
+
+  variables {
+    rotation = { custom = { source_file = "rotate.py" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_slots_of_no_issuer" {
+  command = plan
+
+  variables {
+    rotation = { custom = { slots = 2, source_file = "examples/custom/rotate.py" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_variable_that_is_lambdas_own" {
+  command = plan
+
+  variables {
+    rotation = { custom = { environment = { AWS_REGION = "eu-west-2" }, source_file = "examples/custom/rotate.py" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_statement_of_the_module_itself" {
+  command = plan
+
+  variables {
+    rotation = {
+      custom = {
+        source_file = "examples/custom/rotate.py"
+        statements  = { DeliverLogs = { actions = ["logs:PutLogEvents"], resource = "arn:aws:logs:eu-west-1:123456789012:*" } }
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_actions_with_a_wildcard" {
+  command = plan
+
+  variables {
+    rotation = {
+      custom = {
+        source_file = "examples/custom/rotate.py"
+        statements  = { Everything = { actions = ["*"], resource = "arn:aws:s3:::reports" } }
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_more_than_the_environment_holds" {
+  command = plan
+
+  variables {
+    rotation = { custom = { options = { list = join(",", range(1000)) }, source_file = "examples/custom/rotate.py" } }
+  }
+
+  expect_failures = [var.rotation]
+}
+
 run "rotation_accepts_random_value_with_every_option" {
   command = plan
 

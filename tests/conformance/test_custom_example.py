@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from dev.local_github.certificate import write_certificate
 from dev.local_redis import LocalRedis, local_redis
+from examples.custom.rotate import RedisUser
 from examples.custom.test_rotate import TestRotate
+from rotation_conformance.account import Account, FakeClients
+from tests.readme.blocks import block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +24,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedis]:
     with local_redis(certificate) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(certificate))
         yield server
+
+
+def test_its_value_is_the_one_in_the_readme() -> None:
+    strategy = RedisUser(FakeClients(Account()), "cache.internal", "6379", "cache", "arn")
+    value = strategy.generate(None).value
+    shown = json.loads(block("value", "custom"))
+    assert value == {**shown, "password": cast("Any", value)["password"]}
 
 
 class TestSomePoints(TestRotate):

@@ -14,6 +14,17 @@ _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-123456789
 _SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 
 _STRATEGIES: dict[str, dict[str, Any]] = {
+    "custom": {
+        "issuer": True,
+        "slots": 2,
+        "source_file": "../module/examples/custom/rotate.py",
+        "statements": {
+            "ReadTheAdministrator": {
+                "actions": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+                "resource": f"{_SECRETS}:redis/administrator-a1B2c3",
+            }
+        },
+    },
     "github_app_token": {
         "client_id": "Iv23liAbCdEfGhIjKlMn",
         "installation_id": 12345678,

@@ -65,7 +65,9 @@ def test_no_output_and_no_environment_variable_is_beyond_what_is_listed(reposito
         *("secret_arn", "secret_name", "secret_replica_arns"),
     ]
     function = (repository / "modules/function/main.tf").read_text(encoding="utf-8")
-    assert re.findall(r"variables += (.*)", function) == ["{ ROTATION_SETTINGS = var.settings }"]
+    assert re.findall(r"variables += (.*)", function) == [
+        "merge(var.environment, { ROTATION_SETTINGS = var.settings })"
+    ]
 
 
 def test_the_module_makes_no_credential_itself(repository: Path) -> None:

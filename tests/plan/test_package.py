@@ -88,6 +88,30 @@ def test_the_package_holds_each_python_file_of_the_payload_and_nothing_else(
     }
 
 
+def test_the_package_of_a_rotator_of_ones_own_holds_its_file_too(
+    package: Path, make_root: MakeRoot, copied_module: Path
+) -> None:
+    file = copied_module / "examples" / "custom" / "rotate.py"
+    root = make_root(
+        {
+            "module": {
+                "secret": {
+                    "source": "../module",
+                    "name": "reports/signing",
+                    "rotation": {"custom": {"source_file": str(file)}},
+                }
+            }
+        }
+    )
+    root.plan()
+    with zipfile.ZipFile(_package(root.folder)) as own, zipfile.ZipFile(package) as plain:
+        beside = {*own.namelist()} - {*plain.namelist()}
+        assert {*plain.namelist()} < {*own.namelist()}
+        assert {name: own.read(name) for name in beside} == {
+            "custom_strategy.py": file.read_bytes()
+        }
+
+
 # Four names of one module, with mixed strategies, beside a second copy with another payload.
 _MANY = """
 locals {

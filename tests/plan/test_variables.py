@@ -28,6 +28,8 @@ DEPLOY_KEY: dict[str, Any] = {
     "repository": "octo-org/reports",
 }
 TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
+ROTATOR = Path(__file__).resolve().parents[2] / "examples" / "custom" / "rotate.py"
+GRANT: dict[str, object] = {"actions": ["secretsmanager:GetSecretValue"], "resource": TOKEN}
 IAM = {"iam_access_key": {"user_name": "uploader"}}
 RANDOM: dict[str, Any] = {"random_value": {}}
 STATEMENT: dict[str, object] = {
@@ -40,6 +42,11 @@ EXISTING = {"function": {"arn": FUNCTION}}
 def iam(**options: object) -> dict[str, object]:
     """The variables of an IAM key with these options."""
     return {"rotation": {"iam_access_key": {"user_name": "uploader"} | options}}
+
+
+def custom(**options: object) -> dict[str, Any]:
+    """The variables of a rotator of one's own with these options."""
+    return {"rotation": {"custom": {"source_file": str(ROTATOR)} | options}}
 
 
 def app_token(**options: object) -> dict[str, Any]:
@@ -430,6 +437,52 @@ CASES = [
         "iam_access_key, random_value.",
         {"rotation": None},
         id="rotation-two-strategies",
+    ),
+    pytest.param(
+        "rotation.custom.source_file is a Python file that defines build(options, clients)",
+        custom(source_file="rotate.py"),
+        '["no file rotate.py"].',
+        custom(),
+        id="rotation.custom.source_file",
+    ),
+    pytest.param(
+        "rotation.custom.slots is how many credentials an issuer has room for, two at least",
+        custom(issuer=True, slots=1),
+        '{"issuer":true,"slots":1}.',
+        custom(issuer=True, slots=2),
+        id="rotation.custom.slots",
+    ),
+    pytest.param(
+        "rotation.custom.environment are environment variables of the function",
+        custom(environment={"AWS_REGION": "eu-west-2"}),
+        '["AWS_REGION"].',
+        custom(environment={"SSL_CERT_FILE": "/opt/ca.pem", "AWS_ENDPOINT_URL": "https://a"}),
+        id="rotation.custom.environment",
+    ),
+    pytest.param(
+        "The keys of rotation.custom.statements are Sids of letters and digits",
+        custom(statements={"RotateThisSecret": GRANT}),
+        '["RotateThisSecret"].',
+        custom(statements={"ReadTheAdministrator": GRANT}),
+        id="rotation.custom.statements-sid",
+    ),
+    pytest.param(
+        "The actions of each of rotation.custom.statements are named one by one",
+        custom(statements={"ReadTheAdministrator": GRANT | {"actions": ["secretsmanager:*"]}}),
+        '{"ReadTheAdministrator":["secretsmanager:*"]}.',
+        custom(statements={"Ask": GRANT | {"actions": ["dynamodb:GetItem", "kms:Sign"]}}),
+        id="rotation.custom.statements-actions",
+    ),
+    pytest.param(
+        "constants, environment and options of rotation.custom are handed to the function",
+        custom(
+            constants={"a": "a" * 700}, environment={"B_B": "b" * 700}, options={"c": "c" * 700}
+        ),
+        "2130.",
+        custom(
+            constants={"a": "a" * 600}, environment={"B_B": "b" * 700}, options={"c": "c" * 700}
+        ),
+        id="rotation.custom-too-long",
     ),
     pytest.param(
         "rotation.function.arn is the ARN of a function",
@@ -838,6 +891,40 @@ def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse
         pytest.param({"name": "n" * 513}, "The name of a secret", id="name-too-long"),
         pytest.param({"name": ""}, "The name of a secret", id="name-empty"),
         pytest.param({"rotation": {}}, "Set exactly one strategy", id="no-strategy"),
+        pytest.param(
+            custom(source_file=str(ROTATOR.with_name("test_rotate.py"))),
+            "rotation.custom.source_file is a Python file",
+            id="no-build",
+        ),
+        pytest.param(custom(slots=2), "rotation.custom.slots is", id="slots-of-no-issuer"),
+        pytest.param(
+            custom(issuer=True, slots=2.5), "rotation.custom.slots is", id="slots-and-a-half"
+        ),
+        pytest.param(
+            custom(environment={"ROTATION_SETTINGS": "{}"}),
+            "rotation.custom.environment are",
+            id="the-settings-of-the-module",
+        ),
+        pytest.param(
+            custom(statements={"Read-it": GRANT}),
+            "The keys of rotation.custom.statements",
+            id="sid-with-a-hyphen",
+        ),
+        pytest.param(
+            custom(statements={"Read": GRANT | {"actions": []}}),
+            "The actions of each of rotation.custom.statements",
+            id="no-actions",
+        ),
+        pytest.param(
+            custom(issuer=True) | {"initial_value": "a", "initial_value_version": 1},
+            "A credential that its service makes",
+            id="first-value-of-an-issuer",
+        ),
+        pytest.param(
+            custom(issuer=True) | {"schedule_expression": "rate(1 hour)"},
+            "Two rotations are",
+            id="hourly-by-an-issuer-of-ones-own",
+        ),
         pytest.param(
             {"rotation": {"iam_acces_key": {"user_name": "uploader"}}},
             "Set exactly one strategy",

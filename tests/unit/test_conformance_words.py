@@ -10,6 +10,9 @@ from typing import Final
 
 import pytest
 
+from rotation_conformance import BrokenPromiseError
+from tests.readme.blocks import README, block
+
 # The service: each function is one request, which is carried out whole or not at all.
 _SERVICE: Final = """
 import json
@@ -201,13 +204,13 @@ _KINDS: Final = {"setter": (_SETTER, "Passwords"), "issuer": (_ISSUER, "Keys")}
 
 
 def _checked(
-    pytester: pytest.Pytester, kind: str, right: str = "", wrong: str = "", check: str = ""
+    pytester: pytest.Pytester, kind: str, right: str, wrong: str, check: str
 ) -> pytest.RunResult:
-    """Run the suite, or one check, on the strategy, where some text of it is another."""
+    """Run one check on the strategy, where some text of it is another."""
     source, service = _KINDS[kind]
-    assert not right or source.count(right) == 1
+    assert source.count(right) == 1
     pytester.makepyfile(
-        rotate=source.replace(right, wrong) if right else source,
+        rotate=source.replace(right, wrong),
         service=_SERVICE,
         test_rotate=_TEST.replace("SERVICE", service),
     )
@@ -216,7 +219,15 @@ def _checked(
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
-    _checked(pytester, kind).assert_outcomes(passed=11)
+    """As the README says to run it, in a process of its own."""
+    source, service = _KINDS[kind]
+    test = _TEST.replace("SERVICE", service)
+    pytester.makepyfile(rotate=source, service=_SERVICE, test_rotate=test)
+    module = str(README.parent)
+    pytester.makeini(
+        block("run", "conformance").replace(".terraform/modules/rotating_secret", module)
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=11)
 
 
 @pytest.mark.parametrize(
@@ -365,3 +376,15 @@ def test_a_faulty_strategy_is_told_in_words(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     told = " ".join(line.removeprefix("E").strip() for line in result.outlines if line[:1] == "E")
     assert re.search(words, told), told
+
+
+def test_the_readme_shows_what_the_suite_says() -> None:
+    done, found, cure = re.split(
+        r"\.\nWhat came of it: |\nWhat to do: ", block("run", "broken-promise").strip()
+    )
+    told = str(BrokenPromiseError(done=done, found=found, cure=cure))
+    assert told == block("run", "broken-promise").strip()
+    sources = (README.parent / "tools" / "conformance" / "rotation_conformance").glob("*.py")
+    said = re.sub(r'"\s+"', "", "".join(path.read_text() for path in sources))
+    for words in ("The function died ", "in a later rotation", "it is repeated", found, cure[:-3]):
+        assert words in said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 import traceback
@@ -185,7 +184,6 @@ def test_the_value_is_what_git_needs(scene: Scene, key_type: str, *, read_only: 
     assert strategy.parse(json.loads(json.dumps(value))) == made
 
 
-@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="OpenSSH is not on the PATH")
 @pytest.mark.parametrize("key_type", ["ed25519", "rsa"])
 def test_openssh_takes_the_private_half(scene: Scene, key_type: str, tmp_path: Path) -> None:
     value = _value(scene.strategy(key_type=key_type).issue(_MARK))
