@@ -145,6 +145,9 @@ class _Remote:
         return []
 
 
+DATABASE_CALLS = frozenset({"alter_user", "connect"})
+
+
 class Database(_Remote):
     """Accepts two passwords of its user at a time, as MySQL does since 8.0.14."""
 

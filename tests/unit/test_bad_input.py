@@ -39,6 +39,7 @@ from rotation_conformance.account import Answer, FakeSecretsManager
 from rotation_conformance.rotator import assert_converged
 from tests.unit.cloud import Cloud, FakeClients, FakeIam, FakeSts
 from tests.unit.github import OPERATIONS
+from tests.unit.services import DATABASE_CALLS
 from tests.unit.subjects import CONSTANTS, STATES, USER, prepared, user_arn
 from tests.unit.wire import JSON, Reply, Wire, Wrong, drop_field, serving, set_field
 
@@ -232,6 +233,10 @@ class OfStrategy:
     fields: Sequence[Row]
 
 
+A_FLAG: Final = "true or false"
+NO_WORD: Final = "does not hold a JSON object with the text password"
+TWO_SLOTS: Final = "a whole number from 2"
+
 # The options that name an App, in whichever strategy.
 APP: Final[Sequence[Row]] = [
     ("api_url", "absent", ABSENT, AN_API),
@@ -261,6 +266,32 @@ APP: Final[Sequence[Row]] = [
 ]
 
 STRATEGIES: Final[Mapping[str, OfStrategy]] = {
+    # What a file of the user's own reads beside these is its affair, but what kind it is.
+    "custom": OfStrategy(
+        options=[
+            ("issuer", "absent", ABSENT, A_FLAG),
+            ("issuer", "null", None, A_FLAG),
+            ("issuer", "text", "false", A_FLAG),
+            ("issuer", "number", 0, A_FLAG),
+            ("issuer", "other-kind", True, "false, as it returned Setter"),
+            ("slots", "one", 1, TWO_SLOTS),
+            ("slots", "text", "2", TWO_SLOTS),
+            ("slots", "half", 2.5, TWO_SLOTS),
+            ("slots", "boolean", True, TWO_SLOTS),
+            ("slots", "list", [2], TWO_SLOTS),
+            ("options", "absent", ABSENT, "a JSON object"),
+            ("options", "null", None, "a JSON object"),
+            ("options", "text", "{}", "a JSON object"),
+            ("options", "list", [], "a JSON object"),
+            ("isuser", "misspelt", True, NOTHING),
+        ],
+        fields=[
+            ("password", "absent", ABSENT, NO_WORD),
+            ("password", "null", None, NO_WORD),
+            ("password", "number", 7, NO_WORD),
+            ("password", "object", {"value": "x"}, NO_WORD),
+        ],
+    ),
     "github_app_token": OfStrategy(
         options=[
             *APP,
@@ -533,7 +564,7 @@ CONTENTS: Final = {
     "xml": "<AccessKey><AccessKeyId>AKIA0000000000000001</AccessKeyId></AccessKey>",
     "properties": "aws_access_key_id = AKIA0000000000000001\naws_secret_access_key = x",
     "private-key": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----",
-    "database-password": '{"username": "app", "password": "x", "engine": "mysql"}',
+    "database-password": '{"username": "app", "dbpassword": "x", "engine": "mysql"}',
 }
 
 # The tag in which the function keeps what it is about to do, written by somebody else so that the
@@ -793,7 +824,8 @@ def _scenes() -> Mapping[str, Sequence[Scene]]:
             for step in Step:
                 rotation.cloud.fuse.arm()
                 rotation.step(step, token)
-                for operation in sorted(set(rotation.cloud.fuse.calls) - OPERATIONS):
+                beyond_aws = OPERATIONS | DATABASE_CALLS
+                for operation in sorted(set(rotation.cloud.fuse.calls) - beyond_aws):
                     scene = Scene(subject=subject, state=state, step=step)
                     # A first key is proven before it is stored, and not after.
                     first = operation == "get_caller_identity" and step is Step.CREATE
