@@ -30,7 +30,7 @@ _GROWTH = 1.25
 @pytest.mark.parametrize(
     ("size", "batch"),
     [
-        pytest.param(FLEETS[0], 4, id="some"),
+        pytest.param(FLEETS[0], FLEETS[0], id="one-of-each"),
         pytest.param(FLEETS[1], 10, id="many", marks=pytest.mark.slow),
     ],
 )
