@@ -219,20 +219,13 @@ class Conformance:
             refused = strategy.generate(strategy.parse(rotation.secret.value()))
         if refused is None or not isinstance(strategy, Setter | Issuer):
             return
-        found: object = "it returned, as if the service had accepted it"
-        with suppress(CredentialRejected):
-            try:
-                strategy.verify(refused)
-            except CredentialRejected:
-                raise
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it is the wrong one
-                found = f"it raised {type(error).__name__}"
-            raise BrokenPromiseError(
-                done="verify was given a credential that the service does not accept",
-                found=found,
-                cure="use the credential as an application does, and raise CredentialRejected "
-                "where the service says no; a bool is not looked at.",
-            )
+        _require_error(
+            CredentialRejected,
+            partial(strategy.verify, refused),
+            done="verify was given a credential that the service does not accept",
+            cure="use the credential as an application does, and raise CredentialRejected where "
+            "the service says no; a bool is not looked at.",
+        )
 
     def test_each_step_may_be_delivered_twice(self, begin: Begin) -> None:
         for state, beginning in self._states(begin).items():
@@ -284,19 +277,13 @@ class Conformance:
             return
         current = strategy.parse(rotation.secret.value())
         assert current is not None
-        found: object = "it returned, as if the service had accepted it"
-        with service.outage(), suppress(ServiceUnavailable):
-            try:
-                strategy.verify(current)
-            except ServiceUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it is the wrong one
-                found = f"it raised {type(error).__name__}"
-            raise BrokenPromiseError(
+        with service.outage():
+            _require_error(
+                ServiceUnavailable,
+                partial(strategy.verify, current),
                 done="verify was given the current credential while the service was out of reach",
-                found=found,
-                cure="raise ServiceUnavailable where no answer came: the retry may succeed, and "
-                "a credential that nobody could ask about is not a wrong one.",
+                cure="raise ServiceUnavailable where no answer came: the retry may succeed, and a "
+                "credential that nobody could ask about is not a wrong one.",
             )
         text, token = rotation.secret.current_text(), rotation.stage()
         with _promised("A rotation came into an outage, and was repeated after it", _CONVERGE):
@@ -409,6 +396,19 @@ class Conformance:
             issuer.retire(issued, credential)
             issuer.retire(issued, credential)
         return credential
+
+
+def _require_error(
+    expected: type[RotationError], verify: Callable[[], object], *, done: str, cure: str
+) -> None:
+    found = "it returned, as if the service had accepted it"
+    try:
+        verify()
+    except expected:
+        return
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is the wrong one
+        found = f"it raised {type(error).__name__}"
+    raise BrokenPromiseError(done=done, found=found, cure=cure)
 
 
 @cache
