@@ -15,17 +15,24 @@ locals {
   # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html
   secret_arn_patterns = {
-    for region in toset(concat([data.aws_region.current.id], keys(var.replica_regions))) : region => join(":", [
+    for region in toset(concat([data.aws_region.current.id], keys(var.replica_regions))) : region => local.makes_secret ? join(":", [
       "arn", data.aws_partition.current.partition, "secretsmanager", region,
       data.aws_caller_identity.current.account_id, "secret", "${var.name}-??????",
-    ])
+    ]) : local._managed_arn
   }
   secret_arn_pattern = local.secret_arn_patterns[data.aws_region.current.id]
+
+  # What a service has made is known by its ARN, in which the name stands before a hyphen and six characters.
+  _managed_arn = one([for options in var.rotation[*].managed : options.secret_arn if options != null])
+  secret_arn   = local.makes_secret ? one(aws_secretsmanager_secret.this[*].arn) : local._managed_arn
+  secret_name  = local.makes_secret ? var.name : replace(local._managed_arn, "/^([^:]+:){6}|-[^-]+$/", "")
 }
 
 resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV_AWS_149:A customer key is the caller's choice (kms_key_arn); without one AWS encrypts with its own
   #checkov:skip=CKV2_AWS_57:Rotation is the caller's choice (rotation), and its resource stands below
+  count = local.makes_secret ? 1 : 0
+
   name                           = var.name
   description                    = var.description
   force_overwrite_replica_secret = var.replica_overwrite
@@ -68,6 +75,10 @@ locals {
   _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
   _readers         = [for reader in var.readers : replace(reader, local._account_pattern, local._account_arn)]
 
+  # A service that cannot get at its secret any more stops rotating it; by which of the two ways it comes is its own affair.
+  # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
+  _owning_services = local.makes_secret ? [] : ["${local.iam_prefix}:role/aws-service-role/*"]
+
   # In a secret's own policy the star stands for this secret, and in the copies of its replicas for the replica.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
   _policy_statements = concat(
@@ -87,13 +98,18 @@ locals {
       Principal = everyone
       Action    = ["secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"]
       Resource  = "*"
-      Condition = {
-        ArnNotLike = {
-          "aws:PrincipalArn" = [
-            for arn in concat(local._readers, local._administrators, module.function[*].role_arn) : replace(arn, "/:root$/", ":*")
-          ]
-        }
-      }
+      Condition = merge(concat(
+        [{
+          ArnNotLike = {
+            "aws:PrincipalArn" = [
+              for arn in concat(local._readers, local._administrators, module.function[*].role_arn, local._owning_services) :
+              replace(arn, "/:root$/", ":*")
+            ]
+          }
+        }],
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalisawsservice
+        [for service in local._owning_services : { BoolIfExists = { "aws:PrincipalIsAWSService" = "false" } }],
+      )...)
     } if var.readers_exclusive],
 
     [for sid, statement in var.policy_statements : merge(
@@ -114,7 +130,7 @@ resource "aws_secretsmanager_secret_policy" "this" {
 
   block_public_policy = true
   policy              = jsonencode({ Version = "2012-10-17", Statement = local._policy_statements })
-  secret_arn          = aws_secretsmanager_secret.this.arn
+  secret_arn          = local.secret_arn
 }
 
 # Once AWS has pruned the version that Terraform knows, the next apply would put the first value over the live one.
@@ -122,7 +138,7 @@ resource "aws_secretsmanager_secret_policy" "this" {
 resource "aws_secretsmanager_secret_version" "this" {
   count = var.initial_value_version == null ? 0 : 1
 
-  secret_id                = aws_secretsmanager_secret.this.id
+  secret_id                = local.secret_arn
   secret_string_wo         = var.initial_value
   secret_string_wo_version = var.initial_value_version
   version_stages           = ["AWSCURRENT", "INITIAL"]
@@ -152,13 +168,14 @@ module "function" {
   records_attempts   = local.strategy.has_slots
   searches_versions  = local.strategy.issuer && !local.strategy.expires
   secret_arn_pattern = local.secret_arn_pattern
-  secret_name        = var.name
+  secret_name        = local.secret_name
   settings           = jsonencode(local.settings)
   statements         = local.strategy.statements
   tags               = var.tags
 }
 
 locals {
+  _place       = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
   _existing    = [for options in var.rotation[*].function : options if options != null]
   function_arn = one(concat(local._existing[*].arn, module.function[*].arn))
 }
@@ -182,12 +199,19 @@ resource "aws_secretsmanager_secret_rotation" "this" {
 
   rotate_immediately  = var.rotate_immediately
   rotation_lambda_arn = local.function_arn
-  secret_id           = aws_secretsmanager_secret.this.id
+  secret_id           = local.secret_arn
 
   # Behind a fast schedule this one is the backstop.
   rotation_rules {
     duration            = var.schedule_duration
     schedule_expression = local.schedule_is_fast ? local.backstop_expression : local.schedule_expression
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.makes_secret || try(join(":", slice(split(":", local._managed_arn), 3, 5)), "") == local._place
+      error_message = "A managed secret is rotated where it stands: write the ARN of one in ${local._place}, or give the module the provider of its region and account. Found: ${jsonencode(local._managed_arn)}."
+    }
   }
 
   depends_on = [
@@ -208,8 +232,18 @@ module "schedule" {
   options                  = var.scheduler
   secret_arn               = one(aws_secretsmanager_secret_rotation.this[*].secret_id)
   secret_arn_pattern       = local.secret_arn_pattern
-  secret_name              = var.name
+  secret_name              = local.secret_name
   shortest_wait_in_minutes = local.shortest_wait_in_minutes
   tags                     = var.tags
   timezone                 = var.schedule_timezone
+}
+
+module "alarm" {
+  source = "./modules/alarm"
+  count  = !local.makes_secret && length(var.alarm_actions) > 0 ? 1 : 0
+
+  alarm_actions = var.alarm_actions
+  secret_arn    = local.secret_arn
+  secret_name   = local.secret_name
+  tags          = var.tags
 }

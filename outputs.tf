@@ -6,7 +6,7 @@ output "dead_letter_queue_arn" {
 }
 
 output "function_arn" {
-  description = "ARN of the function that rotates the secret; null where it does not rotate."
+  description = "ARN of the function that rotates the secret; null where it does not rotate, or AWS rotates it itself."
   value       = local.function_arn
 }
 
@@ -74,7 +74,7 @@ output "schedule_role_arn" {
 
 output "secret_arn" {
   description = "ARN of the secret, after its policy and rotation are set up; the first rotation may still be under way."
-  value       = aws_secretsmanager_secret.this.arn
+  value       = local.secret_arn
   depends_on = [
     aws_secretsmanager_secret_policy.this,
     aws_secretsmanager_secret_rotation.this,
@@ -85,10 +85,10 @@ output "secret_arn" {
 
 output "secret_name" {
   description = "Name of the secret."
-  value       = aws_secretsmanager_secret.this.name
+  value       = local.secret_name
 }
 
 output "secret_replica_arns" {
   description = "ARN of each replica of the secret, by its region."
-  value       = { for region in keys(var.replica_regions) : region => replace(aws_secretsmanager_secret.this.arn, ":${data.aws_region.current.id}:", ":${region}:") }
+  value       = { for region in keys(var.replica_regions) : region => replace(local.secret_arn, ":${data.aws_region.current.id}:", ":${region}:") }
 }

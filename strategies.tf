@@ -13,8 +13,9 @@ locals {
 
   # `issuer`: the service makes the credential, so that no first value can be given and the previous one has to be retired.
   # `expires`: each credential ends by itself, and nobody can list them. `has_slots`: there is room for two. Without either
-  # there is any room, and what is there is listed. `needs_layer`: the function takes a library that Lambda does not ship.
-  # `settings`: null where the module makes no function. `environment`, `files`: what the function has besides.
+  # there is any room, and what is there is listed. `environment`, `files`: what the function has besides. `makes_secret`:
+  # false where a service has made the secret already. `needs_layer`: the function takes a library that Lambda does not ship.
+  # `settings`: null where the module makes no function.
   _rows = {
     custom = [for options in var.rotation[*].custom : {
       environment = options.environment
@@ -126,6 +127,13 @@ locals {
       }]
     } if options != null]
 
+    managed = [for options in var.rotation[*].managed : {
+      issuer       = true
+      makes_secret = false
+      settings     = null
+      statements   = []
+    } if options != null]
+
     random_value = [for options in var.rotation[*].random_value : {
       issuer = false
       settings = {
@@ -143,7 +151,15 @@ locals {
 
   strategy = one([
     for name, rows in local._rows : merge(
-      { environment = {}, expires = false, files = {}, has_slots = rows[0].issuer, name = name, needs_layer = false },
+      {
+        environment  = {}
+        expires      = false
+        files        = {}
+        has_slots    = rows[0].issuer
+        makes_secret = true
+        name         = name
+        needs_layer  = false
+      },
       rows[0],
     ) if length(rows) == 1
   ])
@@ -152,6 +168,7 @@ locals {
   expires         = local.strategy == null ? false : local.strategy.expires
   issues          = local.strategy == null ? false : local.strategy.issuer
   makes_function  = local.strategy == null ? false : local.strategy.settings != null
+  makes_secret    = local.strategy == null ? true : local.strategy.makes_secret
   needs_layer     = local.strategy == null ? false : local.strategy.needs_layer
   _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"
 }

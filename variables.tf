@@ -1,15 +1,4 @@
-# The interface: what is required first, then what is optional, each in the order of the alphabet.
-
-variable "name" {
-  description = "Name of the secret; the pattern NAME-?????? of its ARN is what every grant is derived from."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[0-9A-Za-z/_+=.@-]{1,512}$", var.name))
-    error_message = "The name of a secret has 1 to 512 letters, digits and /_+=.@- characters: write e.g. \"reports/uploader\". Found: \"${var.name}\"."
-  }
-}
+# The interface, in the order of the alphabet.
 
 variable "administrators" {
   description = "Principals that may read the secret beside readers where readers_exclusive is set: IAM ARNs, in which * and ? are wildcards, or account numbers; beside the strategy function they include the role of that function."
@@ -24,7 +13,7 @@ variable "administrators" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails, or EventBridge Scheduler cannot start a rotation; without any there is no alarm."
+  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails, a rotation of a managed secret fails, or EventBridge Scheduler cannot start a rotation; without any there is no alarm."
   type        = list(string)
   default     = []
   nullable    = false
@@ -34,8 +23,8 @@ variable "alarm_actions" {
     error_message = "Each of alarm_actions is an ARN: write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode(var.alarm_actions)}."
   }
   validation {
-    condition     = length(var.alarm_actions) == 0 || local.makes_function || local.schedule_is_fast
-    error_message = "alarm_actions watch a function or a schedule that this module makes: remove them, or set rotation to another strategy. Found: ${local._strategy_found}."
+    condition     = length(var.alarm_actions) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret
+    error_message = "alarm_actions watch a function or a schedule that this module makes, or a managed secret: remove them, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 
@@ -47,6 +36,10 @@ variable "description" {
   validation {
     condition     = length(coalesce(var.description, "-")) <= 2048
     error_message = "The description of a secret has at most 2048 characters: shorten it. Found: ${length(coalesce(var.description, "-"))} characters."
+  }
+  validation {
+    condition     = var.description == null || local.makes_secret
+    error_message = "A managed secret keeps the description that its service gave it: remove description, or set rotation to another strategy. Found: ${jsonencode(var.description)}."
   }
 }
 
@@ -211,12 +204,12 @@ variable "initial_value_version" {
   }
   validation {
     condition     = var.initial_value_version == null || !local.issues
-    error_message = "A credential that its service makes has no first value: remove initial_value and initial_value_version, the first rotation fills the secret. Found: ${local._strategy_found}."
+    error_message = "A credential that its service makes has no first value: remove initial_value and initial_value_version, its service or the first rotation fills the secret. Found: ${local._strategy_found}."
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the customer key that encrypts the secret; null has AWS encrypt it with its own."
+  description = "ARN of the customer key that encrypts the secret, for a managed one that its service was given; null where AWS encrypts it with its own."
   type        = string
   default     = null
 
@@ -244,8 +237,27 @@ variable "minimum_overlap_minutes" {
     error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
-    condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.issues && !local.expires])
+    condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
     error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+  }
+}
+
+variable "name" {
+  description = "Name of the secret, the pattern NAME-?????? of whose ARN every grant is derived from; null for a managed secret, whose service has named it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = alltrue([for name in var.name[*] : can(regex("^[0-9A-Za-z/_+=.@-]{1,512}$", name))])
+    error_message = "The name of a secret has 1 to 512 letters, digits and /_+=.@- characters: write e.g. \"reports/uploader\". Found: ${jsonencode(var.name)}."
+  }
+  validation {
+    condition     = var.name != null || !local.makes_secret
+    error_message = "A secret that this module makes needs a name: set name, e.g. to \"reports/uploader\". Found: no name."
+  }
+  validation {
+    condition     = var.name == null || local.makes_secret
+    error_message = "A managed secret keeps the name that its service gave it: remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
   }
 }
 
@@ -302,7 +314,7 @@ variable "readers" {
 }
 
 variable "readers_exclusive" {
-  description = "Whether the secret's own policy denies its value to everyone but readers, administrators and the role of the function that this module makes."
+  description = "Whether the secret's own policy denies its value to everyone but readers, administrators, the role of the function that this module makes, and the service of a managed secret."
   type        = bool
   default     = false
   nullable    = false
@@ -330,6 +342,10 @@ variable "recovery_window_in_days" {
   validation {
     condition     = contains(concat([0], range(7, 31)), var.recovery_window_in_days)
     error_message = "recovery_window_in_days is none or a week to a month: write 0, or a whole number from 7 to 30. Found: ${var.recovery_window_in_days}."
+  }
+  validation {
+    condition     = var.recovery_window_in_days == 30 || local.makes_secret
+    error_message = "A managed secret goes when its service deletes it: remove recovery_window_in_days, or set rotation to another strategy. Found: ${var.recovery_window_in_days}."
   }
 }
 
@@ -361,10 +377,14 @@ variable "replica_regions" {
     ])
     error_message = "Each value of replica_regions is null or the ARN of a key of that region: write e.g. { \"eu-central-1\" = \"arn:aws:kms:eu-central-1:123456789012:key/…\" }. Found: ${jsonencode(var.replica_regions)}."
   }
+  validation {
+    condition     = length(var.replica_regions) == 0 || local.makes_secret
+    error_message = "This module replicates no secret that a service manages: remove replica_regions, or set rotation to another strategy. Found: ${jsonencode(keys(var.replica_regions))}."
+  }
 }
 
 variable "rotate_immediately" {
-  description = "Whether the secret rotates as soon as its rotation is set up, and again whenever Secrets Manager's schedule or the function changes; false leaves a new secret empty until its first window."
+  description = "Whether the secret rotates as soon as its rotation is set up, and again whenever Secrets Manager's schedule or the function changes; false leaves a new secret empty, and a managed one as it is, until its first window."
   type        = bool
   default     = true
   nullable    = false
@@ -452,6 +472,9 @@ variable "rotation" {
       settling_seconds      = optional(number, 10)
       user_name             = string
       user_path             = optional(string, "/")
+    }))
+    managed = optional(object({
+      secret_arn = string
     }))
     random_value = optional(object({
       character_classes  = optional(set(string), ["lowercase", "numbers", "punctuation", "uppercase"])
@@ -601,6 +624,13 @@ variable "rotation" {
       length(setintersection(keys(options.constants), local._credential_process_keys)) == 0 if options != null
     ])
     error_message = "rotation.iam_access_key.constants stand beside what an SDK reads as a credential: choose other keys than ${join(", ", local._credential_process_keys)}. Found: ${jsonencode(one([for options in var.rotation[*].iam_access_key : keys(options.constants) if options != null]))}."
+  }
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html
+  validation {
+    condition = alltrue([for options in var.rotation[*].managed :
+      can(regex("^arn:aws[a-z-]*:secretsmanager:[0-9a-z-]+:[0-9]{12}:secret:[0-9a-z-]+![0-9A-Za-z/_+=.@!-]+-[0-9A-Za-z]{6}$", options.secret_arn)) if options != null
+    ])
+    error_message = "rotation.managed.secret_arn is the ARN of a secret that a service made and rotates, whose name begins with the service and a !: write e.g. aws_db_instance.this.master_user_secret[0].secret_arn. Found: ${jsonencode(one([for options in var.rotation[*].managed : options.secret_arn if options != null]))}."
   }
   validation {
     condition = alltrue([for options in var.rotation[*].random_value :

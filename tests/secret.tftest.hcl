@@ -16,8 +16,8 @@ run "name_accepts_every_character_that_aws_takes" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this.name == "reports/uploader_+=.@-1"
-    error_message = "The secret has another name: ${aws_secretsmanager_secret.this.name}."
+    condition     = aws_secretsmanager_secret.this[0].name == "reports/uploader_+=.@-1"
+    error_message = "The secret has another name: ${aws_secretsmanager_secret.this[0].name}."
   }
   assert {
     condition     = strcontains(output.reader_policy_json, "secret:reports/uploader_+=.@-1-??????")
@@ -43,7 +43,7 @@ run "description_accepts_2048_characters" {
   }
 
   assert {
-    condition     = length(aws_secretsmanager_secret.this.description) == 2048
+    condition     = length(aws_secretsmanager_secret.this[0].description) == 2048
     error_message = "The description was changed."
   }
 }
@@ -194,8 +194,8 @@ run "kms_key_arn_accepts_a_key" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this.kms_key_id == var.kms_key_arn
-    error_message = "The secret is encrypted with another key: ${aws_secretsmanager_secret.this.kms_key_id}."
+    condition     = aws_secretsmanager_secret.this[0].kms_key_id == var.kms_key_arn
+    error_message = "The secret is encrypted with another key: ${aws_secretsmanager_secret.this[0].kms_key_id}."
   }
   assert {
     condition     = jsondecode(output.reader_policy_json).Statement[1].Resource == var.kms_key_arn
@@ -221,8 +221,8 @@ run "recovery_window_in_days_accepts_none" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this.recovery_window_in_days == 0
-    error_message = "A destroyed secret lingers for ${aws_secretsmanager_secret.this.recovery_window_in_days} days."
+    condition     = aws_secretsmanager_secret.this[0].recovery_window_in_days == 0
+    error_message = "A destroyed secret lingers for ${aws_secretsmanager_secret.this[0].recovery_window_in_days} days."
   }
 }
 
@@ -245,7 +245,7 @@ run "replica_overwrite_accepts_a_replica" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this.force_overwrite_replica_secret
+    condition     = aws_secretsmanager_secret.this[0].force_overwrite_replica_secret
     error_message = "A secret of the same name stops the replication."
   }
 }
@@ -268,7 +268,7 @@ run "replica_regions_accepts_a_region_without_a_key" {
   }
 
   assert {
-    condition     = one(aws_secretsmanager_secret.this.replica).region == "us-gov-west-1"
+    condition     = one(aws_secretsmanager_secret.this[0].replica).region == "us-gov-west-1"
     error_message = "The replica stands elsewhere."
   }
 }
@@ -281,7 +281,7 @@ run "replica_regions_accepts_a_key_of_the_region" {
   }
 
   assert {
-    condition     = one(aws_secretsmanager_secret.this.replica).kms_key_id == var.replica_regions["eu-central-1"]
+    condition     = one(aws_secretsmanager_secret.this[0].replica).kms_key_id == var.replica_regions["eu-central-1"]
     error_message = "The replica is encrypted with another key."
   }
   assert {
@@ -330,7 +330,7 @@ run "tags_accepts_49_of_the_caller" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this.tags == var.tags
+    condition     = aws_secretsmanager_secret.this[0].tags == var.tags
     error_message = "The secret has other tags."
   }
 }
@@ -343,7 +343,7 @@ run "tags_accepts_a_tag_beside_that_of_the_function" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this.tags["rotation"] == "monthly"
+    condition     = aws_secretsmanager_secret.this[0].tags["rotation"] == "monthly"
     error_message = "The secret has other tags."
   }
 }

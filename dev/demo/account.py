@@ -230,5 +230,7 @@ def inventory(aws: Aws) -> frozenset[str]:
     add("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName")
     add("scheduler", "list_schedules", "Schedules[].Name")
     add("sqs", "list_queues", "QueueUrls[]")
+    add("events", "list_rules", "Rules[].Name")
+    add("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier")
     found.extend(f"s3 bucket {one['Name']}" for one in aws.client("s3").list_buckets()["Buckets"])
     return frozenset(found)

@@ -1,5 +1,7 @@
 """Who may invoke a function: a service by the function's own policy, another account by both.
 
+A queue lets EventBridge in likewise.
+
 https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
 
@@ -12,7 +14,7 @@ from urllib.parse import unquote
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import eventbridge, lambda_svc, sqs
 
 from dev.local_aws.member_accounts import in_account
 from dev.local_aws.seam import Answer, Function, Json, around
@@ -33,12 +35,19 @@ def in_account_of(function_arn: str) -> contextlib.AbstractContextManager[None]:
 def service_may_invoke(function_arn: str, service: str, source_arn: str) -> bool:
     """Evaluate the function's own policy as Lambda does when a service calls for a resource."""
     policy, _ = lambda_svc.function_policy_for_arn(function_arn) or (None, None)
+    return service_is_let_in(policy, "lambda:InvokeFunction", function_arn, service, source_arn)
+
+
+def service_is_let_in(
+    policy: str | None, action: str, resource_arn: str, service: str, source_arn: str
+) -> bool:
+    """Evaluate the own policy of what a service calls for a resource."""
     request = iam_evaluator.EvalContext(
         principal_arn=service,
         principal_type="Service",
         principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=function_arn,
+        action=action,
+        resource_arn=resource_arn,
         region=get_region(),
         service_context={
             "aws:sourcearn": source_arn,
@@ -78,11 +87,16 @@ def extract_iam_action(original: Function, service: str, method: str, path: str,
 
 @around(eventbridge, "_invoke_target")
 def invoke_target(original: Function, target: Json, event: Json, rule: Json, *more: Any) -> None:
-    """Deliver an event to a function that lets EventBridge in.
+    """Deliver an event to a function or a queue that lets EventBridge in.
 
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-lambda-permissions
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """
-    arn = target.get("Arn", "")
-    is_function = _FUNCTION_ARN.match(arn)
-    if not is_function or service_may_invoke(arn, "events.amazonaws.com", rule["Arn"]):
+    arn, events = target.get("Arn", ""), "events.amazonaws.com"
+    queue = sqs._queue_by_arn(arn)
+    if queue is not None:
+        policy = queue["attributes"].get("Policy")
+        let_in = service_is_let_in(policy, "sqs:SendMessage", arn, events, rule["Arn"])
+    else:
+        let_in = not _FUNCTION_ARN.match(arn) or service_may_invoke(arn, events, rule["Arn"])
+    if let_in:
         original(target, event, rule, *more)

@@ -11,8 +11,9 @@ import time
 import uuid
 from typing import Final
 
+from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import rds, secretsmanager
+from ministack.services import eventbridge, rds, secretsmanager
 
 from dev.local_aws.refusals import InvalidRequest, OneSchedule
 from dev.local_aws.rotation_schedule import next_rotation
@@ -20,6 +21,8 @@ from dev.local_aws.seam import OK, Answer, Handler, Json, answered, around, cont
 from dev.local_aws.secret_versions import touch
 
 _WEEKLY: Final = {"AutomaticallyAfterDays": 7}
+_SERVICE_ROLE: Final = "role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
+_NEEDED: Final = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
 
 
 class ManagedByService(InvalidRequest):
@@ -115,11 +118,63 @@ def rotate_secret(original: Handler, request: Json) -> Answer:
         for one in rds._instances.values()
         if one.get("MasterUserSecret", {}).get("SecretArn") == secret["ARN"]
     )
+    held = instance["MasterUserSecret"]
+    if not _rds_may_rotate(secret):
+        held["SecretStatus"] = "impaired"
+        _tell_of_the_failure(secret)
+        return answered(**fields, VersionId=str(uuid.uuid4()))
+    held["SecretStatus"] = "active"
     instance["_MasterUserPassword"] = password = rds._generate_master_user_password()
     text = json.dumps({"username": instance["MasterUsername"], "password": password})
     fields["VersionId"] = secretsmanager._publish_new_version(secret, secret_string=text)
     secret["LastRotatedDate"] = round(now, 3)
     return answered(**fields)
+
+
+def _rds_may_rotate(secret: Json) -> bool:
+    """Ask the secret's own policy; what RDS may otherwise is its own affair.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
+    """
+    policy = secretsmanager._resource_policies.get(secret["ARN"])
+    requests = (
+        iam_evaluator.EvalContext(
+            principal_arn=f"arn:aws:iam::{get_account_id()}:{_SERVICE_ROLE}",
+            principal_type="Role",
+            principal_account=get_account_id(),
+            action=action,
+            resource_arn=secret["ARN"],
+            region=get_region(),
+        )
+        for action in _NEEDED
+    )
+    return not any(
+        iam_evaluator.evaluate_resource_policy(policy, request).decision == "Deny"
+        for request in requests
+    )
+
+
+def _tell_of_the_failure(secret: Json) -> None:
+    """Hand EventBridge what CloudTrail writes, as in an account that has a trail.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
+    """
+    detail = {
+        # Where those found the ARN who wrote down such events; AWS shows none.
+        "additionalEventData": {"SecretId": secret["ARN"]},
+        "awsRegion": get_region(),
+        "eventName": "RotationFailed",
+        "eventSource": "secretsmanager.amazonaws.com",
+        "eventType": "AwsServiceEvent",
+        "recipientAccountId": get_account_id(),
+    }
+    event = {
+        "Detail": json.dumps(detail),
+        "DetailType": "AWS Service Event via CloudTrail",
+        "Source": "aws.secretsmanager",
+    }
+    eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
 
 
 @around(secretsmanager, "_describe_secret")

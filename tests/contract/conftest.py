@@ -306,3 +306,49 @@ def create_rotator(
         return Rotator(made["FunctionArn"], name, role_arn, read_records)
 
     return create
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A queue, the rule that sends events to it, and that rule's permission."""
+
+    queues: Client
+    url: str
+    permission: str
+
+    def let_in(self) -> None:
+        self.queues.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": self.permission})
+
+    def events(self) -> list[Json]:
+        """What has come since, once that is something."""
+
+        def receive() -> list[Json]:
+            found: list[Json] = self.queues.receive_message(
+                QueueUrl=self.url, MaxNumberOfMessages=10
+            ).get("Messages", [])
+            return found
+
+        return [json.loads(message["Body"]) for message in eventually("an event", receive)]
+
+
+CreateInbox: TypeAlias = Callable[..., Inbox]
+
+
+@pytest.fixture
+def create_inbox(account: Account, later: contextlib.ExitStack, name: str) -> CreateInbox:
+    """Creates a queue for the events that a pattern matches; it lets nobody in yet."""
+    events, queues = account.client("events"), account.client("sqs")
+
+    def create(**pattern: object) -> Inbox:
+        url = queues.create_queue(QueueName=name)["QueueUrl"]
+        later.callback(queues.delete_queue, QueueUrl=url)
+        rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+        later.callback(events.delete_rule, Name=name)
+        queue = account.arn("sqs", name)
+        events.put_targets(Rule=name, Targets=[{"Id": "contract", "Arn": queue}])
+        later.callback(events.remove_targets, Rule=name, Ids=["contract"])
+        grant = allow("sqs:SendMessage", queue, ArnEquals={"aws:SourceArn": rule})
+        permission = policy({**grant, "Principal": {"Service": "events.amazonaws.com"}})
+        return Inbox(queues, url, permission)
+
+    return create

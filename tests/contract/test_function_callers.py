@@ -14,6 +14,7 @@ from dev.local_aws import LocalAws
 from tests.contract.conftest import (
     Account,
     Client,
+    CreateInbox,
     CreateRotator,
     CreateSecret,
     CreateUser,
@@ -133,6 +134,25 @@ def test_an_event_reaches_a_function_that_lets_it_in(
     send("after".ljust(32, "0"))
 
     assert {record["token"].strip("0") for record in rotator.records(1)} == {"after"}
+
+
+def test_an_event_reaches_a_queue_that_lets_it_in(
+    account: Account, create_inbox: CreateInbox, name: str
+) -> None:
+    """AWS: "To allow EventBridge to send events to an Amazon SQS queue", the queue's policy has to
+    name events.amazonaws.com.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
+    """
+    inbox, events = create_inbox(source=[name]), account.client("events")
+
+    def send(kind: str) -> None:
+        events.put_events(Entries=[{"Source": name, "DetailType": kind, "Detail": "{}"}])
+
+    send("before")
+    inbox.let_in()
+    send("after")
+
+    assert {event["detail-type"] for event in inbox.events()} == {"after"}
 
 
 def whole(functions: Client, **arguments: object) -> None:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.contract.conftest import Account, Client, Json, error_code, eventually
+from tests.contract.conftest import (
+    Account,
+    Client,
+    CreateInbox,
+    Json,
+    error_code,
+    eventually,
+    policy,
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,61 @@ def test_rotation_takes_a_schedule_and_no_function(
     after = password(secrets, database)
     secrets.rotate_secret(SecretId=database.secret_arn, RotateImmediately=False)
     assert password(secrets, database) == after
+
+
+def test_what_rds_is_denied_is_not_rotated_and_eventbridge_is_told(
+    create_inbox: CreateInbox, database: Database, databases: Client, name: str, secrets: Client
+) -> None:
+    """AWS: a secret is "impaired" where RDS "can no longer access either the secret or the KMS
+    key"; it cannot be rotated. A trail has to log the account's management events.
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
+    """
+
+    def status() -> str:
+        (found,) = databases.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        return str(found["MasterUserSecret"]["SecretStatus"])
+
+    of_this_secret = {"additionalEventData": {"SecretId": [database.secret_arn]}}
+    inbox = create_inbox(source=["aws.secretsmanager"], detail=of_this_secret)
+    inbox.let_in()
+    before = password(secrets, database)
+    denied = {"Effect": "Deny", "Action": "secretsmanager:PutSecretValue", "Resource": "*"}
+    document = policy({**denied, "Principal": "*"})
+
+    secrets.put_resource_policy(SecretId=database.secret_arn, ResourcePolicy=document)
+    secrets.rotate_secret(SecretId=database.secret_arn)
+    eventually("the impairment", status, lambda seen: seen == "impaired")
+    assert password(secrets, database) == before
+    (event,) = inbox.events()
+    assert event["detail-type"] == "AWS Service Event via CloudTrail"
+    assert event["detail"]["eventName"] == "RotationFailed"
+
+    secrets.delete_resource_policy(SecretId=database.secret_arn)
+    secrets.rotate_secret(SecretId=database.secret_arn)
+    eventually("the rotation", lambda: password(secrets, database) != before)
+    assert status() == "active"
+
+
+def test_a_cancelled_rotation_comes_back_with_its_rules(
+    database: Database, secrets: Client
+) -> None:
+    """Whoever cancels it has the password stay, until somebody sets up rotation again.
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CancelRotateSecret.html
+    """
+    rules = {"AutomaticallyAfterDays": 7}
+    before = password(secrets, database)
+
+    secrets.cancel_rotate_secret(SecretId=database.secret_arn)
+    described = secrets.describe_secret(SecretId=database.secret_arn)
+    assert not described["RotationEnabled"]
+    assert password(secrets, database) == before
+
+    again = {"SecretId": database.secret_arn, "RotationRules": rules, "RotateImmediately": False}
+    secrets.rotate_secret(**again)
+    described = secrets.describe_secret(SecretId=database.secret_arn)
+    assert described["RotationEnabled"]
+    assert described["RotationRules"].items() >= rules.items()
 
 
 def test_the_secret_goes_with_its_instance(

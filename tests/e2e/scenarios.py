@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
 from dev.demo.terraform import Terraform, TerraformError
@@ -20,14 +21,14 @@ from tests.e2e.redis import redis_users
 # Of a value that is JSON, these are secret; of any other the whole.
 _SECRET_FIELDS: Final = {"SecretAccessKey", "password", "private_key", "signing_key", "token"}
 _READ: Final = {"contents": "read", "metadata": "read"}
-_BROKEN: Final = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Deny", "Action": "secretsmanager:PutSecretValue", "Resource": "*"}
-        ],
-    }
-)
+
+
+def _denied(action: str, **more: object) -> str:
+    statement = {"Effect": "Deny", "Action": action, "Resource": "*", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+_BROKEN: Final = _denied("secretsmanager:PutSecretValue")
 
 
 def secret_parts(text: str) -> set[str]:
@@ -248,12 +249,29 @@ class Custom(Rotated):
         assert len(self.redis.passwords("cache")) == 2
 
 
+class Managed(Rotated):
+    """The value is the password of a database, which RDS makes without a function."""
+
+    def fail_and_recover(self, aws: Aws, terraform: Terraform, secret: Secret) -> None:
+        """Forbid everybody to start a rotation."""
+        del terraform
+        client = aws.client("secretsmanager")
+        policy = _denied("secretsmanager:RotateSecret", Principal="*")
+        client.put_resource_policy(SecretId=secret.secret_id, ResourcePolicy=policy)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            secret.rotate()
+        assert secret.text() == self.values[-1]
+        client.delete_resource_policy(SecretId=secret.secret_id)
+        self.change(secret)
+
+
 _OWN: Final[dict[str, type[Rotated]]] = {
     "custom": Custom,
     "fixed-value": FixedValue,
     "github-app-token": GithubAppToken,
     "github-deploy-key": GithubDeployKey,
     "iam-access-key": IamAccessKey,
+    "managed": Managed,
     "migrate-a-fixed-key": MigratedKey,
 }
 

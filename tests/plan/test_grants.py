@@ -76,7 +76,7 @@ def test_each_strategy_is_looked_at(repository: Path) -> None:
     rows = re.findall(
         r"^    (\w+) = \[for options in", (repository / "strategies.tf").read_text(), re.MULTILINE
     )
-    assert {*rows} - {"function"} == {*_STRATEGIES}
+    assert {*rows} - {"function", "managed"} == {*_STRATEGIES}
 
 
 def test_actions_are_sorted_and_hold_no_wildcard(instances: list[Instance]) -> None:

@@ -37,6 +37,8 @@ STATEMENT: dict[str, object] = {
     "principals": {"AWS": [READER]},
 }
 EXISTING = {"function": {"arn": FUNCTION}}
+MASTER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
+MANAGED: dict[str, Any] = {"managed": {"secret_arn": MASTER}}
 
 
 def iam(**options: object) -> dict[str, object]:
@@ -77,6 +79,11 @@ def function(**options: object) -> dict[str, object]:
     return {"rotation": RANDOM, "function": options}
 
 
+def managed(**others: object) -> dict[str, object]:
+    """The variables of a secret that a service has made and named."""
+    return {"name": None, "rotation": MANAGED} | others
+
+
 def statement(**options: object) -> dict[str, object]:
     """The variables of one more statement of the secret's policy."""
     return {"policy_statements": {"AuditorsDescribe": STATEMENT | options}}
@@ -96,6 +103,20 @@ CASES = [
         '"reports uploader".',
         {"name": "reports/uploader_+=.@-1"},
         id="name",
+    ),
+    pytest.param(
+        "A secret that this module makes needs a name",
+        {"name": None},
+        "no name.",
+        {"name": "secret"},
+        id="name-missing",
+    ),
+    pytest.param(
+        "A managed secret keeps the name that its service gave it",
+        managed(name="reports/master"),
+        '"reports/master".',
+        managed(),
+        id="name-beside-managed",
     ),
     pytest.param(
         "Each of the administrators is a role, a user or an account",
@@ -119,7 +140,7 @@ CASES = [
         "alarm_actions watch a function or a schedule that this module makes",
         {"alarm_actions": [TOPIC], "rotation": EXISTING},
         "the strategy function.",
-        {"alarm_actions": [], "rotation": EXISTING},
+        managed(alarm_actions=[TOPIC]),
         id="alarm_actions-without-a-function",
     ),
     pytest.param(
@@ -128,6 +149,13 @@ CASES = [
         "2049 characters.",
         {"description": "d" * 2048},
         id="description",
+    ),
+    pytest.param(
+        "A managed secret keeps the description that its service gave it",
+        managed(description="Master user"),
+        '"Master user".',
+        managed(description=None),
+        id="description-beside-managed",
     ),
     pytest.param(
         "The variable function describes a function that this module makes",
@@ -411,6 +439,13 @@ CASES = [
         id="recovery_window_in_days",
     ),
     pytest.param(
+        "A managed secret goes when its service deletes it",
+        managed(recovery_window_in_days=7),
+        "7.",
+        managed(recovery_window_in_days=30),
+        id="recovery_window_in_days-beside-managed",
+    ),
+    pytest.param(
         "replica_overwrite is about replicas",
         {"replica_overwrite": True},
         "no replica_regions.",
@@ -430,6 +465,13 @@ CASES = [
         f'{{"eu-central-1":"{KEY}"}}.',
         {"replica_regions": {"eu-central-1": KEY.replace("eu-west-1", "eu-central-1")}},
         id="replica_regions-key",
+    ),
+    pytest.param(
+        "This module replicates no secret that a service manages",
+        managed(replica_regions={"eu-central-1": None}),
+        '["eu-central-1"].',
+        managed(replica_regions={}),
+        id="replica_regions-beside-managed",
     ),
     pytest.param(
         "Set exactly one strategy in rotation",
@@ -637,6 +679,13 @@ CASES = [
         '["SessionToken"].',
         iam(constants={"bucket": "reports"}),
         id="rotation.iam_access_key.constants",
+    ),
+    pytest.param(
+        "rotation.managed.secret_arn is the ARN of a secret that a service made and rotates",
+        managed(rotation={"managed": {"secret_arn": TOKEN}}),
+        f'"{TOKEN}".',
+        managed(rotation={"managed": {"secret_arn": MASTER.replace("rds!db", "ecs-sc!reports")}}),
+        id="rotation.managed.secret_arn",
     ),
     pytest.param(
         "rotation.random_value.character_classes names the kinds of characters",
@@ -879,6 +928,21 @@ def test_every_validation_has_a_case(repository: Path) -> None:
         pytest.param(
             random() | {"initial_value": "[1]", "initial_value_version": 1}, id="list-as-a-text"
         ),
+        pytest.param(
+            managed(
+                administrators=["arn:aws:iam::123456789012:role/admin"],
+                alarm_actions=[TOPIC],
+                kms_key_arn=KEY,
+                policy_statements={"AuditorsDescribe": STATEMENT},
+                readers=[READER],
+                readers_exclusive=True,
+                rotate_immediately=False,
+                schedule_expression="rate(10 minutes)",
+                scheduler={"name": "hourly"},
+                tags={"team": "reports"},
+            ),
+            id="all-that-is-for-a-managed-secret",
+        ),
     ],
 )
 def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse) -> None:
@@ -971,6 +1035,34 @@ def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse
             schedule("cron(30 8,12-14 * * ? *)", rotation=IAM), "Two rotations are", id="hours"
         ),
         pytest.param({"scheduler": {}}, "The variable scheduler is", id="scheduler-of-no-rotation"),
+        pytest.param(
+            managed(function={}), "The variable function describes", id="function-of-a-service"
+        ),
+        pytest.param(
+            managed(minimum_overlap_minutes=60),
+            "minimum_overlap_minutes is kept by",
+            id="overlap-of-a-service",
+        ),
+        pytest.param(
+            managed(initial_value="first", initial_value_version=1),
+            "A credential that its service makes has no first value",
+            id="first-value-of-a-service",
+        ),
+        pytest.param(
+            managed(recovery_window_in_days=0),
+            "A managed secret goes when its service",
+            id="no-recovery-of-a-service",
+        ),
+        pytest.param(
+            managed(rotation={"managed": {"secret_arn": "rds!db-0e1f2a3b"}}),
+            "rotation.managed.secret_arn is",
+            id="name-of-a-managed-secret",
+        ),
+        pytest.param(
+            managed(rotation={"managed": {"secret_arn": None}}),
+            "rotation.managed.secret_arn is",
+            id="managed-without-a-secret",
+        ),
         pytest.param(
             schedule("rate(3 hours)", schedule_timezone="UTC"),
             "schedule_timezone is for a cron",

@@ -1,0 +1,25 @@
+# What the root module tells the alarm that it makes; the root's variables are validated there.
+
+variable "alarm_actions" {
+  description = "ARNs that are notified when a rotation failed."
+  type        = list(string)
+  nullable    = false
+}
+
+variable "secret_arn" {
+  description = "ARN of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "secret_name" {
+  description = "Name of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of the rule, the queue and the alarm."
+  type        = map(string)
+  nullable    = false
+}

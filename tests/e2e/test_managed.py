@@ -1,0 +1,258 @@
+"""A secret that RDS rotates itself: its schedule, who reads it, the alarm on it, and its end.
+
+The database is there already, since Terraform takes minutes to make one and to delete it.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from dev.demo.account import Aws, Secret, eventually, inventory
+from dev.demo.terraform import Terraform
+from dev.local_aws import LocalAws
+from tests.e2e.grants import acting, error_code, granted
+from tests.readme.blocks import block
+
+pytestmark = pytest.mark.xdist_group("managed")
+
+_DATABASE: Final = "reports"
+_COUNTED: Final = "ApproximateNumberOfMessagesVisible"
+# What RDS takes in an account of one's own.
+_MINUTES: Final = 1800
+_ROOT: Final = """
+data "aws_caller_identity" "current" {}
+
+data "aws_iam_session_context" "current" {
+  arn = data.aws_caller_identity.current.arn
+}
+
+variable "policy_statements" {
+  type    = any
+  default = {}
+}
+
+variable "secret_arn" {
+  type = string
+}
+
+resource "aws_iam_user" "outsider" {
+  name = "managed-outsider"
+}
+
+resource "aws_iam_user" "reader" {
+  name = "managed-reader"
+}
+
+module "rotating_secret" {
+  source = "../"
+
+  administrators      = [data.aws_iam_session_context.current.issuer_arn]
+  alarm_actions       = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
+  policy_statements   = var.policy_statements
+  readers             = [aws_iam_user.reader.arn]
+  readers_exclusive   = true
+  rotate_immediately  = false
+  rotation            = { managed = { secret_arn = var.secret_arn } }
+  schedule_expression = "rate(30 minutes)"
+}
+
+output "rotating_secret" {
+  value = module.rotating_secret
+}
+"""
+# What the README warns of: it hits the owning service, too.
+_NOBODY_WRITES: Final = {
+    "NobodyWrites": {
+        "actions": ["secretsmanager:PutSecretValue"],
+        "effect": "Deny",
+        "principals": {"AWS": ["*"]},
+    }
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Managed:
+    """The password of the database's master user, and what the module put around it."""
+
+    aws: Aws
+    outputs: dict[str, Any]
+    secret: Secret
+    terraform: Terraform
+
+    def alarm(self) -> dict[str, Any]:
+        found = self.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="rotation-failures-")
+        (alarm,) = found["MetricAlarms"]
+        return dict(alarm)
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Receive the events that the alarm counts, and delete them."""
+        queues = self.aws.client("sqs")
+        (dimension,) = self.alarm()["Dimensions"]
+        url = queues.get_queue_url(QueueName=dimension["Value"])["QueueUrl"]
+        found = []
+        for message in queues.receive_message(QueueUrl=url).get("Messages", []):
+            queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(json.loads(message["Body"]))
+        return found
+
+    def rotates(self) -> bool:
+        described = self.aws.client("secretsmanager").describe_secret(
+            SecretId=self.secret.secret_id
+        )
+        return bool(described["RotationEnabled"])
+
+
+def _status(aws: Aws) -> str | None:
+    pages = aws.client("rds").get_paginator("describe_db_instances").paginate()
+    found = pages.search(f"DBInstances[?DBInstanceIdentifier=='{_DATABASE}'].DBInstanceStatus")
+    return next(iter(found), None)
+
+
+@pytest.fixture(scope="module")
+def secret_arn(aws: Aws) -> Iterator[str]:
+    databases, named = aws.client("rds"), {"DBInstanceIdentifier": _DATABASE}
+    databases.create_db_instance(
+        **named,
+        AllocatedStorage=20,
+        DBInstanceClass="db.t4g.micro",
+        Engine="postgres",
+        ManageMasterUserPassword=True,
+        MasterUsername="reports",
+    )
+    try:
+        eventually("The database", lambda: _status(aws) == "available", patience=_MINUTES)
+        (described,) = databases.describe_db_instances(**named)["DBInstances"]
+        yield described["MasterUserSecret"]["SecretArn"]
+    finally:
+        databases.delete_db_instance(**named, SkipFinalSnapshot=True)
+        eventually("Its end", lambda: _status(aws) is None, patience=_MINUTES)
+
+
+@pytest.fixture(scope="module")
+def managed(aws: Aws, module: Path, secret_arn: str) -> Iterator[Managed]:
+    before = inventory(aws)
+    (module / "managed").mkdir()
+    (module / "managed" / "main.tf").write_text(_ROOT)
+    terraform = Terraform(module, "managed", aws.environment, {"secret_arn": secret_arn})
+    terraform.init()
+    try:
+        terraform.apply()
+        outputs = terraform.outputs()["rotating_secret"]
+        secret = Secret(aws, outputs["secret_arn"])
+        yield Managed(aws=aws, outputs=outputs, secret=secret, terraform=terraform)
+    finally:
+        if isinstance(aws, LocalAws):
+            aws.set(scheduler_seconds_ahead=0)
+        terraform.destroy()
+    assert inventory(aws) == before
+
+
+def test_a_tick_has_rds_rotate_though_few_may_read(managed: Managed) -> None:
+    if not isinstance(managed.aws, LocalAws):
+        pytest.skip("Nobody moves the clock of an account of one's own.")
+    role = str(managed.outputs["schedule_role_arn"]).rpartition("/")[2]
+    starts, keeps = ("StartTheRotation", "secretsmanager:RotateSecret"), "sqs:SendMessage"
+    assert granted(managed.aws, role) == {starts, ("KeepWhatFailed", keeps)}
+    assert managed.outputs["function_arn"] is None
+    before = managed.secret.text()
+    assert managed.secret.value().keys() == json.loads(block("value", "managed")).keys()
+    # As RDS made it: what sets up the schedule does not rotate.
+    assert managed.secret.text("AWSPREVIOUS") is None
+
+    managed.aws.set(scheduler_seconds_ahead=31 * 60)
+
+    eventually("The new password", managed.secret.text, lambda text: text != before)
+    assert managed.failures() == []
+    managed.terraform.require_empty_plan()
+
+
+@pytest.mark.campaign("Grants")
+def test_a_reader_needs_no_grant_and_an_administrator_of_everything_has_none(
+    managed: Managed,
+) -> None:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    named = {"SecretId": managed.secret.secret_id}
+    with acting(managed.aws, "managed-reader") as clients:
+        assert error_code(clients("secretsmanager").get_secret_value, **named) == ""
+    with acting(managed.aws, "managed-outsider", everything) as clients:
+        denied = error_code(clients("secretsmanager").get_secret_value, **named)
+    assert denied == "AccessDeniedException"
+
+
+def test_a_failed_rotation_raises_the_alarm_and_the_next_one_succeeds(managed: Managed) -> None:
+    alarm = managed.alarm()
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", _COUNTED)
+    assert alarm["AlarmActions"] == ["arn:aws:sns:eu-west-1:123456789012:alerts"]
+    managed.terraform.set(policy_statements=_NOBODY_WRITES)
+    managed.terraform.apply()
+    before = managed.secret.text()
+
+    managed.secret.rotate()
+
+    (event,) = eventually("The event", managed.failures)
+    assert event["detail"]["eventName"] == "RotationFailed"
+    assert event["detail"]["additionalEventData"]["SecretId"] == managed.secret.secret_id
+    assert managed.secret.text() == before
+    managed.terraform.set(policy_statements=None)
+    managed.terraform.apply()
+    managed.secret.rotate_and_wait()
+    assert managed.secret.text("AWSPREVIOUS") == before
+    assert managed.failures() == []
+
+
+def _is_heard_of(managed: Managed, **changes: object) -> bool:
+    """Have EventBridge compare an event of a rotation with the rule."""
+    events = managed.aws.client("events")
+    (rule,) = events.list_rules(NamePrefix="rotation-failures-")["Rules"]
+    event = {
+        "account": "123456789012",
+        "detail": {
+            "additionalEventData": {"SecretId": managed.secret.secret_id},
+            "eventSource": "secretsmanager.amazonaws.com",
+            "eventType": "AwsServiceEvent",
+            **changes,
+        },
+        "detail-type": "AWS Service Event via CloudTrail",
+        "id": "0f5e7b5e-3a52-4b0c-8d0f-4c8f0f2b6c1d",
+        "region": "eu-west-1",
+        "resources": [],
+        "source": "aws.secretsmanager",
+        "time": "2026-03-01T08:00:11Z",
+    }
+    answer = events.test_event_pattern(Event=json.dumps(event), EventPattern=rule["EventPattern"])
+    return bool(answer["Result"])
+
+
+def test_the_alarm_is_of_failed_rotations_of_this_secret_alone(managed: Managed) -> None:
+    another = {"SecretId": f"{managed.secret.secret_id}-of-another"}
+    assert _is_heard_of(managed, eventName="RotationFailed")
+    assert _is_heard_of(managed, eventName="RotationAbandoned")
+    assert not _is_heard_of(managed, eventName="RotationSucceeded")
+    assert not _is_heard_of(managed, eventName="RotationFailed", additionalEventData=another)
+
+
+def test_destroying_stops_the_rotation_which_a_command_brings_back(
+    managed: Managed, aws_cli: Path
+) -> None:
+    before = managed.secret.text()
+    managed.terraform.destroy()
+    assert not managed.rotates()
+
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block("run", "managed-again")],
+        check=True,
+        env={
+            **os.environ,
+            **managed.aws.environment,
+            "PATH": f"{aws_cli.parent}{os.pathsep}{os.environ['PATH']}",
+        },
+    )
+
+    assert managed.rotates()
+    assert managed.secret.text() == before

@@ -1,0 +1,155 @@
+# What stands beside a secret that AWS rotates itself, and what cannot.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  rotation = {
+    managed = { secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!cluster-0e1f2a3b-a1B2c3" }
+  }
+}
+
+run "name_accepts_none_beside_managed" {
+  command = plan
+
+  assert {
+    condition     = output.secret_name == "rds!cluster-0e1f2a3b"
+    error_message = "The secret has another name: ${output.secret_name}."
+  }
+  assert {
+    condition     = length(aws_secretsmanager_secret.this) + length(module.function) == 0
+    error_message = "A secret or a function is made."
+  }
+}
+
+run "name_refuses_to_be_missing" {
+  command = plan
+
+  variables {
+    rotation = null
+  }
+
+  expect_failures = [var.name]
+}
+
+run "name_refuses_to_rename_a_managed_secret" {
+  command = plan
+
+  variables {
+    name = "reports/master"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "alarm_actions_accepts_managed" {
+  command = plan
+
+  variables {
+    alarm_actions = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
+  }
+
+  assert {
+    condition     = length(module.alarm) == 1
+    error_message = "Nobody hears of a failed rotation."
+  }
+}
+
+run "description_refuses_to_describe_a_managed_secret" {
+  command = plan
+
+  variables {
+    description = "Master user"
+  }
+
+  expect_failures = [var.description]
+}
+
+run "kms_key_arn_accepts_that_of_a_managed_secret" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition     = strcontains(output.reader_policy_json, var.kms_key_arn)
+    error_message = "A reader may not decrypt: ${output.reader_policy_json}."
+  }
+}
+
+run "readers_exclusive_accepts_managed" {
+  command = plan
+
+  variables {
+    readers           = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive = true
+  }
+
+  assert {
+    condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "123456789012:role/aws-service-role/*")
+    error_message = "The service of the secret is locked out: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "recovery_window_in_days_refuses_to_bind_a_service" {
+  command = plan
+
+  variables {
+    recovery_window_in_days = 7
+  }
+
+  expect_failures = [var.recovery_window_in_days]
+}
+
+run "replica_regions_refuses_a_managed_secret" {
+  command = plan
+
+  variables {
+    replica_regions = { "eu-central-1" = null }
+  }
+
+  expect_failures = [var.replica_regions]
+}
+
+run "rotation_accepts_managed" {
+  command = plan
+
+  variables {
+    schedule_expression = "rate(7 days)"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].secret_id == var.rotation.managed.secret_arn
+    error_message = "Another secret is rotated: ${aws_secretsmanager_secret_rotation.this[0].secret_id}."
+  }
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == null
+    error_message = "A function rotates it: ${coalesce(aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn, "none")}."
+  }
+}
+
+run "rotation_refuses_a_secret_that_no_service_manages" {
+  command = plan
+
+  variables {
+    rotation = {
+      managed = { secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/master-a1B2c3" }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_managed_secret_of_another_region" {
+  command = plan
+
+  variables {
+    rotation = {
+      managed = { secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!cluster-0e1f2a3b-a1B2c3" }
+    }
+  }
+
+  expect_failures = [aws_secretsmanager_secret_rotation.this]
+}
