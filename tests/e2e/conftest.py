@@ -15,8 +15,9 @@ import pytest
 
 from dev.demo.account import Aws
 from dev.demo.terraform import checkout
-from dev.local_aws import local_aws
+from dev.local_aws import LocalAws, local_aws
 from dev.local_github import LocalGitHub, local_github
+from dev.local_logins import LocalLogins, local_logins
 from tests.e2e.grants import Estate, applied
 
 _TARGET = os.environ.get("E2E_TARGET", "local")
@@ -51,6 +52,16 @@ def aws(github: LocalGitHub) -> Iterator[Aws]:
             yield local
 
 
+@pytest.fixture(scope="session")
+def logins(aws: Aws, github: LocalGitHub) -> Iterator[LocalLogins | None]:
+    """Where service-specific credentials are taken; None: AWS's own services."""
+    if isinstance(aws, LocalAws):
+        with local_logins(aws, *github.trusted) as logins:
+            yield logins
+    else:
+        yield None
+
+
 @pytest.fixture(scope="module")
 def module() -> Iterator[Path]:
     """A copy of the module and its examples, for one file of tests."""
@@ -59,7 +70,7 @@ def module() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def estate(aws: Aws, github: LocalGitHub) -> Iterator[Estate]:
+def estate(aws: Aws, github: LocalGitHub, logins: LocalLogins | None) -> Iterator[Estate]:
     """What the tests of the grants share."""
-    with applied(aws, github) as estate:
+    with applied(aws, github, logins) as estate:
         yield estate

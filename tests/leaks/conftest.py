@@ -12,6 +12,7 @@ from dev.demo.account import Secret
 from dev.demo.terraform import Terraform, checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import local_github
+from dev.local_logins import local_logins
 from tests.e2e.github import app, layer
 from tests.leaks.deployed import STRATEGIES, Deployed, root, values
 from tests.leaks.places import (
@@ -102,12 +103,19 @@ def search(request: pytest.FixtureRequest) -> Search:
     with (
         local_github(tls=True) as github,
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
+        local_logins(aws, *github.trusted) as logins,
         checkout() as folder,
         app(aws, github, "octo-org/reports") as told,
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
-        variables = {"github": told, "layer": layer(folder), "topic": topic, "value": fixed}
+        variables = {
+            "endpoint": logins.endpoint,
+            "github": told,
+            "layer": layer(folder),
+            "topic": topic,
+            "value": fixed,
+        }
         terraform = traced(folder, "leaks", aws.environment, variables)
         for name, content in root():
             (terraform.folder / name).write_text(content, encoding="utf-8")

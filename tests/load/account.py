@@ -13,6 +13,7 @@ import pytest
 from dev.demo.terraform import checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import LocalGitHub, local_github
+from dev.local_logins import local_logins
 from tests.e2e.github import app, layer
 from tests.load.subjects import Json, Told, deploy
 
@@ -61,6 +62,7 @@ def account() -> Iterator[Account]:
         local_aws(
             rotation_attempts=10, rotation_retry_seconds=0.2, trusted=github.certificate
         ) as local,
+        local_logins(local, *github.trusted) as logins,
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
         pytest.MonkeyPatch.context() as patch,
@@ -68,9 +70,10 @@ def account() -> Iterator[Account]:
         # The application is in this process.
         patch.setenv("SSL_CERT_FILE", str(github.certificate))
         aws = OneSession(local)
-        told = {
+        told: Told = {
             "github_app_token": variables,
             "github_deploy_key": {**variables, "layer": layer(folder)},
+            "iam_service_credential": {"endpoint": logins.endpoint},
         }
         # Nothing is destroyed: the account ends with the test.
         outputs = deploy(aws, folder, told)

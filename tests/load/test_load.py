@@ -30,7 +30,7 @@ _GROWTH = 1.25
 @pytest.mark.parametrize(
     ("size", "batch"),
     [
-        pytest.param(4, 4, id="four"),
+        pytest.param(len(SUBJECTS), len(SUBJECTS), id="one-of-each"),
         pytest.param(200, 10, id="two-hundred", marks=pytest.mark.slow),
     ],
 )

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import REGISTRY, Generator, Issuer, build
-from tests.unit.cloud import ACCOUNT, Cloud, Killed, Side, StoredVersion, kill
+from tests.unit.cloud import ACCOUNT, Cloud, Killed, Side, StoredVersion, credentials_of, kill
 from tests.unit.github import (
     APP_TOKEN,
     DEPLOY_KEY,
@@ -29,6 +29,8 @@ from tests.unit.github import (
 )
 from tests.unit.github import strategy as github_strategy
 from tests.unit.rotator import Rotation
+from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
+from tests.unit.service_credentials import strategy as built_with
 from tests.unit.services import (
     Database,
     DatabasePassword,
@@ -93,6 +95,37 @@ def iam_access_key(cloud: Cloud) -> Rotation:
         secret=cloud.add_secret("reports/uploader"),
         strategy=iam_strategy(),
         service=IamUser(cloud, USER),
+        constants=CONSTANTS,
+    )
+
+
+_OF_SERVICE: Final[Mapping[str, Mapping[str, object]]] = {
+    BEDROCK: {"endpoint": "bedrock.eu-west-1.amazonaws.com", "credential_age_days": 90},
+    CODECOMMIT: {"endpoint": "git-codecommit.eu-west-1.amazonaws.com", "repository": "reports"},
+}
+
+
+def credential_strategy(service: ServiceCredentials, **changed: object) -> MakeStrategy:
+    options = {
+        "adopted_credential_id": None,
+        "service_name": service.service,
+        "settling_seconds": 2,
+        "user_arn": user_arn(service.user),
+        **_OF_SERVICE[service.service],
+        **changed,
+    }
+    return partial(built_with, "iam_service_credential", options, service)
+
+
+def iam_service_credential(cloud: Cloud, service_name: str = BEDROCK) -> Rotation:
+    cloud.add_user(USER)
+    cloud.add_user(credentials_of(USER, service_name))
+    service = ServiceCredentials(cloud, USER, service_name)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/api-key"),
+        strategy=credential_strategy(service),
+        service=service,
         constants=CONSTANTS,
     )
 
@@ -176,6 +209,7 @@ SUBJECTS: Final[Mapping[str, Make]] = {
     "github_app_token": github_app_token,
     "github_deploy_key": github_deploy_key,
     "iam_access_key": iam_access_key,
+    "iam_service_credential": iam_service_credential,
     "random_value": random_value,
     # What the engine serves beside the registry, see the services.
     "database_password": database_password,

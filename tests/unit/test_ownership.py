@@ -35,7 +35,7 @@ from tests.unit.subjects import (
 if TYPE_CHECKING:
     from rotation.errors import RotationError
 
-_WAYS_OUT = "Delete it if nothing uses it, adopt it with adopted_access_key_id .* another owner"
+_WAYS_OUT = "Delete it if nothing uses it, adopt it in the variable rotation .* another owner"
 
 
 def _refused(rotation: Rotation, error: type[RotationError], match: str) -> str:
