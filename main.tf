@@ -7,9 +7,10 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  domain          = "${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"
   iam_prefix      = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}"
   region          = data.aws_region.current.id
-  secrets_manager = "secretsmanager.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"
+  secrets_manager = "secretsmanager.${local.domain}"
 
   # Secrets Manager adds a hyphen and six characters to the name. A question mark stands for exactly one character,
   # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.

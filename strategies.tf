@@ -11,6 +11,15 @@ locals {
     }
   }
 
+  # https://docs.aws.amazon.com/bedrock/latest/userguide/endpoints.html
+  # https://docs.aws.amazon.com/codecommit/latest/userguide/regions.html
+  # https://docs.aws.amazon.com/keyspaces/latest/devguide/programmatic.endpoints.html
+  _service_hosts = {
+    "bedrock.amazonaws.com"    = "bedrock"
+    "cassandra.amazonaws.com"  = "cassandra"
+    "codecommit.amazonaws.com" = "git-codecommit"
+  }
+
   # `issuer`: the service makes the credential, so that no first value can be given and the previous one has to be retired.
   # `expires`: each credential ends by itself, and nobody can list them. `has_slots`: there is room for two. Without either
   # there is any room, and what is there is listed. `environment`, `files`: what the function has besides. `makes_secret`:
@@ -125,6 +134,41 @@ locals {
         Action   = ["iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListAccessKeys"]
         Resource = "${local.iam_prefix}:user${options.user_path}${options.user_name}"
       }]
+    } if options != null]
+
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+    iam_service_credential = [for options in var.rotation[*].iam_service_credential : {
+      issuer = true
+      settings = {
+        constants = options.constants
+        options = merge(concat(
+          [{
+            adopted_credential_id = options.adopted_credential_id
+            credential_age_days   = options.credential_age_days
+            endpoint              = options.endpoint != null ? options.endpoint : "${lookup(local._service_hosts, options.service_name, "")}.${local.domain}"
+            service_name          = options.service_name
+            settling_seconds      = options.settling_seconds
+            user_arn              = "${local.iam_prefix}:user${options.user_path}${options.user_name}"
+          }],
+          [for repository in options.repository[*] : { repository = repository }],
+        )...)
+      }
+      # What lists them knows no key by which it could be narrowed to one service.
+      statements = [
+        {
+          Sid       = "RotateCredentialsForThisService"
+          Effect    = "Allow"
+          Action    = ["iam:CreateServiceSpecificCredential", "iam:DeleteServiceSpecificCredential"]
+          Resource  = "${local.iam_prefix}:user${options.user_path}${options.user_name}"
+          Condition = { StringEquals = { "iam:ServiceSpecificCredentialServiceName" = [options.service_name] } }
+        },
+        {
+          Sid      = "ListCredentialsOfThisUser"
+          Effect   = "Allow"
+          Action   = ["iam:ListServiceSpecificCredentials"]
+          Resource = "${local.iam_prefix}:user${options.user_path}${options.user_name}"
+        },
+      ]
     } if options != null]
 
     managed = [for options in var.rotation[*].managed : {

@@ -155,7 +155,7 @@ variable "function" {
   }
   validation {
     condition = !local.issues || coalesce(one(var.function[*].timeout), 900) >= 60 + max(0, [
-      for options in var.rotation[*].iam_access_key : options.settling_seconds if options != null
+      for options in concat(var.rotation[*].iam_access_key, var.rotation[*].iam_service_credential) : options.settling_seconds if options != null
     ]...)
     error_message = "A credential is issued only while there is time to prove and store it: write a function.timeout of at least 60 seconds and settling_seconds. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
@@ -239,6 +239,14 @@ variable "minimum_overlap_minutes" {
   validation {
     condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
     error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+  }
+  # The last day is for the window and for retries.
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      options.credential_age_days == null ? true : options.credential_age_days >= ceil(local.longest_wait_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1
+      if options != null && local.longest_wait_in_days != null
+    ])
+    error_message = "A key that ends by itself outlives the wait for its successor, minimum_overlap_minutes after that, and a day: write at least ${ceil(coalesce(local.longest_wait_in_days, 0) + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} as rotation.iam_service_credential.credential_age_days beside ${local.schedule_expression}, or rotate more often. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.credential_age_days if options != null]))}."
   }
 }
 
@@ -419,6 +427,13 @@ locals {
 locals {
   _github_deploy_keys = ["api_url", "key_id", "private_key", "public_key", "read_only", "repository", "ssh_url"]
   _github_token_keys  = ["api_url", "expires_at", "installation_id", "token", "username"]
+
+  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ServiceSpecificCredential.html
+  _service_credential_keys = [
+    "ExpirationDate", "ServiceCredentialAlias", "ServiceCredentialSecret", "ServiceName", "ServicePassword",
+    "ServiceSpecificCredentialId", "ServiceUserName", "UserName",
+  ]
+  _services = ["bedrock.amazonaws.com", "cassandra.amazonaws.com", "codecommit.amazonaws.com"]
 }
 
 variable "rotation" {
@@ -469,6 +484,17 @@ variable "rotation" {
       adopted_access_key_id = optional(string)
       constants             = optional(map(string), {})
       ses_smtp              = optional(bool, false)
+      settling_seconds      = optional(number, 10)
+      user_name             = string
+      user_path             = optional(string, "/")
+    }))
+    iam_service_credential = optional(object({
+      adopted_credential_id = optional(string)
+      constants             = optional(map(string), {})
+      credential_age_days   = optional(number)
+      endpoint              = optional(string)
+      repository            = optional(string)
+      service_name          = string
       settling_seconds      = optional(number, 10)
       user_name             = string
       user_path             = optional(string, "/")
@@ -633,6 +659,56 @@ variable "rotation" {
     error_message = "rotation.managed.secret_arn is the ARN of a secret that a service made and rotates, whose name begins with the service and a !: write e.g. aws_db_instance.this.master_user_secret[0].secret_arn. Found: ${jsonencode(one([for options in var.rotation[*].managed : options.secret_arn if options != null]))}."
   }
   validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", options.user_name)) if options != null
+    ])
+    error_message = "rotation.iam_service_credential.user_name has 1 to 64 letters, digits and _+=,.@- characters, without the path: write e.g. \"assistant\". Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.user_name if options != null]))}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].iam_service_credential : can(regex(local._path_pattern, options.user_path)) if options != null])
+    error_message = "rotation.iam_service_credential.user_path begins and ends with a slash and holds no wildcard: write e.g. \"/apps/\". Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.user_path if options != null]))}."
+  }
+  validation {
+    condition     = alltrue([for options in var.rotation[*].iam_service_credential : contains(local._services, options.service_name) if options != null])
+    error_message = "rotation.iam_service_credential.service_name is a service that each new credential can be proven with: write one of ${join(", ", local._services)}. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.service_name if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      options.service_name == "codecommit.amazonaws.com" ? can(regex("^[0-9A-Za-z._-]{1,100}$", options.repository)) && !can(regex("^[.]{1,2}$|[.]git$", options.repository)) : options.repository == null if options != null
+    ])
+    error_message = "rotation.iam_service_credential.repository is the one of CodeCommit that each new credential is proven with: write e.g. \"reports\" beside codecommit.amazonaws.com, and leave it out beside another service. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.repository if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      options.credential_age_days == null ? true : options.service_name == "bedrock.amazonaws.com" && options.credential_age_days >= 1 && options.credential_age_days <= 36600 && floor(options.credential_age_days) == options.credential_age_days if options != null
+    ])
+    error_message = "rotation.iam_service_credential.credential_age_days is when a key of Bedrock ends by itself: write a whole number from 1 to 36600 beside bedrock.amazonaws.com, and leave it out beside another service. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.credential_age_days if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      options.endpoint == null || can(regex("^[0-9A-Za-z-]{1,63}([.][0-9A-Za-z-]{1,63})+(:[0-9]{1,5})?$", options.endpoint)) if options != null
+    ])
+    error_message = "rotation.iam_service_credential.endpoint is a host, which is asked with TLS alone: write e.g. \"vpce-0123456789abcdef0-abcdefgh.bedrock.eu-west-1.vpce.amazonaws.com\", without https://, or null for AWS's own of this region. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.endpoint if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      options.adopted_credential_id == null || can(regex("^[0-9A-Za-z_]{20,128}$", options.adopted_credential_id)) if options != null
+    ])
+    error_message = "rotation.iam_service_credential.adopted_credential_id is the id of a credential of this user for this service: write e.g. \"ACCA1EXAMPLE1EXAMPLE1\". Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.adopted_credential_id if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      options.settling_seconds >= 0 && options.settling_seconds <= 60 && floor(options.settling_seconds) == options.settling_seconds if options != null
+    ])
+    error_message = "rotation.iam_service_credential.settling_seconds is time during which a new credential has to be accepted again and again: write a whole number from 0 to 60. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.settling_seconds if options != null]))}."
+  }
+  validation {
+    condition = alltrue([for options in var.rotation[*].iam_service_credential :
+      length(setintersection(keys(options.constants), local._service_credential_keys)) == 0 if options != null
+    ])
+    error_message = "rotation.iam_service_credential.constants stand beside what IAM gives: choose other keys than ${join(", ", local._service_credential_keys)}. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : keys(options.constants) if options != null]))}."
+  }
+  validation {
     condition = alltrue([for options in var.rotation[*].random_value :
       length(options.character_classes) > 0 && length(setsubtract(options.character_classes, keys(local._character_classes))) == 0 if options != null
     ])
@@ -661,10 +737,10 @@ variable "rotation" {
     error_message = "rotation.random_value.constants stand in JSON beside the value, under other keys than its own: set json_key, e.g. \"password\", and leave that key out of constants. Found: ${jsonencode(one([for options in var.rotation[*].random_value : { constants = keys(options.constants), json_key = options.json_key } if options != null]))}."
   }
   validation {
-    condition = alltrue([for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key, var.rotation[*].iam_access_key, var.rotation[*].random_value) :
+    condition = alltrue([for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key, var.rotation[*].iam_access_key, var.rotation[*].iam_service_credential, var.rotation[*].random_value) :
       length(jsonencode(options.constants)) <= 2048 if options != null
     ])
-    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key, var.rotation[*].iam_access_key, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
+    error_message = "constants are handed to the function by its environment, which ends at 4 KB: write at most 2048 characters as JSON. Found: ${join(", ", [for options in concat(var.rotation[*].github_app_token, var.rotation[*].github_deploy_key, var.rotation[*].iam_access_key, var.rotation[*].iam_service_credential, var.rotation[*].random_value) : length(jsonencode(options.constants)) if options != null])}."
   }
 }
 
@@ -725,6 +801,18 @@ locals {
       tonumber(local._cron_increment),
       hours * 60 - floor(59 / max(1, tonumber(local._cron_increment))) * tonumber(local._cron_increment),
     )],
+  ))
+
+  # Between the two rotations that are farthest apart: on a 29th of February, a fifth Monday, a last Monday, a 31st.
+  longest_wait_in_days = one(concat(
+    [for hours in local._rates_in_hours : hours / 24],
+    can(regex("^rate[(][0-9]+ minute", local.schedule_expression)) ? [1] : [],
+    local._cron_fields == null ? [] : [
+      local._cron_fields[3] != "*" ? 2922 :
+      strcontains(local._cron_fields[4], "#") ? 100 :
+      !contains(["*", "?"], local._cron_fields[4]) ? 35 :
+      !contains(["*", "?"], local._cron_fields[2]) ? 62 : 1
+    ],
   ))
 
   # Longer than the longest wait of a fast schedule, or it would rotate in between: in a month without that day, a year

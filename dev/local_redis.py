@@ -143,20 +143,18 @@ def digest(password: str) -> str:
 
 
 @contextlib.contextmanager
-def local_redis(certificate: Path | None) -> Iterator[LocalRedis]:
+def local_redis(certificate: Path, key: Path) -> Iterator[LocalRedis]:
     """Run a server.
 
     Args:
-        certificate: for the loopback address, with key.pem beside it; a local GitHub's will do.
+        certificate: for the loopback address.
+        key: of that certificate.
 
     Raises:
         NotStartedError: It could not be started.
     """
-    if certificate is None:
-        said = "It takes a certificate."
-        raise NotStartedError(said)
     with tempfile.TemporaryDirectory(prefix="local-redis-") as folder:
-        server = LocalRedis(Path(folder), certificate, certificate.with_name("key.pem"))
+        server = LocalRedis(Path(folder), certificate, key)
         server.start()
         try:
             yield server

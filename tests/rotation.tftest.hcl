@@ -494,6 +494,36 @@ run "minimum_overlap_minutes_refuses_to_lengthen_what_expires" {
   expect_failures = [var.minimum_overlap_minutes]
 }
 
+run "minimum_overlap_minutes_refuses_an_age_that_ends_before_the_next_rotation" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        credential_age_days = 31
+        service_name        = "bedrock.amazonaws.com"
+        user_name           = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.minimum_overlap_minutes]
+}
+
+run "minimum_overlap_minutes_accepts_an_age_that_outlives_a_week" {
+  command = plan
+
+  variables {
+    rotation            = { iam_service_credential = { credential_age_days = 37, service_name = "bedrock.amazonaws.com", user_name = "assistant" } }
+    schedule_expression = "cron(0 8 ? * MON *)"
+  }
+
+  assert {
+    condition     = local.settings.options.credential_age_days == 37
+    error_message = "A key lives for ${local.settings.options.credential_age_days} days."
+  }
+}
+
 run "schedule_expression_refuses_to_outlast_a_token" {
   command = plan
 
@@ -725,6 +755,212 @@ run "function_refuses_a_deploy_key_without_a_layer" {
   }
 
   expect_failures = [var.function]
+}
+
+run "rotation_accepts_iam_service_credential_with_every_option" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        adopted_credential_id = "ACCA1EXAMPLE1EXAMPLE1"
+        constants             = { region = "eu-west-1" }
+        credential_age_days   = 90
+        endpoint              = "bedrock-fips.eu-west-1.amazonaws.com"
+        service_name          = "bedrock.amazonaws.com"
+        settling_seconds      = 0
+        user_name             = "assistant"
+        user_path             = "/apps/"
+      }
+    }
+  }
+
+  assert {
+    condition = jsonencode(local.settings) == jsonencode({
+      constants               = { region = "eu-west-1" }
+      minimum_overlap_minutes = 60
+      options = {
+        adopted_credential_id = "ACCA1EXAMPLE1EXAMPLE1"
+        credential_age_days   = 90
+        endpoint              = "bedrock-fips.eu-west-1.amazonaws.com"
+        service_name          = "bedrock.amazonaws.com"
+        settling_seconds      = 0
+        user_arn              = "arn:aws:iam::123456789012:user/apps/assistant"
+      }
+      secret_arn_pattern = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-??????"
+      strategy           = "iam_service_credential"
+    })
+    error_message = "The function is told ${jsonencode(local.settings)}."
+  }
+}
+
+run "rotation_accepts_iam_service_credential_of_keyspaces" {
+  command = plan
+
+  variables {
+    rotation = { iam_service_credential = { service_name = "cassandra.amazonaws.com", user_name = "assistant" } }
+  }
+
+  assert {
+    condition     = local.settings.options.endpoint == "cassandra.eu-west-1.amazonaws.com" && local.settings.options.credential_age_days == null
+    error_message = "The function is told ${jsonencode(local.settings.options)}."
+  }
+}
+
+run "rotation_accepts_iam_service_credential_of_codecommit" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = { repository = "reports", service_name = "codecommit.amazonaws.com", user_name = "assistant" }
+    }
+  }
+
+  assert {
+    condition     = local.settings.options.endpoint == "git-codecommit.eu-west-1.amazonaws.com" && local.settings.options.repository == "reports"
+    error_message = "The function is told ${jsonencode(local.settings.options)}."
+  }
+}
+
+run "rotation_refuses_a_path_in_the_name_of_a_credentials_user" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        service_name = "bedrock.amazonaws.com"
+        user_name    = "apps/assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_wildcard_in_the_path_of_a_credentials_user" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        service_name = "bedrock.amazonaws.com"
+        user_name    = "assistant"
+        user_path    = "/*/"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_service_that_has_no_credentials" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        service_name = "s3.amazonaws.com"
+        user_name    = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_codecommit_without_a_repository" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        service_name = "codecommit.amazonaws.com"
+        user_name    = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_age_of_a_password" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        credential_age_days = 90
+        service_name        = "cassandra.amazonaws.com"
+        user_name           = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_endpoint_without_encryption" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        endpoint     = "http://bedrock.eu-west-1.amazonaws.com"
+        service_name = "bedrock.amazonaws.com"
+        user_name    = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_an_adopted_credential_that_is_none" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        adopted_credential_id = "assistant"
+        service_name          = "bedrock.amazonaws.com"
+        user_name             = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_more_than_a_minute_of_settling_of_a_credential" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        service_name     = "bedrock.amazonaws.com"
+        settling_seconds = 61
+        user_name        = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "rotation_refuses_a_constant_in_the_place_of_a_password" {
+  command = plan
+
+  variables {
+    rotation = {
+      iam_service_credential = {
+        constants    = { ServicePassword = "x" }
+        service_name = "bedrock.amazonaws.com"
+        user_name    = "assistant"
+      }
+    }
+  }
+
+  expect_failures = [var.rotation]
 }
 
 run "rotation_refuses_two_strategies" {

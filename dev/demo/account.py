@@ -222,6 +222,11 @@ def inventory(aws: Aws) -> frozenset[str]:
     for user in add("iam", "list_users", "Users[].UserName"):
         add("iam", "list_access_keys", "AccessKeyMetadata[].AccessKeyId", UserName=user)
         add("iam", "list_user_policies", "PolicyNames[]", UserName=user)
+        held = aws.client("iam").list_service_specific_credentials(UserName=user)
+        found.extend(
+            f"iam service-specific credential {one['ServiceSpecificCredentialId']}"
+            for one in held["ServiceSpecificCredentials"]
+        )
     add("iam", "list_roles", "Roles[].RoleName")
     add("iam", "list_policies", "Policies[].PolicyName", Scope="Local")
     add("secretsmanager", "list_secrets", "SecretList[].ARN", IncludePlannedDeletion=True)

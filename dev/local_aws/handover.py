@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _VARIABLE: Final = "LOCAL_AWS_HANDOVER"
 
 ISSUED_PATH: Final = "/_local_aws/issued"
+LOGIN_PATH: Final = "/_local_aws/login"
 SWITCHES_PATH: Final = "/_local_aws/switches"
 
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import AccountScopedDict
+from ministack.core.responses import AccountScopedDict, get_account_id
 from ministack.services import iam
 
 from dev.local_aws.seam import Answer, Function, Handler, Json, around
@@ -21,22 +21,23 @@ _TURN_SECONDS = 0.2
 
 
 class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no types.
-    """IAM's keys, and what other services know of them.
+    """IAM's keys or other credentials, and what other services know of them.
 
     IAM itself reads it as a dictionary. Services resolve a key by get_scoped.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
     """
 
-    def __init__(self) -> None:
+    def __init__(self, field: str = "SecretAccessKey") -> None:
         super().__init__()
         self.issued: list[str] = []
-        """The secret half of every key that there is or was, for who looks whether one leaked."""
+        """The secret half of every one that there is or was, for who looks whether one leaked."""
+        self._field = field
         self._made: dict[str, float] = {}
         self._deleted: dict[str, tuple[float, Json]] = {}
 
     def __setitem__(self, key_id: str, record: Json) -> None:
         self._made[key_id] = time.monotonic()
-        self.issued.append(record["SecretAccessKey"])
+        self.issued.append(record[self._field])
         super().__setitem__(key_id, record)
 
     def __delitem__(self, key_id: str) -> None:
@@ -44,7 +45,7 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
         super().__delitem__(key_id)
 
     def items(self) -> Iterator[tuple[str, Json]]:
-        """Return the keys as ListAccessKeys shows them now; the quota counts all."""
+        """Return the keys as IAM lists them now; the quota counts all."""
         least = time.monotonic() - Current.switches.key_listing_seconds
         for key_id, record in super().items():
             if self._made.get(key_id, -math.inf) <= least:
@@ -64,6 +65,13 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
             return None
         unsettled = settling < Current.switches.key_settling_seconds
         return None if unsettled and int(settling / _TURN_SECONDS) % 2 else record
+
+    def known(self) -> Iterator[Json]:
+        """Return the keys that another service sees now."""
+        for key_id in {*super().keys(), *self._deleted}:
+            record = self.get_scoped(get_account_id(), None, key_id)
+            if record is not None:
+                yield record
 
 
 iam._access_keys = PropagatingKeys()

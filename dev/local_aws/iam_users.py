@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 # Nothing here makes one of these, so that every list is empty.
 _LISTS: Final = {
     "ListSSHPublicKeys": "<SSHPublicKeys/>",
-    "ListServiceSpecificCredentials": "<ServiceSpecificCredentials/>",
     "ListSigningCertificates": "<Certificates/>",
 }
 

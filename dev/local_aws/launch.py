@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from dev.local_aws.handover import ISSUED_PATH, SWITCHES_PATH, Handover
+from dev.local_aws.handover import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, Handover
 from dev.local_aws.switches import Switches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 REGION: Final = "eu-west-1"
 ACCOUNT_ID: Final = "123456789012"
@@ -61,14 +61,29 @@ class LocalAws:
 
     def set(self, **switches: object) -> Switches:
         """Set some switches, and return all as they now stand."""
+        return Switches(**self._ask(SWITCHES_PATH, switches))
+
+    def log_in(self, service_name: str, secret: str, actions: Mapping[str, str]) -> str | None:
+        """Say who logs in to a service with a credential, by the name that belongs to it.
+
+        None: the service does not know it, or the user may not one of the actions on its resource.
+        """
+        asked = {"service_name": service_name, "secret": secret, "actions": actions}
+        found: str | None = self._ask(LOGIN_PATH, asked)
+        return found
+
+    def _ask(self, path: str, told: object) -> Any:
         request = urllib.request.Request(  # noqa: S310 - our own address
-            self.endpoint_url + SWITCHES_PATH, data=json.dumps(switches).encode(), method="POST"
+            self.endpoint_url + path, data=json.dumps(told).encode(), method="POST"
         )
         with urllib.request.urlopen(request, timeout=_START_SECONDS) as answer:  # noqa: S310
-            return Switches(**json.load(answer))
+            return json.load(answer)
 
     def issued(self) -> frozenset[str]:
-        """Return the secret half of every access key that there is or was, but the first."""
+        """Return the secret half of every key and credential that there is or was.
+
+        The administrator's is not among them.
+        """
         with urllib.request.urlopen(  # noqa: S310 - our own address
             self.endpoint_url + ISSUED_PATH, timeout=_START_SECONDS
         ) as answer:

@@ -25,7 +25,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
-from dev.local_aws.handover import ISSUED_PATH, SWITCHES_PATH, Handover
+from dev.local_aws.handover import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, Handover
 from dev.local_aws.switches import Current
 
 # Each layer is around the ones before it.
@@ -40,6 +40,7 @@ BEHAVIOURS: Final = (
     "rotation",
     "iam_users",
     "iam_keys",
+    "service_credentials",
     "authorization",
     "signing",
     "log_streams",
@@ -123,7 +124,11 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     if scope.get("path") == SWITCHES_PATH:
         await _serve_switches(receive, send)
     elif scope.get("path") == ISSUED_PATH:
-        await _answer(send, 200, json.dumps(iam._access_keys.issued))
+        issued = [*iam._access_keys.issued, *iam._service_credentials.issued]
+        await _answer(send, 200, json.dumps(issued))
+    elif scope.get("path") == LOGIN_PATH:
+        answer = iam._log_in(**json.loads(await _body(receive)))
+        await _answer(send, 200, json.dumps(answer))
     else:
         await ministack.app.app(scope, receive, _no_sooner_than_a_network(scope, send))
 

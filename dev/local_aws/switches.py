@@ -22,16 +22,16 @@ class Switches:
     """How many rotations run at a time; the others wait for their turn."""
 
     key_propagation_seconds: float = 0.0
-    """How long a new access key is unknown to every service."""
+    """How long a new access key, or service-specific credential, is unknown to every service."""
 
     key_settling_seconds: float = 0.0
     """How long after that it is accepted and refused in turns."""
 
     key_listing_seconds: float = 0.0
-    """How long ListAccessKeys does not show a new key."""
+    """How long IAM does not list a new key or credential."""
 
     deleted_key_seconds: float = 0.0
-    """How long a deleted access key is still accepted."""
+    """How long a deleted access key or credential is still accepted."""
 
     function_endpoint_url: str = ""
     """Where a function whose worker starts from now on finds AWS; empty for this server."""

@@ -44,16 +44,28 @@ class NotAnRsaKeyError(TypeError):
     """An App's key is not RSA."""
 
 
+class NoTlsError(RuntimeError):
+    """There is no certificate, as nothing is encrypted."""
+
+
 class LocalGitHub:
     """A running local GitHub. What a test reads and changes here holds for the next request."""
 
-    def __init__(self, server_url: str, *, enterprise: bool, certificate: Path | None) -> None:
+    def __init__(
+        self,
+        server_url: str,
+        *,
+        enterprise: bool,
+        certificate: Path | None,
+        private_key: Path | None,
+    ) -> None:
         self.enterprise = enterprise
         self.server_url = server_url
         self.api_url = f"{server_url}/api/v3" if enterprise else server_url
         """What the setting `api_url` of a strategy is to hold."""
         self.certificate = certificate
         """What a client has to trust, e.g. by SSL_CERT_FILE; None without TLS."""
+        self._private_key = private_key
         self.description = description.load(
             description.ENTERPRISE_SERVER if enterprise else description.GITHUB_COM
         )
@@ -77,6 +89,17 @@ class LocalGitHub:
         self._ids = itertools.count(1001)
 
     # What there is
+
+    @property
+    def trusted(self) -> tuple[Path, Path]:
+        """The certificate and its key, for another server that the same clients trust.
+
+        Raises:
+            NoTlsError: It was started without.
+        """
+        if self.certificate is None or self._private_key is None:
+            raise NoTlsError
+        return self.certificate, self._private_key
 
     def add_app(self, public_key: RSAPublicKey | bytes | None, *, slug: str = "rotator") -> App:
         """Register an App with its public key, e.g. the DER that kms:GetPublicKey returns."""

@@ -237,7 +237,7 @@ def local_github(
         ContractBrokenError: At the end, if an exchange was not as GitHub describes it.
     """
     with contextlib.ExitStack() as stack:
-        certificate, context = None, None
+        certificate, key, context = None, None, None
         if tls:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="local-github-")))
             certificate, key = write_certificate(folder)
@@ -245,7 +245,9 @@ def local_github(
             context.load_cert_chain(certificate, key)
         server = stack.enter_context(_Server(context))
         server_url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-        github = LocalGitHub(server_url=server_url, enterprise=enterprise, certificate=certificate)
+        github = LocalGitHub(
+            server_url, enterprise=enterprise, certificate=certificate, private_key=key
+        )
         github.set(**switches)
         server.github = github
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
 
 from rotation.errors import ProtocolError
 
 # Of a time that a service tells: IAM began in 2010, and what is reckoned from a time in this range
 # is a time too.
 PLAUSIBLE_YEARS = range(2010, 2200)
+# As texts tell times, ours and GitHub's: in UTC, to the second.
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 class Answer:
@@ -133,3 +138,11 @@ class Answer:
     def _part(self, name: str, value: object) -> Answer:
         path = ".".join(filter(None, [self._path, name]))
         return Answer(value, action=self._action, resource=self._resource, path=path)
+
+
+def parsed_time(text: str) -> datetime | None:
+    """Read a time in UTC as texts tell it; None: it is none."""
+    with suppress(ValueError):
+        if re.fullmatch(_TIME, text):
+            return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    return None

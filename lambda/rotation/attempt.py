@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from rotation.answer import PLAUSIBLE_YEARS
+from rotation.answer import PLAUSIBLE_YEARS, TIME_FORMAT
 
 if TYPE_CHECKING:
     from rotation.strategies import Issued
@@ -28,7 +28,6 @@ _SKEW = timedelta(seconds=5)
 # reckoned with, and spans no more than an invocation, within which a person hardly makes a key:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _NONE, _LONGEST = timedelta(), timedelta(minutes=15)
-_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,7 @@ class Attempt:
 
     def text(self) -> str:
         """Write the record as the tag's value."""
-        times = [time.strftime(_FORMAT) for time in (self.started, self.ended)]
+        times = [time.strftime(TIME_FORMAT) for time in (self.started, self.ended)]
         return " ".join([self.token, self.owner, *times, *sorted(self.present)])
 
     @classmethod
@@ -62,7 +61,7 @@ class Attempt:
         token, *rest = text.split(" ")
         try:
             owner, *times = rest[:3]
-            started, ended = (datetime.strptime(t, _FORMAT).replace(tzinfo=UTC) for t in times)
+            started, ended = (datetime.strptime(t, TIME_FORMAT).replace(tzinfo=UTC) for t in times)
         except ValueError:
             return None
         if started.year not in PLAUSIBLE_YEARS or not _NONE <= ended - started <= _LONGEST:

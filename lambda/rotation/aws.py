@@ -47,9 +47,9 @@ _PARSING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeErro
 
 # A service that hangs has to become our error before Lambda kills the process.
 _ATTEMPTS = 3
-_CONNECT_SECONDS = 3
-_READ_SECONDS = 7
-LONGEST_ATTEMPT_SECONDS = _CONNECT_SECONDS + _READ_SECONDS
+CONNECT_SECONDS = 3
+READ_SECONDS = 7
+LONGEST_ATTEMPT_SECONDS = CONNECT_SECONDS + READ_SECONDS
 # The standard mode pauses at most 1 s before the second attempt and 2 s before the third:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 LONGEST_CALL_SECONDS = _ATTEMPTS * LONGEST_ATTEMPT_SECONDS + 3
@@ -87,8 +87,8 @@ class SdkClients:
         from botocore.config import Config
 
         config = Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": attempts},
         )
         make: Callable[..., Any] = boto3.client  # its stubs know only literal names

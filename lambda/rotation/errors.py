@@ -230,11 +230,19 @@ class CredentialRejected(RotationError):
 
     retry_may_cure = True
 
-    def __init__(self, *, owner: str, identity: str) -> None:
+    def __init__(self, *, owner: str, identity: str, needed: str | None = None) -> None:
+        """Name the cure.
+
+        Args:
+            owner: whose it is.
+            identity: which.
+            needed: what the owner has to be allowed, where the service refuses for that too.
+        """
+        lacking = f", or whether its owner lacks {needed}" if needed else ""
         super().__init__(
             f"The service does not accept credential {identity} of {owner}. A new one can take a "
             "while to be accepted, which the retry waits for; if it stays so, see whether "
-            "somebody has deactivated or deleted it."
+            f"somebody has deactivated or deleted it{lacking}."
         )
 
 
@@ -244,9 +252,8 @@ class ForeignCredential(RotationError):
     def __init__(self, *, owner: str, identities: Iterable[str]) -> None:
         super().__init__(
             f"{owner} holds {', '.join(sorted(identities))}, which this secret never issued; "
-            "nothing was changed. Delete it if nothing uses it, adopt it with "
-            "adopted_access_key_id if this secret replaces it, or use another owner, then rotate "
-            "again."
+            "nothing was changed. Delete it if nothing uses it, adopt it in the variable rotation "
+            "if this secret replaces it, or use another owner, then rotate again."
         )
 
 

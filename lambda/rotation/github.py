@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from rotation.answer import Answer
-from rotation.aws import LONGEST_ATTEMPT_SECONDS, call
+from rotation.answer import Answer, parsed_time
+from rotation.aws import call
 from rotation.errors import (
     ConfigurationError,
     CredentialRejected,
@@ -27,20 +27,19 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
+from rotation.https import Https, NoReplyError, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from mypy_boto3_kms import KMSClient
-    from urllib3 import PoolManager
 
     from rotation.aws import Clients
+    from rotation.https import Reply, Send
     from rotation.settings import Fields
 
 API_URL: Final = r"https://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._-]+)*"
-_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 TOKEN: Final = r"[!-~]{1,4096}"  # noqa: S105 -- what one looks like
-_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _SECONDS: Final = r"[0-9]{1,11}"
 _SHOWABLE: Final = re.compile(r"[A-Za-z0-9 :._-]{1,120}")
 _SUCCESS: Final = range(200, 300)
@@ -76,68 +75,6 @@ _UNFIT: Final = (
     "KMSInvalidStateException",
     "NotFoundException",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What an HTTP server sent. Its repr shows the status alone."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
-class NoReplyError(Exception):
-    """There is none; it says whether the request may have arrived."""
-
-    def __init__(self, *, lost: bool) -> None:
-        super().__init__()
-        self.lost = lost
-
-
-class Send(Protocol):
-    """Sends one request, once, and follows no redirect."""
-
-    def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
-    ) -> Reply:
-        """Send a request.
-
-        Raises:
-            NoReplyError: Nobody answered.
-        """
-
-
-class Https:
-    """Sends through urllib3, which the runtime ships beside boto3; connections are kept."""
-
-    def __init__(self) -> None:
-        self._pool: PoolManager | None = None
-
-    def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
-    ) -> Reply:
-        """Send a request.
-
-        Raises:
-            NoReplyError: Nobody answered.
-        """
-        import urllib3
-        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
-
-        if self._pool is None:
-            timeout = urllib3.Timeout(total=LONGEST_ATTEMPT_SECONDS)
-            self._pool = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=timeout)
-        try:
-            answer = self._pool.request(
-                method, url, headers=dict(headers), body=body, redirect=False, retries=False
-            )
-            # In one spelling, since that differs from server to server.
-            found = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(status=answer.status, headers=found, body=answer.data)
-        except HTTPError as error:
-            unsent = isinstance(error, NewConnectionError | ConnectTimeoutError)
-        raise NoReplyError(lost=not unsent)
 
 
 class Api:
@@ -309,7 +246,7 @@ class Installation:
             value=answer.text("token", pattern=TOKEN, allowed="a token"),
             expires_at=answer.text("expires_at"),
         )
-        if time(token.expires_at) is None:
+        if parsed_time(token.expires_at) is None:
             raise answer.refusal(name="expires_at", given=token.expires_at, allowed="a time in UTC")
         differing = self._differing(answer, repositories, permissions)
         if differing is None:
@@ -454,27 +391,11 @@ def owner(url: str, installation_id: int) -> str:
     return f"installation {installation_id} at {url}"
 
 
-def time(text: str) -> datetime | None:
-    """Read a time as GitHub writes it; None: it is none."""
-    with suppress(ValueError):
-        if re.fullmatch(_TIME, text):
-            return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
-    return None
-
-
 def denied(action: str, resource: str, reply: Reply) -> PermissionDenied:
     """Make the error about a right that lacks, which GitHub names in a header."""
     needed = reply.headers.get("x-accepted-github-permissions", "")
     needed = needed if re.fullmatch(r"[a-z_=,; ]{1,200}", needed) else ""
     return PermissionDenied(action=action, resource=resource, needed=needed)
-
-
-def parsed(reply: Reply) -> object:
-    """Read JSON; None: it is none."""
-    try:
-        return json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _action(request: str) -> str:

@@ -67,12 +67,12 @@ class Fields:
             self.refuse(name, value, f"a whole number from {least}{end}")
         return value
 
-    def optional_number(self, name: str, *, least: int) -> int | None:
-        """Take a whole number, or null."""
+    def optional_number(self, name: str, *, least: int, most: float = math.inf) -> int | None:
+        """Take a field that is absent, null or a whole number."""
         if self._fields.get(name) is None:
             self._fields.pop(name, None)
             return None
-        return self.number(name, least=least)
+        return self.number(name, least=least, most=most)
 
     def flag(self, name: str) -> bool:
         """Take true or false."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedis]:
-    certificate, _ = write_certificate(tmp_path_factory.mktemp("redis"))
-    with local_redis(certificate) as server, pytest.MonkeyPatch.context() as patch:
+    certificate, key = write_certificate(tmp_path_factory.mktemp("redis"))
+    with local_redis(certificate, key) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(certificate))
         yield server
 

@@ -15,8 +15,9 @@ import pytest
 
 from dev.demo.account import Aws
 from dev.demo.terraform import checkout
-from dev.local_aws import local_aws
+from dev.local_aws import LocalAws, local_aws
 from dev.local_github import LocalGitHub, local_github
+from dev.local_logins import LocalLogins, local_logins
 from dev.local_redis import LocalRedis, local_redis
 from tests.e2e.grants import Estate, applied
 
@@ -52,6 +53,16 @@ def aws(github: LocalGitHub) -> Iterator[Aws]:
             yield local
 
 
+@pytest.fixture(scope="session")
+def logins(aws: Aws, github: LocalGitHub) -> Iterator[LocalLogins | None]:
+    """Where service-specific credentials are taken; None: AWS's own services."""
+    if isinstance(aws, LocalAws):
+        with local_logins(aws, *github.trusted) as logins:
+            yield logins
+    else:
+        yield None
+
+
 @pytest.fixture(scope="module")
 def module() -> Iterator[Path]:
     """A copy of the module and its examples, for one file of tests."""
@@ -62,12 +73,14 @@ def module() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def redis(github: LocalGitHub) -> Iterator[LocalRedis]:
     # The functions trust one certificate.
-    with local_redis(github.certificate) as redis:
+    with local_redis(*github.trusted) as redis:
         yield redis
 
 
 @pytest.fixture(scope="session")
-def estate(aws: Aws, github: LocalGitHub, redis: LocalRedis) -> Iterator[Estate]:
+def estate(
+    aws: Aws, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis
+) -> Iterator[Estate]:
     """What the tests of the grants share."""
-    with applied(aws, github, redis) as estate:
+    with applied(aws, github, logins, redis) as estate:
         yield estate

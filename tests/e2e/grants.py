@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from dev.demo.account import Aws, Rotation, Secret, eventually, step_records
 from dev.demo.terraform import Terraform, checkout
 from dev.local_github import LocalGitHub
+from dev.local_logins import LocalLogins
 from dev.local_redis import LocalRedis
 from rotation.strategies import REGISTRY
 from tests.e2e.github import app, layer
@@ -60,6 +61,13 @@ _ROTATIONS: Final[Mapping[str, Mapping[str, object]]] = {
     "iam_access_key": {
         "settling_seconds": 0,
         "user_name": "${aws_iam_user.rotated.name}",
+        "user_path": "${aws_iam_user.rotated.path}",
+    },
+    "iam_service_credential": {
+        "endpoint": "${var.endpoint}",
+        "service_name": "bedrock.amazonaws.com",
+        "settling_seconds": 0,
+        "user_name": "${aws_iam_user_policy.rotated.user}",
         "user_path": "${aws_iam_user.rotated.path}",
     },
     "random_value": {},
@@ -121,6 +129,24 @@ resource "aws_iam_user" "rotated" {
   name          = "grants"
   path          = "/apps/"
   force_destroy = true
+}
+
+resource "aws_iam_user_policy" "rotated" {
+  name = "bedrock"
+  user = aws_iam_user.rotated.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["bedrock:CallWithBearerToken", "bedrock:ListFoundationModels"]
+      Resource = "*"
+    }]
+  })
+}
+
+variable "endpoint" {
+  type    = string
+  default = null
 }
 
 resource "aws_iam_user" "outsider" {
@@ -222,7 +248,9 @@ class Estate:
 
 
 @contextlib.contextmanager
-def applied(aws: Aws, github: LocalGitHub, redis: LocalRedis) -> Iterator[Estate]:
+def applied(
+    aws: Aws, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis
+) -> Iterator[Estate]:
     """Deploy everything, and wait until each secret was rotated twice."""
     with (
         checkout() as folder,
@@ -237,6 +265,8 @@ def applied(aws: Aws, github: LocalGitHub, redis: LocalRedis) -> Iterator[Estate
             "mona", permissions={"administration": "write"}, repositories=[repository]
         )
         variables |= {**place, "layer": layer(folder), "token": token.value}
+        if logins is not None:
+            variables["endpoint"] = logins.endpoint
         terraform = Terraform(folder, "grants", aws.environment, variables)
         terraform.init()
         try:

@@ -14,12 +14,17 @@ from botocore.exceptions import ClientError
 from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
 from dev.demo.terraform import Terraform, TerraformError
 from dev.local_github import LocalGitHub
+from dev.local_logins import LocalLogins
 from dev.local_redis import LocalRedis
+from tests.e2e.bedrock import takes
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
 
 # Of a value that is JSON, these are secret; of any other the whole.
-_SECRET_FIELDS: Final = {"SecretAccessKey", "password", "private_key", "signing_key", "token"}
+_SECRET_FIELDS: Final = {
+    *("SecretAccessKey", "ServiceCredentialSecret", "password", "private_key", "signing_key"),
+    "token",
+}
 _READ: Final = {"contents": "read", "metadata": "read"}
 
 
@@ -45,8 +50,9 @@ def secret_parts(text: str) -> set[str]:
 class Rotated:
     """An example whose secret a function rotates."""
 
-    def __init__(self, github: LocalGitHub, redis: LocalRedis) -> None:
+    def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
         self.github = github
+        self.logins = logins
         self.redis = redis
         self.variables: dict[str, object] = {
             "minimum_overlap_minutes": 0,
@@ -147,11 +153,42 @@ class MigratedKey(IamAccessKey):
         return {f"iam list_access_keys {key}" for key in keys}
 
 
+class IamServiceCredential(Rotated):
+    """The value is a user's key for Bedrock, and Bedrock says which ones work."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        del aws
+        if self.logins is not None:
+            self.variables["endpoint"] = self.logins.endpoint
+        yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        keys = [json.loads(text) for text in self.values]
+        retired, living = keys[:-2], keys[-2:]
+        eventually("The refusal", lambda: not any(self._is_taken(aws, key) for key in retired))
+        assert all(self._is_taken(aws, key) for key in living)
+        answer = aws.client("iam").list_service_specific_credentials(
+            UserName=keys[-1]["UserName"], ServiceName=keys[-1]["ServiceName"]
+        )
+        identities = [key["ServiceSpecificCredentialId"] for key in living]
+        held = answer["ServiceSpecificCredentials"]
+        assert {one["ServiceSpecificCredentialId"] for one in held} == {*identities}
+
+    def _is_taken(self, aws: Aws, key: dict[str, str]) -> bool:
+        if self.logins is not None:
+            api_key, trusted = key["ServiceCredentialSecret"], self.github.certificate
+            return takes(self.logins.endpoint, api_key, trusted)
+        region = aws.client("secretsmanager").meta.region_name
+        return takes(f"bedrock.{region}.amazonaws.com", key["ServiceCredentialSecret"])
+
+
 class FixedValue(Rotated):
     """Nothing rotates; a person puts values."""
 
-    def __init__(self, github: LocalGitHub, redis: LocalRedis) -> None:
-        super().__init__(github, redis)
+    def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
+        super().__init__(github, logins, redis)
         self.variables["licence"] = f"licence-{uuid.uuid4()}"
 
     def wait_for_the_first(self, secret: Secret) -> None:
@@ -272,10 +309,13 @@ _OWN: Final[dict[str, type[Rotated]]] = {
     "github-deploy-key": GithubDeployKey,
     "iam-access-key": IamAccessKey,
     "managed": Managed,
+    "iam-service-credential": IamServiceCredential,
     "migrate-a-fixed-key": MigratedKey,
 }
 
 
-def scenario(example: str, github: LocalGitHub, redis: LocalRedis) -> Rotated:
+def scenario(
+    example: str, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis
+) -> Rotated:
     """An example that nobody names here is rotated by a function."""
-    return _OWN.get(example, Rotated)(github, redis)
+    return _OWN.get(example, Rotated)(github, logins, redis)

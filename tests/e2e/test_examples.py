@@ -10,6 +10,7 @@ import pytest
 from dev.demo.account import Aws, Secret, inventory, messages
 from dev.demo.terraform import Terraform
 from dev.local_github import LocalGitHub
+from dev.local_logins import LocalLogins
 from dev.local_redis import LocalRedis
 from tests.e2e.scenarios import scenario, secret_parts
 
@@ -20,9 +21,14 @@ _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
     "example", sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
 )
 def test_example_keeps_its_promises(
-    example: str, aws: Aws, github: LocalGitHub, redis: LocalRedis, module: Path
+    example: str,
+    aws: Aws,
+    github: LocalGitHub,
+    logins: LocalLogins | None,
+    redis: LocalRedis,
+    module: Path,
 ) -> None:
-    own = scenario(example, github, redis)
+    own = scenario(example, github, logins, redis)
     before = inventory(aws)
     with own.prepared(aws):
         found = inventory(aws)

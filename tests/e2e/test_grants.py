@@ -119,6 +119,20 @@ _SCENARIOS: Final[Mapping[str, Mapping[Grant, Scenario]]] = {
         ("RotateKeysOfThisUser", "iam:DeleteAccessKey"): a_clean_rotation,
         ("RotateKeysOfThisUser", "iam:ListAccessKeys"): a_clean_rotation,
     },
+    "iam_service_credential": {
+        **_ANY,
+        _SEARCH: a_cleanup_of_what_was_given_up,
+        ("RecordAnAttempt", "secretsmanager:TagResource"): a_clean_rotation,
+        (
+            "RotateCredentialsForThisService",
+            "iam:CreateServiceSpecificCredential",
+        ): a_clean_rotation,
+        (
+            "RotateCredentialsForThisService",
+            "iam:DeleteServiceSpecificCredential",
+        ): a_clean_rotation,
+        ("ListCredentialsOfThisUser", "iam:ListServiceSpecificCredentials"): a_clean_rotation,
+    },
     "random_value": _ANY,
 }
 

@@ -41,8 +41,10 @@ _ASKED: Final[Mapping[str, Mapping[str, object]]] = {
     "ec2:DeleteNetworkInterface": {},
     "ec2:UnassignPrivateIpAddresses": {},
     "iam:CreateAccessKey": {},
+    "iam:CreateServiceSpecificCredential": {"ServiceName": "bedrock.amazonaws.com"},
     "iam:DeleteAccessKey": {"AccessKeyId": "AKIA0000000000000000"},
     "iam:ListAccessKeys": {},
+    "iam:ListServiceSpecificCredentials": {},
     "kms:Sign": {
         "Message": b"beside",
         "MessageType": "RAW",
@@ -63,6 +65,8 @@ _ASKED: Final[Mapping[str, Mapping[str, object]]] = {
         "MoveToVersionId": "0" * 32,
     },
 }
+# Of what is not there IAM knows no service, by which this is narrowed: it has a test of its own.
+_ASKED_APART: Final = {"iam:DeleteServiceSpecificCredential"}
 # These know no resource, or are asked for by a service on the role's behalf.
 _NOT_ASKED: Final = {
     "ec2:DescribeNetworkInterfaces",
@@ -110,7 +114,7 @@ def roles(estate: Estate) -> Mapping[str, Clients]:
 
 def _own(estate: Estate, deployed: Deployed) -> Mapping[str, str]:
     """What the grants are for, by the parameter that names it."""
-    signs = "kms:Sign" in {action for _, action in granted(deployed.aws, deployed.role)}
+    signs = "kms:Sign" in _granted(deployed)
     return {
         "FunctionName": deployed.outputs["function_name"],
         "KeyId": estate.app_key_arn if signs else estate.key_arn,
@@ -120,6 +124,10 @@ def _own(estate: Estate, deployed: Deployed) -> Mapping[str, str]:
         "UserName": estate.user,
         "logGroupName": deployed.outputs["log_group_name"],
     }
+
+
+def _granted(deployed: Deployed) -> set[str]:
+    return {action for _, action in granted(deployed.aws, deployed.role)}
 
 
 def _asked(clients: Clients, action: str, target: str, **options: object) -> str:
@@ -176,7 +184,7 @@ def test_every_other_action_on_the_same_resource_is_refused(
     """Those of Secrets Manager that name no secret are refused, too."""
     deployed, client = estate.secrets[strategy], roles[strategy](service)
     target = _own(estate, deployed)[parameter]
-    may_be_asked = {action for _, action in granted(deployed.aws, deployed.role)} & _ASKED.keys()
+    may_be_asked = _granted(deployed) & (_ASKED.keys() | _ASKED_APART)
     model = client.meta.service_model
     told = {}
     for operation in _OF_THE_FUNCTION if service == "lambda" else model.operation_names:
@@ -277,7 +285,7 @@ def test_the_same_action_on_another_resource_is_refused(
 ) -> None:
     deployed = estate.secrets[strategy]
     own = _own(estate, deployed)
-    actions = {action for _, action in granted(deployed.aws, deployed.role)} - _NOT_ASKED
+    actions = _granted(deployed) - _NOT_ASKED - _ASKED_APART
     allowed, refused = {}, {}
     for action in sorted(actions):
         service = action.partition(":")[0]
@@ -289,6 +297,40 @@ def test_the_same_action_on_another_resource_is_refused(
 
     assert {action: code for action, code in allowed.items() if code in _REFUSALS} == {}
     assert {where: code for where, code in refused.items() if code not in _REFUSALS} == {}
+
+
+@pytest.mark.parametrize(
+    ("service_name", "is_own", "expected"),
+    [
+        pytest.param("bedrock.amazonaws.com", True, "", id="this"),
+        pytest.param("bedrock.amazonaws.com", False, "AccessDenied", id="another-user"),
+        pytest.param("codecommit.amazonaws.com", True, "AccessDenied", id="another-service"),
+    ],
+)
+def test_a_credential_is_deleted_for_this_user_and_this_service_alone(
+    service_name: str,
+    expected: str,
+    aws: Aws,
+    estate: Estate,
+    roles: Mapping[str, Clients],
+    *,
+    is_own: bool,
+) -> None:
+    iam, ours = aws.client("iam"), roles["iam_service_credential"]("iam")
+    name = {"UserName": estate.user if is_own else estate.outsider}
+    deployed = estate.secrets["iam_service_credential"]
+    if not expected:
+        # Of the two there are, the one that the next rotation would delete.
+        held = deployed.secret.value("AWSPREVIOUS")
+    else:
+        answer = iam.create_service_specific_credential(**name, ServiceName=service_name)
+        held = answer["ServiceSpecificCredential"]
+    which = {**name, "ServiceSpecificCredentialId": held["ServiceSpecificCredentialId"]}
+    assert error_code(ours.delete_service_specific_credential, **which) == expected
+    if expected:
+        iam.delete_service_specific_credential(**which)
+        make = ours.create_service_specific_credential
+        assert error_code(make, **name, ServiceName=service_name) == expected
 
 
 @pytest.mark.parametrize(

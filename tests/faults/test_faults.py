@@ -101,6 +101,10 @@ _FAST: Final[Mapping[str, Mapping[str, Fault]]] = {
         "PutSecretValue": Fault.TRUNCATED,
         "TagResource": Fault.THROTTLED,
     },
+    "iam_service_credential": {
+        "CreateServiceSpecificCredential": Fault.RESET,
+        "DeleteServiceSpecificCredential": Fault.BROKEN,
+    },
     "random_value": {"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.BROKEN},
 }
 assert set(REGISTRY) == _FAST.keys(), "Every strategy meets faults."

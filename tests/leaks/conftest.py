@@ -12,6 +12,7 @@ from dev.demo.account import Secret
 from dev.demo.terraform import Terraform, checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import local_github
+from dev.local_logins import local_logins
 from dev.local_redis import local_redis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
@@ -104,14 +105,16 @@ def search(request: pytest.FixtureRequest) -> Search:
     with (
         local_github(tls=True) as github,
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
+        local_logins(aws, *github.trusted) as logins,
         checkout() as folder,
         app(aws, github, "octo-org/reports") as told,
-        local_redis(github.certificate) as redis,
+        local_redis(*github.trusted) as redis,
         redis_users(aws, redis, "leaks") as server,
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
         variables = {
+            "endpoint": logins.endpoint,
             "github": told,
             "redis": server,
             "layer": layer(folder),

@@ -292,6 +292,31 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
             ),
         },
     ),
+    "iam_service_credential": Strategy(
+        rotation={
+            "endpoint": "${var.endpoint}",
+            "service_name": "bedrock.amazonaws.com",
+            "settling_seconds": 0,
+            "user_name": "${aws_iam_user_policy.rotated.user}",
+            "user_path": "${aws_iam_user.rotated.path}",
+        },
+        secret_parts=_field("ServiceCredentialSecret"),
+        issued=lambda aws, _: aws.issued(),
+        failures={
+            **_ANY,
+            "wrong-content": wrong_content(
+                lambda mark: json.dumps({"ServiceCredentialSecret": mark})
+            ),
+        },
+        slow_failures={
+            **_ANY_SLOW,
+            "create-denied": denied("iam:CreateServiceSpecificCredential"),
+            "delete-denied": denied("iam:DeleteServiceSpecificCredential"),
+            "list-denied": denied("iam:ListServiceSpecificCredentials"),
+            "record-denied": denied("secretsmanager:TagResource"),
+            "text": wrong_content(lambda mark: mark),
+        },
+    ),
     "random_value": Strategy(
         rotation={},
         secret_parts=lambda text: {text},
@@ -346,10 +371,27 @@ variable "value" {
   ephemeral = true
 }
 
+variable "endpoint" {
+  type = string
+}
+
 resource "aws_iam_user" "rotated" {
   name          = "leaks"
   path          = "/apps/"
   force_destroy = true
+}
+
+resource "aws_iam_user_policy" "rotated" {
+  name = "bedrock"
+  user = aws_iam_user.rotated.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["bedrock:CallWithBearerToken", "bedrock:ListFoundationModels"]
+      Resource = "*"
+    }]
+  })
 }
 """
 

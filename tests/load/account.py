@@ -13,6 +13,7 @@ import pytest
 from dev.demo.terraform import checkout
 from dev.local_aws import LocalAws, local_aws
 from dev.local_github import LocalGitHub, local_github
+from dev.local_logins import local_logins
 from dev.local_redis import local_redis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
@@ -70,19 +71,21 @@ def account() -> Iterator[Account]:
         local_aws(
             rotation_attempts=10, rotation_retry_seconds=0.2, trusted=github.certificate
         ) as local,
+        local_logins(local, *github.trusted) as logins,
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
-        local_redis(github.certificate) as redis,
+        local_redis(*github.trusted) as redis,
         redis_users(local, redis, *_users()) as redis_variables,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application is in this process.
         patch.setenv("SSL_CERT_FILE", str(github.certificate))
         aws = OneSession(local)
-        told = {
+        told: Told = {
             "custom": redis_variables,
             "github_app_token": variables,
             "github_deploy_key": {**variables, "layer": layer(folder)},
+            "iam_service_credential": {"endpoint": logins.endpoint},
         }
         # Nothing is destroyed: the account ends with the test.
         outputs = deploy(aws, folder, told)

@@ -15,6 +15,7 @@ from dev.demo.account import Aws, Secret, eventually, is_accepted
 from dev.demo.terraform import Terraform
 from rotation.ssh import fit
 from rotation.strategies import REGISTRY
+from tests.e2e.bedrock import takes
 
 # How many secrets are rotated at once, by `make test` and by `make test-slow`.
 FLEETS = (len(REGISTRY), 200)
@@ -210,16 +211,13 @@ def _calls(aws: Aws, outputs: Json) -> list[Call]:
     ]
 
 
-_USER = "uploader"
-
-
-def _the_user(aws: Aws) -> list[Call]:
+def _user(name: str, aws: Aws) -> list[Call]:
     iam = aws.client("iam")
-    (policy,) = iam.list_user_policies(UserName=_USER)["PolicyNames"]
-    found = iam.get_user_policy(UserName=_USER, PolicyName=policy)["PolicyDocument"]
-    inline = {"UserName": _USER, "PolicyName": policy, "PolicyDocument": json.dumps(found)}
+    (policy,) = iam.list_user_policies(UserName=name)["PolicyNames"]
+    found = iam.get_user_policy(UserName=name, PolicyName=policy)["PolicyDocument"]
+    inline = {"UserName": name, "PolicyName": policy, "PolicyDocument": json.dumps(found)}
     return [
-        ("iam", "create_user", {"UserName": _USER}),
+        ("iam", "create_user", {"UserName": name}),
         ("iam", "put_user_policy", inline),
     ]
 
@@ -245,6 +243,23 @@ def _require_two_keys(aws: Aws, secret: Secret) -> None:
         lambda found: found == {key["AccessKeyId"] for key in named},
     )
     eventually("The keys' acceptance", lambda: all(is_accepted(aws, key) for key in named))
+
+
+def _list_models(_aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
+    if not takes(outputs["endpoint"], value["ServiceCredentialSecret"]):
+        raise NotWorkingError
+
+
+def _require_two_credentials(aws: Aws, secret: Secret) -> None:
+    named = [secret.value(label) for label in ("AWSCURRENT", "AWSPREVIOUS")]
+    of = {name: named[0][name] for name in ("ServiceName", "UserName")}
+    listed = partial(aws.client("iam").list_service_specific_credentials, **of)
+    identity = "ServiceSpecificCredentialId"
+    eventually(
+        "The list of both",
+        lambda: {one[identity] for one in listed()["ServiceSpecificCredentials"]},
+        lambda found: found == {one[identity] for one in named},
+    )
 
 
 def _sign(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
@@ -291,15 +306,26 @@ SUBJECTS = {
         use=_fit,
     ),
     "iam_access_key": Subject(
-        word=_USER,
+        word="uploader",
         variables={
             "minimum_overlap_minutes": "0",
             "recovery_window_in_days": "0",
             "settling_seconds": "0",
         },
-        further=_the_user,
+        further=partial(_user, "uploader"),
         use=_store_a_report,
         require_bounded=_require_two_keys,
+    ),
+    "iam_service_credential": Subject(
+        word="assistant",
+        variables={
+            "minimum_overlap_minutes": "0",
+            "recovery_window_in_days": "0",
+            "settling_seconds": "0",
+        },
+        further=partial(_user, "assistant"),
+        use=_list_models,
+        require_bounded=_require_two_credentials,
     ),
     "random_value": Subject(word="signing", variables={"recovery_window_in_days": "0"}, use=_sign),
 }

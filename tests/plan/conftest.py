@@ -19,6 +19,7 @@ from dev.local_aws import LocalAws, local_aws
 # What the validations need of the rest of the module.
 STUB = """
 locals {
+  domain          = "eu-west-1.amazonaws.com"
   iam_prefix      = "arn:aws:iam::123456789012"
   region          = "eu-west-1"
   secrets_manager = "sm"

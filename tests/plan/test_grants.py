@@ -38,6 +38,11 @@ _STRATEGIES: dict[str, dict[str, Any]] = {
         "token_secret_arn": f"{_SECRETS}:github/token-a1B2c3",
     },
     "iam_access_key": {"user_name": "uploader", "user_path": "/apps/"},
+    "iam_service_credential": {
+        "service_name": "bedrock.amazonaws.com",
+        "user_name": "assistant",
+        "user_path": "/apps/",
+    },
     "random_value": {},
 }
 

@@ -46,6 +46,12 @@ def iam(**options: object) -> dict[str, object]:
     return {"rotation": {"iam_access_key": {"user_name": "uploader"} | options}}
 
 
+def credential(**options: object) -> dict[str, object]:
+    """The variables of a key of Bedrock with these options."""
+    service = {"service_name": "bedrock.amazonaws.com", "user_name": "assistant"}
+    return {"rotation": {"iam_service_credential": service | options}}
+
+
 def custom(**options: object) -> dict[str, Any]:
     """The variables of a rotator of one's own with these options."""
     return {"rotation": {"custom": {"source_file": str(ROTATOR)} | options}}
@@ -681,6 +687,76 @@ CASES = [
         id="rotation.iam_access_key.constants",
     ),
     pytest.param(
+        "rotation.iam_service_credential.user_name has 1 to 64 letters",
+        credential(user_name="apps/assistant"),
+        '"apps/assistant".',
+        credential(user_name="as.sistant_+=,@-1"),
+        id="rotation.iam_service_credential.user_name",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.user_path begins and ends with a slash",
+        credential(user_path="/*/"),
+        '"/*/".',
+        credential(user_path="/apps/"),
+        id="rotation.iam_service_credential.user_path",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.service_name is a service",
+        credential(service_name="keyspaces.amazonaws.com"),
+        '"keyspaces.amazonaws.com".',
+        credential(service_name="cassandra.amazonaws.com"),
+        id="rotation.iam_service_credential.service_name",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.repository is the one of CodeCommit",
+        credential(service_name="codecommit.amazonaws.com"),
+        "null.",
+        credential(service_name="codecommit.amazonaws.com", repository="reports"),
+        id="rotation.iam_service_credential.repository",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.credential_age_days is when a key of Bedrock ends",
+        credential(service_name="cassandra.amazonaws.com", credential_age_days=90),
+        "90.",
+        credential(credential_age_days=36600),
+        id="rotation.iam_service_credential.credential_age_days",
+    ),
+    pytest.param(
+        "A key that ends by itself outlives the wait for its successor",
+        credential(credential_age_days=31),
+        "31.",
+        credential(credential_age_days=32),
+        id="rotation.iam_service_credential.credential_age_days-and-the-schedule",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.endpoint is a host",
+        credential(endpoint="https://bedrock.eu-west-1.amazonaws.com"),
+        '"https://bedrock.eu-west-1.amazonaws.com".',
+        credential(endpoint="vpce-1.bedrock.eu-west-1.vpce.amazonaws.com:8443"),
+        id="rotation.iam_service_credential.endpoint",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.adopted_credential_id is the id of a credential",
+        credential(adopted_credential_id="assistant"),
+        '"assistant".',
+        credential(adopted_credential_id="ACCA1EXAMPLE1EXAMPLE1"),
+        id="rotation.iam_service_credential.adopted_credential_id",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.settling_seconds is time",
+        credential(settling_seconds=61),
+        "61.",
+        credential(settling_seconds=0),
+        id="rotation.iam_service_credential.settling_seconds",
+    ),
+    pytest.param(
+        "rotation.iam_service_credential.constants stand beside what IAM gives",
+        credential(constants={"ServiceName": "x"}),
+        '["ServiceName"].',
+        credential(constants={"region": "eu-west-1"}),
+        id="rotation.iam_service_credential.constants",
+    ),
+    pytest.param(
         "rotation.managed.secret_arn is the ARN of a secret that a service made and rotates",
         managed(rotation={"managed": {"secret_arn": TOKEN}}),
         f'"{TOKEN}".',
@@ -1112,6 +1188,52 @@ def test_what_people_write_is_accepted(variables: dict[str, Any], refuse: Refuse
             iam(adopted_access_key_id="ASIAIOSFODNN7EXAMPLE"),
             "rotation.iam_access_key.adopted_access_key_id",
             id="temporary-key",
+        ),
+        pytest.param(
+            credential(repository="reports"),
+            "rotation.iam_service_credential.repository",
+            id="repository-of-bedrock",
+        ),
+        pytest.param(
+            credential(service_name="codecommit.amazonaws.com", repository=".."),
+            "rotation.iam_service_credential.repository",
+            id="repository-of-codecommit-that-is-a-path",
+        ),
+        pytest.param(
+            credential(credential_age_days=0.5),
+            "rotation.iam_service_credential.credential_age_days",
+            id="half-a-day-of-age",
+        ),
+        pytest.param(
+            credential(credential_age_days=34)
+            | {"minimum_overlap_minutes": 3 * 1440 + 1, "schedule_expression": "rate(30 days)"},
+            "A key that ends by itself outlives",
+            id="age-within-the-overlap",
+        ),
+        pytest.param(
+            credential(credential_age_days=90) | {"schedule_expression": "cron(0 8 1 1 ? *)"},
+            "A key that ends by itself outlives",
+            id="age-within-a-year",
+        ),
+        pytest.param(
+            credential(credential_age_days=63) | {"schedule_expression": "cron(0 8 31 * ? *)"},
+            "A key that ends by itself outlives",
+            id="age-within-two-months",
+        ),
+        pytest.param(
+            credential(credential_age_days=36) | {"schedule_expression": "cron(0 8 ? * MONL *)"},
+            "A key that ends by itself outlives",
+            id="age-within-a-month-of-weeks",
+        ),
+        pytest.param(
+            credential(credential_age_days=101) | {"schedule_expression": "cron(0 8 ? * MON#5 *)"},
+            "A key that ends by itself outlives",
+            id="age-within-fifth-mondays",
+        ),
+        pytest.param(
+            credential(credential_age_days=2) | {"schedule_expression": "cron(0 8 * * ? *)"},
+            "A key that ends by itself outlives",
+            id="age-within-a-day",
         ),
         pytest.param(
             random(character_classes=[]),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
 from botocore.exceptions import EndpointConnectionError
 
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_iam.type_defs import (
         CreateAccessKeyRequestTypeDef,
+        CreateServiceSpecificCredentialRequestTypeDef,
         DeleteAccessKeyRequestTypeDef,
+        DeleteServiceSpecificCredentialRequestTypeDef,
         ListAccessKeysRequestTypeDef,
+        ListServiceSpecificCredentialsRequestTypeDef,
     )
 
 T = TypeVar("T")
@@ -49,6 +52,8 @@ class Key:
     # When it came and went, which the list tells late.
     born: datetime
     gone: datetime | None = None
+    # When it ends by itself.
+    expires: datetime | None = None
 
 
 class Cloud(Account):
@@ -88,10 +93,10 @@ class Cloud(Account):
     def add_user(self, name: str) -> None:
         self.users[name] = []
 
-    def add_key(self, user: str, maker: Maker = Maker.OPERATOR) -> Key:
+    def add_key(self, user: str, maker: Maker = Maker.OPERATOR, *, prefix: str = "AKIA") -> Key:
         number = self._next()
         key = Key(
-            key_id=f"AKIA{number:016}",
+            key_id=f"{prefix}{number:016}",
             secret=f"secret-of-key-{number}",
             user=user,
             # IAM tells whole seconds.
@@ -128,6 +133,8 @@ class Cloud(Account):
         key = self.key(key_id)
         if key is None or key.secret != secret or not key.active:
             return False
+        if key.expires is not None and key.expires <= self.time.now:
+            return False
         age = (self.time.now - key.created).total_seconds()
         return not self.not_accepted_yet(age)
 
@@ -138,6 +145,33 @@ class Cloud(Account):
 
 def _never(_age: float) -> bool:
     return False
+
+
+# Who logs in with a service-specific credential, and with what.
+CREDENTIAL_FIELDS: Final = {
+    "bedrock.amazonaws.com": ("ServiceCredentialAlias", "ServiceCredentialSecret"),
+    "cassandra.amazonaws.com": ("ServiceUserName", "ServicePassword"),
+    "codecommit.amazonaws.com": ("ServiceUserName", "ServicePassword"),
+}
+
+
+def credentials_of(user: str, service: str) -> str:
+    """Name what holds a user's credentials for one service, which has slots of its own."""
+    return f"{user} for {service}"
+
+
+def _described(key: Key, user: str, service: str) -> Answer:
+    name, _ = CREDENTIAL_FIELDS[service]
+    end = {"ExpirationDate": key.expires} if key.expires else {}
+    return {
+        "UserName": user,
+        "ServiceName": service,
+        "ServiceSpecificCredentialId": key.key_id,
+        "Status": "Active" if key.active else "Inactive",
+        "CreateDate": key.created,
+        name: f"{user}-at-{ACCOUNT_ID}",
+        **end,
+    }
 
 
 class FakeClients:
@@ -217,6 +251,57 @@ class FakeIam:
             return {}
 
         return self._cloud.request("delete_access_key", effect)
+
+    def list_service_specific_credentials(
+        self, **request: Unpack[ListServiceSpecificCredentialsRequestTypeDef]
+    ) -> Answer:
+        def effect() -> Answer:
+            user, service = request["UserName"], request["ServiceName"]
+            self._keys("ListServiceSpecificCredentials", user)
+            listed = self._cloud.keys_seen(credentials_of(user, service))
+            return {
+                "ServiceSpecificCredentials": [_described(key, user, service) for key in listed]
+            }
+
+        return self._cloud.request("list_service_specific_credentials", effect)
+
+    def create_service_specific_credential(
+        self, **request: Unpack[CreateServiceSpecificCredentialRequestTypeDef]
+    ) -> Answer:
+        assert self._attempts == 1, "the SDK would make a second one where an answer is lost"
+
+        def effect() -> Answer:
+            user, service = request["UserName"], request["ServiceName"]
+            # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceSpecificCredential.html
+            operation, holder = "CreateServiceSpecificCredential", credentials_of(user, service)
+            self._keys(operation, user)
+            if self._cloud.slots_taken(holder) >= KEYS_PER_USER:
+                self._cloud.refuse(operation, "LimitExceeded", status=409)
+            key = self._cloud.add_key(holder, Maker.FUNCTION, prefix="ACCA")
+            days = request.get("CredentialAgeDays")
+            if days is not None:
+                key.expires = key.created + timedelta(days=int(days))
+            _, secret = CREDENTIAL_FIELDS[service]
+            return {
+                "ServiceSpecificCredential": {**_described(key, user, service), secret: key.secret}
+            }
+
+        return self._cloud.request("create_service_specific_credential", effect)
+
+    def delete_service_specific_credential(
+        self, **request: Unpack[DeleteServiceSpecificCredentialRequestTypeDef]
+    ) -> Answer:
+        def effect() -> Answer:
+            operation, user = "DeleteServiceSpecificCredential", request["UserName"]
+            self._keys(operation, user)
+            found = self._cloud.key(request["ServiceSpecificCredentialId"])
+            if found is None or found.user.partition(" ")[0] != user:
+                self._cloud.refuse(operation, "NoSuchEntity", status=404)
+            self._cloud.remove_key(found)
+            self._cloud.destroyed.append(found)
+            return {}
+
+        return self._cloud.request("delete_service_specific_credential", effect)
 
     def _keys(self, operation: str, user: str) -> list[Key]:
         if user not in self._cloud.users:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from rotation.github import NoReplyError, Reply
+from rotation.https import NoReplyError, Reply
 from rotation.settings import Fields
 
 if TYPE_CHECKING:
@@ -134,14 +134,7 @@ class GitHub:
             except _Refused as refused:
                 return refused.reply
 
-        try:
-            reply = self.cloud.request(name, effect)
-            return self.wrong(name, reply) if self.wrong else reply
-        except ClientError as error:
-            return _troubled(error)
-        except BotoCoreError as error:
-            lost = not isinstance(error, ConnectionError)
-        raise NoReplyError(lost=lost)
+        return carried_out(self.cloud, name, effect, self.wrong)
 
     def _accepts(self, token: str) -> bool:
         return token in self.tokens and self.tokens[token].expires > self.cloud.time.now
@@ -308,8 +301,25 @@ def _reply(status: int, body: Json) -> Reply:
     return Reply(status=status, headers={}, body=json.dumps(body).encode())
 
 
+def carried_out(
+    cloud: Cloud,
+    name: str,
+    effect: Callable[[], Reply],
+    wrong: Callable[[str, Reply], Reply] | None = None,
+) -> Reply:
+    """Let a request go through the fuse, as HTTP."""
+    try:
+        reply = cloud.request(name, effect)
+        return wrong(name, reply) if wrong else reply
+    except ClientError as error:
+        return _troubled(error)
+    except BotoCoreError as error:
+        lost = not isinstance(error, ConnectionError)
+    raise NoReplyError(lost=lost)
+
+
 def _troubled(error: ClientError) -> Reply:
-    """Turn a trouble of the fuse, which speaks AWS's language, into an answer of GitHub's."""
+    """Turn a trouble of the fuse, which speaks AWS's language, into an answer of HTTP."""
     code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
     known = {"AccessDenied": 403, "SignatureDoesNotMatch": 401, "Throttling": 429}
     found = [status for name, status in known.items() if code.startswith(name)]

@@ -82,13 +82,14 @@ class IamUser:
     slots = KEYS_PER_USER
     issues = "create_access_key"
     lists = "list_access_keys"
+    prefix = "AKIA"
 
     def __init__(self, cloud: Cloud, user: str) -> None:
         self._cloud = cloud
         self._user = user
 
     @property
-    def _keys(self) -> list[Key]:
+    def keys(self) -> list[Key]:
         return self._cloud.users[self._user]
 
     def works(self, value: Content) -> bool:
@@ -102,7 +103,7 @@ class IamUser:
         return str(value["AccessKeyId"])
 
     def ours(self) -> set[str]:
-        return {key.key_id for key in self._keys if key.maker is Maker.FUNCTION}
+        return {key.key_id for key in self.keys if key.maker is Maker.FUNCTION}
 
     def unlisted(self) -> set[str]:
         return set()
@@ -113,17 +114,27 @@ class IamUser:
     def add_foreign(self) -> str | None:
         if self._cloud.slots_taken(self._user) >= self.slots:
             return None
-        return self._cloud.add_key(self._user).key_id
+        return self._cloud.add_key(self._user, prefix=self.prefix).key_id
 
     def remove_foreign(self, identity: str) -> None:
-        self._cloud.remove_key(next(key for key in self._keys if key.key_id == identity))
+        self._cloud.remove_key(next(key for key in self.keys if key.key_id == identity))
 
     def outage(self) -> AbstractContextManager[None]:
         return self._cloud.outage()
 
     def adopt(self) -> str:
         """Let a person hand a key over to the function."""
-        return self._cloud.add_key(self._user, Maker.ADOPTED).key_id
+        return self._cloud.add_key(self._user, Maker.ADOPTED, prefix=self.prefix).key_id
+
+    def add_adopted(self) -> Content | None:
+        """Let a person make one where there is room, and return what they put into the secret."""
+        if self._cloud.slots_taken(self._user) >= self.slots:
+            return None
+        return self._value(self._cloud.add_key(self._user, Maker.ADOPTED, prefix=self.prefix))
+
+    def _value(self, key: Key) -> Content:
+        fields = {"AccessKeyId": key.key_id, "SecretAccessKey": key.secret}
+        return {"Version": 1, **fields, "UserName": self._user}
 
 
 class _Remote:

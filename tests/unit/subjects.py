@@ -20,7 +20,7 @@ from rotation.event import Step
 from rotation.settings import Fields
 from rotation.strategies import CUSTOM_MODULE, REGISTRY, Generator, Issuer, build
 from rotation_conformance.account import ACCOUNT_ID, Killed, Side, kill
-from tests.unit.cloud import Cloud, FakeClients
+from tests.unit.cloud import Cloud, FakeClients, credentials_of
 from tests.unit.github import (
     APP_TOKEN,
     DEPLOY_KEY,
@@ -32,6 +32,8 @@ from tests.unit.github import (
 )
 from tests.unit.github import strategy as github_strategy
 from tests.unit.rotator import Rotation
+from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
+from tests.unit.service_credentials import strategy as built_with
 from tests.unit.services import (
     Database,
     DatabasePassword,
@@ -99,6 +101,37 @@ def iam_access_key(cloud: Cloud) -> Rotation:
         secret=cloud.add_secret("reports/uploader"),
         strategy=iam_strategy(),
         service=IamUser(cloud, USER),
+        constants=CONSTANTS,
+    )
+
+
+_OF_SERVICE: Final[Mapping[str, Mapping[str, object]]] = {
+    BEDROCK: {"endpoint": "bedrock.eu-west-1.amazonaws.com", "credential_age_days": 90},
+    CODECOMMIT: {"endpoint": "git-codecommit.eu-west-1.amazonaws.com", "repository": "reports"},
+}
+
+
+def credential_strategy(service: ServiceCredentials, **changed: object) -> MakeStrategy:
+    options = {
+        "adopted_credential_id": None,
+        "service_name": service.service,
+        "settling_seconds": 2,
+        "user_arn": user_arn(service.user),
+        **_OF_SERVICE[service.service],
+        **changed,
+    }
+    return partial(built_with, "iam_service_credential", options, service)
+
+
+def iam_service_credential(cloud: Cloud, service_name: str = BEDROCK) -> Rotation:
+    cloud.add_user(USER)
+    cloud.add_user(credentials_of(USER, service_name))
+    service = ServiceCredentials(cloud, USER, service_name)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/api-key"),
+        strategy=credential_strategy(service),
+        service=service,
         constants=CONSTANTS,
     )
 
@@ -198,6 +231,7 @@ SUBJECTS: Final[Mapping[str, Make]] = {
     "github_app_token": github_app_token,
     "github_deploy_key": github_deploy_key,
     "iam_access_key": iam_access_key,
+    "iam_service_credential": iam_service_credential,
     "random_value": random_value,
     # What the engine serves beside the registry, see the services.
     "issued_token": issued_token,

@@ -26,6 +26,13 @@ def test_a_key_takes_fourteen_calls_in_its_steady_state() -> None:
     assert len(calls) - polls + 1 <= 14
 
 
+def test_a_service_credential_takes_as_many_calls_as_a_key() -> None:
+    rotation = prepared("iam_service_credential", "steady")
+    rotation.steps(rotation.stage())
+    calls = rotation.cloud.fuse.calls
+    assert len(calls) - calls.count("log_in") + 1 <= 14
+
+
 @pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in STATES])
 @pytest.mark.parametrize(
     ("subject", "most"),
@@ -44,6 +51,7 @@ def test_no_state_takes_many_more_calls(subject: str, most: int, state: str) -> 
         pytest.param("random_value", Step.SET, id="random_value-set"),
         pytest.param("random_value", Step.TEST, id="random_value-test"),
         pytest.param("iam_access_key", Step.SET, id="iam_access_key-set"),
+        pytest.param("iam_service_credential", Step.SET, id="iam_service_credential-set"),
     ],
 )
 def test_a_step_with_nothing_to_do_makes_no_call_and_no_client(subject: str, step: Step) -> None:

@@ -10,7 +10,7 @@ import os
 import uuid
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
@@ -19,13 +19,15 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from dev.local_aws import local_aws
-from rotation_conformance.account import FakeSecretsManager
-from tests.unit.cloud import Cloud, FakeIam, FakeSts
+from rotation_conformance.account import Answer, FakeSecretsManager
+from tests.unit.cloud import Cloud, FakeIam, FakeSts, credentials_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
+
+_BEDROCK = "bedrock.amazonaws.com"
 
 # What other clouds do not keep: those cases are not run there.
 _NOT_KEPT = {
@@ -37,6 +39,10 @@ _NOT_KEPT = {
         "a_deactivated_key_is_refused": "STS accepts any key",
         "a_wrong_secret_is_refused": "STS checks no signature",
         "keys_are_listed_with_the_second_of_their_making": "it tells microseconds",
+        "a_third_credential_for_a_service_is_refused": "it knows no such credentials",
+        "credentials_are_listed_for_their_service": "it knows no such credentials",
+        "a_credential_ends_after_the_days_asked_for": "it knows no such credentials",
+        "an_unknown_user_or_credential_is_no_such_entity": "it knows no such credentials",
     },
 }
 
@@ -73,6 +79,18 @@ class Target:
     def create_key(self) -> dict[str, str]:
         key: dict[str, str] = self.iam.create_access_key(UserName=self.user)["AccessKey"]
         return key
+
+    def create_credential(self, service: str = _BEDROCK, **more: int) -> Answer:
+        made = self.iam.create_service_specific_credential(
+            UserName=self.user, ServiceName=service, **more
+        )
+        credential: Answer = made["ServiceSpecificCredential"]
+        return credential
+
+    def credentials(self, service: str = _BEDROCK) -> list[Answer]:
+        answer = self.iam.list_service_specific_credentials(UserName=self.user, ServiceName=service)
+        credentials: list[Answer] = answer["ServiceSpecificCredentials"]
+        return credentials
 
     def identity(self, key: dict[str, str]) -> str:
         sts = self.as_key(key["AccessKeyId"], key["SecretAccessKey"])
@@ -210,6 +228,47 @@ def keys_are_listed_with_the_second_of_their_making(cloud: Target) -> None:
         assert key["CreateDate"].astimezone(UTC).microsecond == 0
 
 
+def a_third_credential_for_a_service_is_refused(cloud: Target) -> None:
+    cloud.create_credential()
+    cloud.create_credential()
+    _refused("LimitExceeded", cloud.create_credential)
+    cloud.create_credential("codecommit.amazonaws.com")
+
+
+def credentials_are_listed_for_their_service(cloud: Target) -> None:
+    made = [cloud.create_credential(), cloud.create_credential()]
+    other = cloud.create_credential("codecommit.amazonaws.com")
+    held = cloud.credentials()
+    assert {one["ServiceSpecificCredentialId"] for one in held} == {
+        one["ServiceSpecificCredentialId"] for one in made
+    }
+    assert {one["Status"] for one in held} == {"Active"}
+    assert all("ServiceCredentialSecret" not in one for one in held)
+    assert cloud.credentials("codecommit.amazonaws.com") == [
+        {name: value for name, value in other.items() if name != "ServicePassword"}
+    ]
+
+
+def a_credential_ends_after_the_days_asked_for(cloud: Target) -> None:
+    made = cloud.create_credential(CredentialAgeDays=7)
+    assert made["ExpirationDate"] - made["CreateDate"] == timedelta(days=7)
+    assert "ExpirationDate" not in cloud.create_credential()
+
+
+def an_unknown_user_or_credential_is_no_such_entity(cloud: Target) -> None:
+    service = {"ServiceName": _BEDROCK, "UserName": "nobody-here"}
+    for call in (
+        cloud.iam.list_service_specific_credentials,
+        cloud.iam.create_service_specific_credential,
+    ):
+        _refused("NoSuchEntity", call, **service)
+    made = cloud.create_credential()["ServiceSpecificCredentialId"]
+    which = {"UserName": cloud.user, "ServiceSpecificCredentialId": made}
+    cloud.iam.delete_service_specific_credential(**which)
+    _refused("NoSuchEntity", cloud.iam.delete_service_specific_credential, **which)
+    assert cloud.credentials() == []
+
+
 def a_key_tells_whose_it_is(cloud: Target) -> None:
     assert cloud.identity(cloud.create_key()).endswith(f":user/apps/{cloud.user}")
 
@@ -249,6 +308,10 @@ _CONTRACT = (
     an_unknown_user_is_no_such_entity,
     an_unknown_key_is_no_such_entity,
     keys_are_listed_with_the_second_of_their_making,
+    a_third_credential_for_a_service_is_refused,
+    credentials_are_listed_for_their_service,
+    a_credential_ends_after_the_days_asked_for,
+    an_unknown_user_or_credential_is_no_such_entity,
     a_key_tells_whose_it_is,
     a_deleted_key_is_refused,
     a_deactivated_key_is_refused,
@@ -260,6 +323,8 @@ _CONTRACT = (
 def _fake() -> Iterator[Target]:
     cloud = Cloud()
     cloud.add_user("uploader")
+    for service in (_BEDROCK, "codecommit.amazonaws.com"):
+        cloud.add_user(credentials_of("uploader", service))
 
     def deactivate(key_id: str) -> None:
         key = cloud.key(key_id)
@@ -277,7 +342,7 @@ def _fake() -> Iterator[Target]:
 
 
 @contextmanager
-def _boto3(**options: Any) -> Iterator[Target]:  # noqa: ANN401 -- a client's
+def _boto3(*, has_credentials: bool, **options: Any) -> Iterator[Target]:  # noqa: ANN401 -- a client's
     """Make a secret and a user, and delete both."""
     name = f"contract-{uuid.uuid4().hex[:12]}"
     make: Callable[..., Client] = boto3.client
@@ -294,18 +359,28 @@ def _boto3(**options: Any) -> Iterator[Target]:  # noqa: ANN401 -- a client's
         for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
             iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
 
+    def delete_credentials() -> None:
+        answer = iam.list_service_specific_credentials(UserName=name)
+        for one in answer["ServiceSpecificCredentials"]:
+            identity = one["ServiceSpecificCredentialId"]
+            iam.delete_service_specific_credential(
+                UserName=name, ServiceSpecificCredentialId=identity
+            )
+
     with ExitStack() as later:
         arn = secrets.create_secret(Name=name)["ARN"]
         later.callback(secrets.delete_secret, SecretId=arn, ForceDeleteWithoutRecovery=True)
         iam.create_user(UserName=name, Path="/apps/")
         later.callback(iam.delete_user, UserName=name)
         later.callback(delete_keys)
+        if has_credentials:
+            later.callback(delete_credentials)
         yield Target(secrets, iam, as_key, arn, name, deactivate)
 
 
 @contextmanager
 def _moto() -> Iterator[Target]:
-    with mock_aws(), _boto3(region_name="eu-west-1") as target:
+    with mock_aws(), _boto3(has_credentials=False, region_name="eu-west-1") as target:
         yield target
 
 
@@ -349,5 +424,5 @@ def test_moto_keeps_the_contract(case: Callable[[Target], None]) -> None:
 def test_the_local_aws_keeps_the_contract(
     case: Callable[[Target], None], endpoint: dict[str, str]
 ) -> None:
-    with _boto3(**endpoint) as target:
+    with _boto3(has_credentials=True, **endpoint) as target:
         case(target)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dev.local_github.records import App, Installation
-    from rotation.github import Reply
+    from rotation.https import Reply
     from rotation.strategies import Credential
     from rotation.strategies.github_app_token import GithubAppToken
     from tests.unit.rotator import Rotation

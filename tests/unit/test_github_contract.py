@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from dev.local_github import local_github
-from rotation.github import Https, Reply, installation
 from rotation.github import api as read_api
+from rotation.github import installation
+from rotation.https import Https, Reply
 from rotation.settings import Fields
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.github import (
@@ -29,7 +30,7 @@ from tests.unit.test_ssh import PAIR
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rotation.github import Send
+    from rotation.https import Send
 
 APPS: Final = "jwt"
 TOKENS: Final = "token"

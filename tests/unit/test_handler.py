@@ -228,7 +228,7 @@ def test_a_foreign_key_is_an_error_for_a_person(harness: Harness) -> None:
     harness.configure("iam_access_key")
     for _ in range(2):
         harness.iam.create_access_key(UserName="uploader")
-    record = harness.failed(ForeignCredential, "adopted_access_key_id", "createSecret")
+    record = harness.failed(ForeignCredential, "adopt it in the variable rotation", "createSecret")
     assert record["level"] == "ERROR"
 
 

@@ -51,12 +51,19 @@ _ALLOWED = {
     "rotation.aws": {"answer", "errors"},
     "rotation.attempt": {"answer", "strategies"},
     "rotation.secret": {"answer", "attempt", "aws", "errors", "strategies"},
-    "rotation.github": {"answer", "aws", "errors", "settings"},
+    "rotation.https": {"aws"},
+    "rotation.github": {"answer", "aws", "errors", "https", "settings"},
+    "rotation.iam": {"answer", "aws", "errors", "settings"},
+    "rotation.cql": {"aws", "https"},
+    "rotation.service_login": {"answer", "cql", "errors", "https"},
     "rotation.ssh": {"errors"},
     "rotation.engine": {"attempt", "aws", "errors", "event", "secret", "strategies"},
     "rotation.strategies": {"aws", "errors", "settings"},
 }
-_ALLOWED_TO_A_STRATEGY = {"answer", "aws", "errors", "github", "settings", "ssh", "strategies"}
+_ALLOWED_TO_A_STRATEGY = {
+    *("answer", "aws", "errors", "github", "https", "iam", "service_login", "settings", "ssh"),
+    "strategies",
+}
 
 
 def _modules_after(code: str, *arguments: str, **environment: str) -> set[str]:

@@ -61,6 +61,7 @@ _SHOWN: Final = {
     "Issued": {"identity", "owner", "created", "mark"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
+    "Service": {"name", "age_days", "log_in"},
     # Whole in every plan, and refused by their values: no setting is a credential.
     "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},
     "Token": {"expires_at"},
@@ -112,6 +113,7 @@ def test_no_dataclass_shows_what_stands_in_another_one() -> None:
 # What stands in a value and may be shown; everything else in it is secret.
 _PRINTABLE: Final = {
     *("AccessKeyId", "UserName", "Version", "bucket"),
+    *("ExpirationDate", "ServiceCredentialAlias", "ServiceName", "ServiceSpecificCredentialId"),
     *("key_id", "public_key", "read_only", "repository", "ssh_url"),
     *("api_url", "expires_at", "installation_id", "permissions", "repositories", "username"),
 }
@@ -135,6 +137,7 @@ _HELD: Final[Mapping[str, Callable[[Rotation], Iterable[str]]]] = {
     "github_app_token_revoking": partial(_held, "tokens"),
     "github_deploy_key": partial(_held, "tokens"),
     "iam_access_key": _keys,
+    "iam_service_credential": _keys,
     "issued_token": partial(_held, "held"),
     "random_value": lambda _: (),
 }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rotation.errors import RotationError
     from tests.unit.rotator import Rotation
 
-_WAYS_OUT = "Delete it if nothing uses it, adopt it with adopted_access_key_id .* another owner"
+_WAYS_OUT = "Delete it if nothing uses it, adopt it in the variable rotation .* another owner"
 
 
 def _refused(rotation: Rotation, error: type[RotationError], match: str) -> str:

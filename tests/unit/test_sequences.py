@@ -44,9 +44,9 @@ from rotation_conformance.rotator import (
     watched,
     works,
 )
-from tests.unit.cloud import Cloud, FakeClients, Maker
+from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.services import IamUser, Shared
-from tests.unit.subjects import CONSTANTS, SUBJECTS, USER
+from tests.unit.subjects import CONSTANTS, SUBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,17 +243,18 @@ class _Sequence(RuleBasedStateMachine):
     def put_a_key_of_a_person(self) -> None:
         """By that it is this secret's."""
         self.cloud.time.advance(RETRY_SECONDS)
-        if self.cloud.slots_taken(USER) < IamUser.slots:
-            key = self.cloud.add_key(USER, Maker.ADOPTED)
-            fields = {"AccessKeyId": key.key_id, "SecretAccessKey": key.secret, "UserName": USER}
-            self.rotation.put_by_hand(json.dumps({"Version": 1, **fields, **CONSTANTS}))
+        assert isinstance(self.service, IamUser)
+        value = self.service.add_adopted()
+        if value is not None:
+            self.rotation.put_by_hand(json.dumps({**value, **CONSTANTS}))
 
     @precondition(lambda self: isinstance(self.service, IamUser))
     @rule(which=st.integers(0, 1))
     def deactivate_a_key_or_activate_it_again(self, which: int) -> None:
         """Not the current one: an application lives on it."""
+        assert isinstance(self.service, IamUser)
         text = self.secret.current_text()
-        keys = [key for key in self.cloud.users[USER] if not text or key.key_id not in text]
+        keys = [key for key in self.service.keys if not text or key.key_id not in text]
         for key in keys[which : which + 1]:
             key.active = not key.active
 
@@ -262,7 +263,7 @@ class _Sequence(RuleBasedStateMachine):
         assert_invariants(self.rotation)
 
     def teardown(self) -> None:
-        for key in self.cloud.users.get(USER, []):
+        for key in self.service.keys if isinstance(self.service, IamUser) else ():
             key.active = True
         while self.foreign:
             self.remove_a_foreign_credential()

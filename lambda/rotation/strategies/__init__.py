@@ -154,7 +154,14 @@ class _Build(Protocol):
 
 
 # Spelled as in the variable `rotation`, and as the module below this package.
-REGISTRY = ("custom", "github_app_token", "github_deploy_key", "iam_access_key", "random_value")
+REGISTRY = (
+    "custom",
+    "github_app_token",
+    "github_deploy_key",
+    "iam_access_key",
+    "iam_service_credential",
+    "random_value",
+)
 
 
 def build(name: str, options: Fields, clients: Clients) -> Generator | Issuer:

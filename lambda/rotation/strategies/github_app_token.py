@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from rotation import github
+from rotation.answer import parsed_time
 from rotation.errors import ProtocolError
 from rotation.strategies import Credential, Issued, Value
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rotation.aws import Clients
+    from rotation.https import Send
     from rotation.settings import Fields
 
 _USERNAME = "x-access-token"
@@ -69,7 +71,7 @@ class GithubAppToken:
         )
         if (
             not (isinstance(token, str) and re.fullmatch(github.TOKEN, token))
-            or not (isinstance(expires_at, str) and github.time(expires_at))
+            or not (isinstance(expires_at, str) and parsed_time(expires_at))
             or not (isinstance(url, str) and re.fullmatch(github.API_URL, url))
             or not isinstance(number, int)
             or isinstance(number, bool)
@@ -121,7 +123,7 @@ def _credential(owner: str, expires_at: str, value: Mapping[str, str | int]) -> 
         identity=f"the token until {expires_at}",
         owner=owner,
         value=value,
-        expires=github.time(expires_at),
+        expires=parsed_time(expires_at),
     )
 
 
@@ -129,7 +131,7 @@ def _token(credential: Credential) -> str:
     return str(cast("Mapping[str, str]", credential.value)["token"])
 
 
-def build(options: Fields, clients: Clients, send: github.Send | None = None) -> GithubAppToken:
+def build(options: Fields, clients: Clients, send: Send | None = None) -> GithubAppToken:
     """Read the options.
 
     Args:

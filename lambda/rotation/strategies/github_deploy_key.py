@@ -24,6 +24,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from rotation import github, ssh
+from rotation.answer import parsed_time
 from rotation.aws import ask
 from rotation.errors import (
     ConfigurationError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from rotation.answer import Answer
     from rotation.aws import Clients
+    from rotation.https import Reply, Send
     from rotation.settings import Fields
 
 # A dot or two would lead to another path.
@@ -280,7 +282,7 @@ class GithubDeployKey:
         *,
         body: Mapping[str, object] | None = None,
         handled: Collection[int] = (),
-    ) -> github.Reply:
+    ) -> Reply:
         reply = self._api.ask(
             request,
             self.owner,
@@ -304,7 +306,7 @@ class GithubDeployKey:
 
     def _issued(self, key: Answer, mark: str) -> Issued:
         created = key.text("created_at")
-        time = github.time(created)
+        time = parsed_time(created)
         if time is None:
             raise key.refusal(name="created_at", given=created, allowed="a time in UTC")
         return Issued(identity=_identity(_key_id(key)), owner=self.owner, created=time, mark=mark)
@@ -340,7 +342,7 @@ def _key_id(answer: Answer) -> int:
     return key_id
 
 
-def build(options: Fields, clients: Clients, send: github.Send | None = None) -> GithubDeployKey:
+def build(options: Fields, clients: Clients, send: Send | None = None) -> GithubDeployKey:
     """Read the options.
 
     Args:

@@ -22,11 +22,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from rotation.aws import ask, call
-from rotation.errors import ConfigurationError, CredentialRejected, ServiceUnavailable
+from rotation import iam
+from rotation.aws import ask
+from rotation.errors import ConfigurationError, CredentialRejected
 from rotation.strategies import Credential, Issued, Value
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from rotation.aws import Clients
     from rotation.settings import Fields
 
-_USER_NAME = r"[A-Za-z0-9_+=,.@-]{1,64}"
-_USER_ARN = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]{{1,510}}/)?{_USER_NAME}"
 _PRINCIPAL_ARN = r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:[!-~]{1,640}"
 _KEY_ID = r"[A-Z0-9]{16,128}"
 # Those of a user, not of a session.
@@ -68,12 +66,12 @@ class IamAccessKey:
         """Take the user; no call is made."""
         self._clients = clients
         self._user_arn = user_arn
-        self._user_name = user_arn.rpartition("/")[2]
+        self._user_name = iam.name_of(user_arn)
         self._callers: dict[str, STSClient] = {}
         self._ses_smtp_region = ses_smtp_region
         self.adopted = adopted
         self.settling_seconds = settling_seconds
-        self.owner = _owner(self._user_name)
+        self.owner = iam.owner(self._user_name)
         self.shape = "a JSON object with the texts AccessKeyId, SecretAccessKey and UserName"
 
     def parse(self, value: Value) -> Credential | None:
@@ -87,44 +85,31 @@ class IamAccessKey:
             not isinstance(identity, str)
             or not re.fullmatch(_KEY_ID, identity)
             or not (isinstance(secret, str) and re.fullmatch(_SIGNING_KEY, secret))
-            or not (isinstance(user_name, str) and re.fullmatch(_USER_NAME, user_name))
+            or not (isinstance(user_name, str) and re.fullmatch(iam.USER_NAME, user_name))
         ):
             return None
-        return Credential(identity=identity, owner=_owner(user_name), value=value)
+        return Credential(identity=identity, owner=iam.owner(user_name), value=value)
 
     def inventory(self) -> Sequence[Issued]:
-        """List the user's keys, inactive ones included; two are fewer than one page."""
-        iam: IAMClient = self._clients("iam")
-        answer = ask(
+        """List the user's keys."""
+        client: IAMClient = self._clients("iam")
+        keys = iam.listed(
             "iam:ListAccessKeys",
             self._user_arn,
-            lambda: iam.list_access_keys(UserName=self._user_name),
-            known={"NoSuchEntity": ConfigurationError.no_such_owner(owner=self._user_arn)},
-        )
-        answer.unset("IsTruncated", allowed="false, as two keys fill no page")
-        keys = answer.parts("AccessKeyMetadata")
+            lambda: client.list_access_keys(UserName=self._user_name),
+        ).parts("AccessKeyMetadata")
         return [
             Issued(identity=self._key_id(key), owner=self.owner, created=key.time("CreateDate"))
             for key in keys
         ]
 
     def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- a key has no name
-        """Create a key.
-
-        Raises:
-            ServiceUnavailable: Somebody took the slot since the inventory was made; the retry
-                sees who.
-        """
-        iam: IAMClient = self._clients("iam", attempts=1)
-        key = ask(
+        """Create a key."""
+        client: IAMClient = self._clients("iam", attempts=1)
+        key = iam.made(
             "iam:CreateAccessKey",
             self._user_arn,
-            lambda: iam.create_access_key(UserName=self._user_name),
-            known={
-                "LimitExceeded": ServiceUnavailable(
-                    action="iam:CreateAccessKey", resource=self._user_arn, answer_lost=False
-                )
-            },
+            lambda: client.create_access_key(UserName=self._user_name),
         ).part("AccessKey")
         key_id = self._key_id(key)
         secret = key.text(
@@ -163,22 +148,15 @@ class IamAccessKey:
 
     def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
         """Delete a key of the user."""
-        iam: IAMClient = self._clients("iam")
-        with suppress(_GoneAlready):
-            call(
-                "iam:DeleteAccessKey",
-                self._user_arn,
-                lambda: iam.delete_access_key(
-                    UserName=self._user_name, AccessKeyId=issued.identity
-                ),
-                known={"NoSuchEntity": _GoneAlready()},
-            )
+        client: IAMClient = self._clients("iam")
+        iam.delete(
+            "iam:DeleteAccessKey",
+            self._user_arn,
+            lambda: client.delete_access_key(UserName=self._user_name, AccessKeyId=issued.identity),
+        )
 
     def _key_id(self, key: Answer) -> str:
-        """Insist on a key of this user: another one's must be neither stored nor retired."""
-        key.text(
-            "UserName", pattern=re.escape(self._user_name), allowed="the name of the user asked for"
-        )
+        iam.require_user(key, self._user_name)
         return key.text("AccessKeyId", pattern=_KEY_ID, allowed="the id of an access key")
 
     def _caller(self, credential: Credential) -> STSClient:
@@ -189,14 +167,6 @@ class IamAccessKey:
                 "sts", key_id=fields["AccessKeyId"], secret=fields["SecretAccessKey"]
             )
         return self._callers[credential.identity]
-
-
-class _GoneAlready(Exception):  # noqa: N818 -- what retire wants is no error
-    pass
-
-
-def _owner(user_name: str) -> str:
-    return f"IAM user {user_name}"
 
 
 def smtp_password(secret_access_key: str, region: str) -> str:
@@ -218,7 +188,7 @@ def build(options: Fields, clients: Clients) -> IamAccessKey:
     """
     return IamAccessKey(
         clients,
-        user_arn=options.text("user_arn", pattern=_USER_ARN, allowed="the ARN of an IAM user"),
+        user_arn=iam.user_arn(options),
         adopted=options.optional_text(
             "adopted_access_key_id",
             pattern=_ADOPTED,

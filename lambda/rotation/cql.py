@@ -1,0 +1,100 @@
+"""Logging in over Cassandra's native protocol, version 4, with TLS beneath it and nothing else.
+
+https://github.com/apache/cassandra/blob/trunk/doc/native_protocol_v4.spec
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from rotation.aws import CONNECT_SECONDS, READ_SECONDS
+from rotation.https import NoReplyError
+
+if TYPE_CHECKING:
+    from ssl import SSLSocket
+
+_REQUEST: Final = 0x04
+_RESPONSE: Final = 0x84
+_ERROR: Final = 0x00
+_STARTUP: Final = 0x01
+_AUTHENTICATE: Final = 0x03
+_AUTH_RESPONSE: Final = 0x0F
+_AUTH_SUCCESS: Final = 0x10
+# Version, flags, stream, operation, length of the body.
+_HEADER: Final = struct.Struct(">BBhBi")
+_CODE: Final = struct.Struct(">i")
+# What answers a log-in is a name or a sentence.
+_MOST_BYTES: Final = 65536
+
+
+class CqlError(Exception):
+    """The server answered with an error."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+
+class NoCqlError(Exception):
+    """What answered speaks another language, or asks for no password."""
+
+
+def log_in(host: str, port: int, *, user_name: str, password: str) -> None:
+    """Have a user name and a password accepted.
+
+    Raises:
+        CqlError: The server says no.
+        NoCqlError: It is no server of this protocol that asks for a password.
+        NoReplyError: Nobody answered, or not as the host that was asked for.
+    """
+    import socket
+    import ssl
+
+    try:
+        with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as plain:
+            plain.settimeout(READ_SECONDS)
+            context = ssl.create_default_context()
+            with context.wrap_socket(plain, server_hostname=host) as stream:
+                _ask(stream, _STARTUP, _map("CQL_VERSION", "3.0.0"), expected=_AUTHENTICATE)
+                # https://datatracker.ietf.org/doc/html/rfc4616
+                plain_text = f"\0{user_name}\0{password}".encode()
+                _ask(stream, _AUTH_RESPONSE, _bytes(plain_text), expected=_AUTH_SUCCESS)
+                return
+    except OSError:  # ssl's errors are among them.
+        pass
+    raise NoReplyError(lost=False)
+
+
+def _ask(stream: SSLSocket, operation: int, body: bytes, *, expected: int) -> None:
+    stream.sendall(_HEADER.pack(_REQUEST, 0, 0, operation, len(body)) + body)
+    version, _, _, answered, length = _HEADER.unpack(_read(stream, _HEADER.size))
+    if version != _RESPONSE or not 0 <= length <= _MOST_BYTES:
+        raise NoCqlError
+    content = _read(stream, length)
+    if answered == _ERROR and length >= _CODE.size:
+        raise CqlError(*_CODE.unpack_from(content))
+    if answered != expected:
+        raise NoCqlError
+
+
+def _read(stream: SSLSocket, length: int) -> bytes:
+    content = b""
+    while len(content) < length:
+        part = stream.recv(length - len(content))
+        if not part:
+            raise ConnectionResetError
+        content += part
+    return content
+
+
+def _map(key: str, value: str) -> bytes:
+    """Write a [string map] with one entry."""
+    return struct.pack(">H", 1) + b"".join(
+        struct.pack(">H", len(text)) + text.encode() for text in (key, value)
+    )
+
+
+def _bytes(content: bytes) -> bytes:
+    """Write [bytes]."""
+    return struct.pack(">i", len(content)) + content

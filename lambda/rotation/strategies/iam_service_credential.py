@@ -1,0 +1,280 @@
+"""An IAM user's credential for one service: Bedrock's API key, CodeCommit's or Keyspaces' password.
+
+Secret: `{"ServiceSpecificCredentialId": …, "ServiceName": …, "UserName": …}`, for Bedrock with
+`{"ServiceCredentialAlias": …, "ServiceCredentialSecret": …}`, else with `{"ServiceUserName": …,
+"ServicePassword": …}`, and `"ExpirationDate": "2030-01-01T12:00:00Z"` where it ends by itself, all
+as IAM names them, beside the constants.
+Idempotency: issue makes a second one when repeated, so it is sent once; retire succeeds where the
+credential is gone. None is ever reset, which would end at once the password that is in use
+(https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResetServiceSpecificCredential.html).
+Privileges: iam:CreateServiceSpecificCredential, iam:DeleteServiceSpecificCredential,
+iam:ListServiceSpecificCredentials on the user. Verifying needs what the user may; see _NEEDED.
+Promised by IAM: two credentials per user and service, inactive ones included
+(https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceSpecificCredential.html).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from rotation import iam, service_login
+from rotation.answer import TIME_FORMAT, parsed_time
+from rotation.errors import CredentialRejected, PermissionDenied
+from rotation.https import Https
+from rotation.strategies import Credential, Issued, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy_boto3_iam import IAMClient
+
+    from rotation.answer import Answer
+    from rotation.aws import Clients
+    from rotation.https import Send
+    from rotation.settings import Fields
+
+_BEDROCK: Final = "bedrock.amazonaws.com"
+_CODECOMMIT: Final = "codecommit.amazonaws.com"
+_KEYSPACES: Final = "cassandra.amazonaws.com"
+# Who logs in, and with what, by IAM's names.
+_API_KEY: Final = ("ServiceCredentialAlias", "ServiceCredentialSecret")
+_PASSWORD: Final = ("ServiceUserName", "ServicePassword")
+_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
+    _BEDROCK: _API_KEY,
+    _CODECOMMIT: _PASSWORD,
+    _KEYSPACES: _PASSWORD,
+}
+# What the user may at least, as the services ask for it when a credential is proven.
+# https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-permissions.html
+# https://docs.aws.amazon.com/codecommit/latest/userguide/auth-and-access-control-permissions-reference.html
+# https://docs.aws.amazon.com/keyspaces/latest/devguide/security_iam_id-based-policy-examples.html
+_NEEDED: Final[Mapping[str, str]] = {
+    _BEDROCK: "bedrock:CallWithBearerToken or bedrock:ListFoundationModels",
+    _CODECOMMIT: "codecommit:GitPull",
+    _KEYSPACES: "cassandra:Select",
+}
+_ID: Final = r"[A-Za-z0-9_]{20,128}"
+_NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,200}"
+# IAM promises no alphabet; it travels in a header, or between null characters.
+_SECRET: Final = r"[!-~]{1,4096}"  # noqa: S105 -- what one looks like
+_LABEL: Final = r"[0-9A-Za-z-]{1,63}"
+_ENDPOINT: Final = rf"{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?"
+_REPOSITORY: Final = r"(?!\.{1,2}$)[0-9A-Za-z._-]{1,100}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The service that the credentials are for."""
+
+    name: str
+    # In so many days a new one ends by itself; None: never.
+    age_days: int | None
+    # Asks whether a name and a secret are taken.
+    log_in: Callable[[str, str], None]
+
+
+class IamServiceCredential:
+    """Issues and retires the credentials of one IAM user for one service."""
+
+    slots = 2
+    retires_demoted = False
+
+    def __init__(
+        self,
+        clients: Clients,
+        service: Service,
+        *,
+        user_arn: str,
+        adopted: str | None,
+        settling_seconds: int,
+    ) -> None:
+        """Take the user and the service; no call is made."""
+        self._clients = clients
+        self._service = service
+        self._user_arn = user_arn
+        self._user_name = iam.name_of(user_arn)
+        self.adopted = adopted
+        self.settling_seconds = settling_seconds
+        self.owner = _owner(self._user_name, service.name)
+        self.shape = (
+            "a JSON object with the texts ServiceSpecificCredentialId, ServiceName, UserName, "
+            f"{' and '.join(_FIELDS[service.name])}"
+        )
+
+    def parse(self, value: Value) -> Credential | None:
+        """Recognise a credential of any of the services, of whatever user."""
+        if not isinstance(value, Mapping):
+            return None
+        identity, service_name, user_name, expiration = (
+            value.get(name)
+            for name in ("ServiceSpecificCredentialId", "ServiceName", "UserName", "ExpirationDate")
+        )
+        if (
+            not (isinstance(identity, str) and re.fullmatch(_ID, identity))
+            or not (isinstance(user_name, str) and re.fullmatch(iam.USER_NAME, user_name))
+            or not (isinstance(service_name, str) and service_name in _FIELDS)
+        ):
+            return None
+        name, secret = (value.get(field) for field in _FIELDS[service_name])
+        expires = parsed_time(expiration) if isinstance(expiration, str) else None
+        if (
+            not (isinstance(name, str) and re.fullmatch(_NAME, name))
+            or not (isinstance(secret, str) and re.fullmatch(_SECRET, secret))
+            or (expiration is not None and expires is None)
+        ):
+            return None
+        return Credential(
+            identity=identity,
+            owner=_owner(user_name, service_name),
+            value=value,
+            expires=expires,
+        )
+
+    def inventory(self) -> Sequence[Issued]:
+        """List the user's credentials for the service."""
+        client: IAMClient = self._clients("iam")
+        held = iam.listed(
+            "iam:ListServiceSpecificCredentials",
+            self._user_arn,
+            lambda: client.list_service_specific_credentials(
+                UserName=self._user_name, ServiceName=self._service.name
+            ),
+        ).parts("ServiceSpecificCredentials")
+        return [
+            Issued(identity=self._id(one), owner=self.owner, created=one.time("CreateDate"))
+            for one in held
+        ]
+
+    def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- a credential has no name to choose
+        """Create a credential."""
+        client: IAMClient = self._clients("iam", attempts=1)
+        days = self._service.age_days
+        age = {} if days is None else {"CredentialAgeDays": days}
+        made = iam.made(
+            "iam:CreateServiceSpecificCredential",
+            self._user_arn,
+            lambda: client.create_service_specific_credential(
+                UserName=self._user_name, ServiceName=self._service.name, **age
+            ),
+        ).part("ServiceSpecificCredential")
+        identity = self._id(made)
+        name, secret = _FIELDS[self._service.name]
+        value = {
+            "ServiceSpecificCredentialId": identity,
+            "ServiceName": self._service.name,
+            "UserName": self._user_name,
+            name: made.text(name, pattern=_NAME, allowed="the name that logs in"),
+            secret: made.text(secret, pattern=_SECRET, allowed="a text of printable characters"),
+        }
+        expires = (
+            made.optional_time("ExpirationDate") if days is None else made.time("ExpirationDate")
+        )
+        if expires is not None:
+            value["ExpirationDate"] = expires.strftime(TIME_FORMAT)
+        return Credential(identity=identity, owner=self.owner, value=value, expires=expires)
+
+    def verify(self, credential: Credential) -> None:
+        """Log in.
+
+        Raises:
+            CredentialRejected: The credential is unknown, inactive or reset, not known everywhere
+                yet, or its user may not log in.
+        """
+        fields = cast("Mapping[str, str]", credential.value)
+        name, secret = _FIELDS[self._service.name]
+        with suppress(service_login.RefusedError):
+            self._service.log_in(fields[name], fields[secret])
+            return
+        raise CredentialRejected(
+            owner=self.owner, identity=credential.identity, needed=_NEEDED[self._service.name]
+        )
+
+    def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
+        """Delete a credential of the user."""
+        client: IAMClient = self._clients("iam")
+        denial: PermissionDenied | None = None
+        try:
+            iam.delete(
+                "iam:DeleteServiceSpecificCredential",
+                self._user_arn,
+                lambda: client.delete_service_specific_credential(
+                    UserName=self._user_name, ServiceSpecificCredentialId=issued.identity
+                ),
+            )
+        except PermissionDenied as error:
+            denial = error
+        # The grant is for one service, and of what is gone IAM may know no service any more.
+        if denial and any(one.identity == issued.identity for one in self.inventory()):
+            raise denial
+
+    def _id(self, found: Answer) -> str:
+        iam.require_user(found, self._user_name)
+        found.text(
+            "ServiceName",
+            pattern=re.escape(self._service.name),
+            allowed="the name of the service asked for",
+        )
+        return found.text(
+            "ServiceSpecificCredentialId", pattern=_ID, allowed="the id of a credential"
+        )
+
+
+def _owner(user_name: str, service_name: str) -> str:
+    """Keep a user's credentials for one service apart from those for another."""
+    return f"{iam.owner(user_name)} for {service_name}"
+
+
+def _login(service_name: str, options: Fields, send: Send) -> Callable[[str, str], None]:
+    endpoint = options.text(
+        "endpoint",
+        pattern=_ENDPOINT,
+        allowed="a host such as bedrock.eu-west-1.amazonaws.com, with or without a port",
+    )
+    if service_name == _KEYSPACES:
+        return lambda name, secret: service_login.ask_keyspaces(
+            endpoint, user_name=name, password=secret
+        )
+    if service_name == _BEDROCK:
+        return lambda _, secret: service_login.ask_bedrock(send, endpoint, api_key=secret)
+    repository = options.text(
+        "repository", pattern=_REPOSITORY, allowed="the name of a repository of CodeCommit"
+    )
+    return lambda name, secret: service_login.ask_codecommit(
+        send, endpoint, repository=repository, user_name=name, password=secret
+    )
+
+
+def build(options: Fields, clients: Clients, send: Send | None = None) -> IamServiceCredential:
+    """Read the options.
+
+    Args:
+        options: as the module gives them; repository is CodeCommit's alone.
+        clients: where IAM comes from.
+        send: what reaches Bedrock and CodeCommit; None: urllib3.
+
+    Raises:
+        ConfigurationError: An option is missing or wrong.
+    """
+    service_name = options.text(
+        "service_name", pattern="|".join(map(re.escape, _FIELDS)), allowed=" or ".join(_FIELDS)
+    )
+    service = Service(
+        name=service_name,
+        age_days=options.optional_number("credential_age_days", least=1, most=36600),
+        log_in=_login(service_name, options, send or Https()),
+    )
+    return IamServiceCredential(
+        clients,
+        service,
+        user_arn=iam.user_arn(options),
+        adopted=options.optional_text(
+            "adopted_credential_id",
+            pattern=_ID,
+            allowed="the id of a credential such as ACCA1EXAMPLE1EXAMPLE1, or null",
+        ),
+        settling_seconds=options.number("settling_seconds", least=0, most=60),
+    )

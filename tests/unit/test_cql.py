@@ -1,0 +1,182 @@
+"""Logging in over CQL: each answer has its error, and nothing is said before TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from typing import TYPE_CHECKING, Final, cast
+
+import pytest
+
+from dev.local_github.certificate import write_certificate
+from dev.local_logins import keyspaces
+from rotation.errors import ProtocolError, ServiceUnavailable
+from rotation.service_login import RefusedError, ask_keyspaces
+from tests.leaks.search import found, of_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+_USER: Final = "reader+1-at-123456789012"
+_PASSWORD: Final = "nHk5+zoFk/Q2Ta=="  # noqa: S105 -- of no service
+_HEADER: Final = struct.Struct(">BBhBi")
+_AUTHENTICATE: Final = 0x03
+_AUTH_SUCCESS: Final = 0x10
+
+
+def _frame(operation: int, body: bytes = b"", version: int = 0x84) -> bytes:
+    return _HEADER.pack(version, 0, 0, operation, len(body)) + body
+
+
+def _error(code: int) -> bytes:
+    return _frame(0x00, struct.pack(">iH", code, 2) + b"no")
+
+
+def _answering(*frames: bytes) -> Callable[[BinaryIO], None]:
+    """Answer one request after the other with these bytes, and hang up."""
+
+    def serve(stream: BinaryIO) -> None:
+        for frame in frames:
+            header = stream.read(_HEADER.size)
+            stream.read(_HEADER.unpack(header)[4])
+            stream.write(frame)
+            stream.flush()
+
+    return serve
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, serve: Callable[[BinaryIO], None]) -> Iterator[str]:
+    """Serve one connection behind TLS."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*write_certificate(folder))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            connection, _ = listener.accept()
+            # A client that does not trust the certificate hangs up.
+            with (
+                connection,
+                contextlib.suppress(OSError),
+                tls.wrap_socket(connection, server_side=True) as stream,
+                stream.makefile("rwb") as file,
+            ):
+                serve(cast("BinaryIO", file))
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    return tmp_path
+
+
+def test_a_user_name_and_a_password_are_accepted(trusted: Path) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def log_in(*pair: str) -> bool:
+        seen.append((pair[0], pair[1]))
+        return True
+
+    with _serving(trusted, lambda stream: keyspaces.serve(stream, log_in)) as endpoint:
+        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+    assert seen == [(_USER, _PASSWORD)]
+
+
+def test_a_wrong_password_is_a_refusal(trusted: Path) -> None:
+    with (
+        _serving(trusted, lambda stream: keyspaces.serve(stream, lambda *_: False)) as endpoint,
+        pytest.raises(RefusedError),
+    ):
+        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+
+
+_ASKED: Final = _frame(_AUTHENTICATE, b"\0\1x")
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "says"),
+    [
+        pytest.param([_ASKED, _error(0x2100)], RefusedError, "^$", id="unauthorized"),
+        pytest.param([_error(0x1001)], ServiceUnavailable, "no usable answer", id="overloaded"),
+        pytest.param([_error(0x1002)], ServiceUnavailable, "no usable answer", id="bootstrapping"),
+        pytest.param([_ASKED, _error(0x0000)], ServiceUnavailable, "no usable", id="server-error"),
+        pytest.param([_ASKED, _error(0x1000)], ServiceUnavailable, "no usable", id="unavailable"),
+        pytest.param([_error(0x000A)], ProtocolError, "answered with 0x000A", id="protocol-error"),
+        pytest.param([_frame(0x02)], ProtocolError, "a password asked for", id="no-password"),
+        pytest.param([_ASKED, _frame(0x0E)], ProtocolError, "version 4", id="challenge"),
+        pytest.param([_frame(0x00, b"\0")], ProtocolError, "version 4", id="error-without-code"),
+        pytest.param(
+            [_frame(_AUTHENTICATE, version=0x83)], ProtocolError, "version 4", id="version-3"
+        ),
+        pytest.param(
+            [_HEADER.pack(0x84, 0, 0, _AUTHENTICATE, -1)], ProtocolError, "version 4", id="negative"
+        ),
+        pytest.param(
+            [_HEADER.pack(0x84, 0, 0, _AUTHENTICATE, 2**30)], ProtocolError, "version", id="huge"
+        ),
+        pytest.param([b"HTTP/1.1 400 Bad Request\r\n"], ProtocolError, "version 4", id="http"),
+        pytest.param([b""], ServiceUnavailable, "no usable answer", id="hung-up"),
+        pytest.param([_ASKED[:5]], ServiceUnavailable, "no usable answer", id="truncated"),
+        pytest.param([_ASKED, b""], ServiceUnavailable, "no usable", id="hung-up-after-it"),
+    ],
+)
+def test_each_answer_has_its_error(
+    frames: list[bytes], error: type[Exception], says: str, trusted: Path
+) -> None:
+    with (
+        _serving(trusted, _answering(*frames)) as endpoint,
+        pytest.raises(error, match=says) as caught,
+    ):
+        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert found({_USER, _PASSWORD}, of_exception(caught.value)) == set()
+
+
+def test_a_server_that_is_not_trusted_is_told_nothing(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    with (
+        _serving(tmp_path, lambda stream: heard.append(stream.read())) as endpoint,
+        pytest.raises(ServiceUnavailable, match=r"Keyspaces' log-in on 127\.0"),
+    ):
+        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+    assert heard == []
+
+
+def test_where_nobody_listens_there_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(ServiceUnavailable, match="no usable answer"):
+        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked"),
+    [
+        pytest.param("cassandra.eu-west-1.amazonaws.com", 9142, id="aws"),
+        pytest.param("127.0.0.1:9043", 9043, id="own"),
+    ],
+)
+def test_the_port_is_keyspaces_own_unless_it_is_told(
+    endpoint: str, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        assert timeout == 3
+        seen.append(address[1])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(ServiceUnavailable):
+        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+    assert seen == [asked]
