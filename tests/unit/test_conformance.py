@@ -20,7 +20,9 @@ class _Own(Conformance):
     """All subjects, each in the file where its strategy stands."""
 
     subject: str
-    public = frozenset({"AccessKeyId", "expires_at", "public_key"})
+    public = frozenset(
+        {"AccessKeyId", "ExpirationDate", "ServiceSpecificCredentialId", "expires_at", "public_key"}
+    )
 
     @pytest.fixture(autouse=True, params=SUBJECTS)
     def _subject(self, request: pytest.FixtureRequest) -> None:
