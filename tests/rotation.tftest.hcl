@@ -173,7 +173,7 @@ run "rotation_accepts_custom_with_every_option" {
     error_message = "The package has beside the module's own files: ${jsonencode(keys(local.strategy.files))}."
   }
   assert {
-    condition     = local.strategy.statements[0].Condition == { StringEquals = { "aws:ResourceTag/team" = ["reports"] } }
+    condition     = local.strategy.statements[0].Condition.StringEquals["aws:ResourceTag/team"] == tolist(["reports"])
     error_message = "The role is granted: ${jsonencode(local.strategy.statements)}."
   }
 }

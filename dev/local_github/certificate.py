@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 def write_certificate(folder: Path) -> tuple[Path, Path]:
     """Write a certificate and its key, and return where."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "The local GitHub")])
+    # An authority is looked for by its name, and a process may trust several of these.
+    serial = x509.random_serial_number()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"Local {serial}")])
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     day = timedelta(days=1)
     now = datetime.now(tz=UTC)
     certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(name, name, key.public_key(), serial)
         .not_valid_before(now - day)
         .not_valid_after(now + day)
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)

@@ -255,7 +255,7 @@ def applied(
     with (
         checkout() as folder,
         app(aws, github, "grants/reports") as variables,
-        redis_users(aws, redis, "grants") as place,
+        redis_users(aws, redis, "grants", administrator="grants/administrator") as place,
     ):
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)

@@ -335,7 +335,7 @@ def test_a_credential_is_deleted_for_this_user_and_this_service_alone(
 
 @pytest.mark.parametrize(
     ("name", "reader"),
-    [("grants/token", "github_deploy_key"), ("redis/administrator", "custom")],
+    [("grants/token", "github_deploy_key"), ("grants/administrator", "custom")],
 )
 def test_what_stands_in_another_secret_is_read_and_nothing_else(
     name: str,

@@ -184,6 +184,8 @@ def test_a_tick_needs_each_grant_of_the_schedule_and_disturbs_no_rotation(
         assert letter["ERROR_CODE"] == "InvalidRequestException"
         assert "That rotation will be reattempted" in letter["ERROR_MESSAGE"]
         assert scheduled.secret.holder("AWSPENDING") == pending
+        # Or one of them would succeed with the grant, and the last tick begin another rotation.
+        eventually("All failures", lambda: len(scheduled.failures()) == 3 * _TRIES)
     # With all grants, the rotation that the first of these ticks began comes to its end.
     scheduled.tick()
     assert scheduled.wait_for_another(first) == pending

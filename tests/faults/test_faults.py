@@ -31,13 +31,13 @@ _NAMES: Final = {name for name, value in vars(errors).items() if isinstance(valu
 @pytest.fixture(scope="module")
 def between(account: Account) -> Iterator[Proxy]:
     """The proxy, with every function behind it."""
-    aws, zipped = account.aws, package(account.checkout)
+    aws = account.aws
     functions = aws.client("lambda")
 
     def restart() -> None:
         for name in REGISTRY:
             function = original(aws, name, account.outputs[name]).function_name
-            functions.update_function_code(FunctionName=function, ZipFile=zipped)
+            functions.update_function_code(FunctionName=function, ZipFile=package(aws, function))
 
     with proxy(account.aws.environment["AWS_ENDPOINT_URL"]) as made:
         with aws.switched(function_endpoint_url=made.url):

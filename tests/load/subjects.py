@@ -97,9 +97,12 @@ def deploy(aws: Aws, checkout: Path, told: Told, *, without: str | None = None) 
     return outputs
 
 
-def package(checkout: Path) -> bytes:
-    """Return the zip that Terraform made; its bytes are the same for every secret."""
-    return next((checkout / "examples/load/.terraform/rotating-secret").glob("*.zip")).read_bytes()
+def package(aws: Aws, function_name: str) -> bytes:
+    """Return the zip that is deployed."""
+    function = aws.client("lambda").get_function(FunctionName=function_name)
+    with urllib.request.urlopen(function["Code"]["Location"]) as answer:  # noqa: S310 -- of the local AWS
+        content: bytes = answer.read()
+    return content
 
 
 def original(aws: Aws, name: str, outputs: Json) -> Deployed:
@@ -107,17 +110,16 @@ def original(aws: Aws, name: str, outputs: Json) -> Deployed:
     return _deployed(aws, name, outputs, outputs["secret_arn"], _function_name(outputs))
 
 
-def copies(aws: Aws, name: str, outputs: Json, zipped: bytes, *, of: int) -> Iterator[Deployed]:
+def copies(aws: Aws, name: str, outputs: Json, *, of: int) -> Iterator[Deployed]:
     """Make copies of what Terraform deployed, call by call, each with names of its own.
 
     Args:
         aws: where.
         name: the strategy.
         outputs: of its example.
-        zipped: the function's package.
         of: how many secrets there will be, which tells the names of one fleet from another's.
     """
-    subject = SUBJECTS[name]
+    subject, zipped = SUBJECTS[name], package(aws, _function_name(outputs))
     blueprint = json.dumps([*subject.further(aws), *_calls(aws, outputs)])
     number = 0
     while True:

@@ -37,8 +37,8 @@ _GROWTH = 1.25
 def test_every_secret_converges_while_calls_are_throttled(
     size: int, batch: int, account: Account, cases: CountCases
 ) -> None:
-    aws, zipped = account.aws, package(account.checkout)
-    made = _in_turn(account, zipped, size)
+    aws = account.aws
+    made = _in_turn(account, size)
     fleet: list[Deployed] = []
     sent = 0
     with aws.switched(**_THROTTLED):
@@ -62,7 +62,7 @@ def test_every_secret_converges_while_calls_are_throttled(
             for one in some:
                 # AWS ends an idle environment by itself.
                 aws.client("lambda").update_function_code(
-                    FunctionName=one.function_name, ZipFile=zipped
+                    FunctionName=one.function_name, ZipFile=package(aws, one.function_name)
                 )
     for one in fleet:
         one.require_converged(aws)
@@ -71,11 +71,10 @@ def test_every_secret_converges_while_calls_are_throttled(
     cases(size)
 
 
-def _in_turn(account: Account, zipped: bytes, size: int) -> Iterator[Deployed]:
+def _in_turn(account: Account, size: int) -> Iterator[Deployed]:
     """Make secrets of all strategies, one after the other."""
     kinds = [
-        copies(account.aws, name, outputs, zipped, of=size)
-        for name, outputs in account.outputs.items()
+        copies(account.aws, name, outputs, of=size) for name, outputs in account.outputs.items()
     ]
     return itertools.chain.from_iterable(zip(*kinds, strict=True))
 
