@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
+import pytest
 from botocore.exceptions import ClientError
 
 from dev.demo.account import Aws, Rotation, Secret, eventually, step_records
@@ -74,6 +75,12 @@ _ROTATIONS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 # A strategy without its entry would stay outside of every test of the grants.
 assert set(REGISTRY) == _ROTATIONS.keys()
+
+# With the others, what all have in common is shown by `make test-slow`.
+SHOWN_WITH: Final = "iam_access_key"
+IN_COMMON: Final = [
+    pytest.param(name, marks=[] if name == SHOWN_WITH else [pytest.mark.slow]) for name in REGISTRY
+]
 
 _ACCOUNT: Final = """
 data "aws_caller_identity" "current" {}

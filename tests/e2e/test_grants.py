@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from dev.demo.account import eventually
-from tests.e2e.grants import Deployed, Estate, Grant, error_code, granted, without
+from tests.e2e.grants import SHOWN_WITH, Deployed, Estate, Grant, error_code, granted, without
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.campaign("Grants")]
 
@@ -136,9 +136,6 @@ _SCENARIOS: Final[Mapping[str, Mapping[Grant, Scenario]]] = {
     "random_value": _ANY,
 }
 
-# With the others, what all have in common is shown by `make test-slow`.
-_SHOWN_WITH: Final = "iam_access_key"
-
 # AWS's pages ask for these, too; Lambda takes a role without them, and uses them later, if ever.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html#services-xray-permissions
@@ -174,7 +171,7 @@ def test_the_grants_that_only_aws_can_show_are_listed(repository: Path) -> None:
             grant,
             scenario,
             id=f"{strategy}-{grant[1]}-{scenario.__name__}",
-            marks=[pytest.mark.slow] if grant in _ANY and strategy != _SHOWN_WITH else [],
+            marks=[pytest.mark.slow] if grant in _ANY and strategy != SHOWN_WITH else [],
         )
         for strategy, scenarios in _SCENARIOS.items()
         for grant, scenario in scenarios.items()

@@ -11,13 +11,12 @@ import pytest
 
 from dev.demo.account import Aws, Rotation, eventually, step_records
 from rotation.event import Step
-from rotation.strategies import REGISTRY
-from tests.e2e.grants import Clients, Deployed, Estate, acting, clients_with, error_code
+from tests.e2e.grants import IN_COMMON, Clients, Deployed, Estate, acting, clients_with, error_code
 
 pytestmark = [
     pytest.mark.xdist_group("grants"),
     pytest.mark.campaign("Grants"),
-    pytest.mark.parametrize("strategy", REGISTRY),
+    pytest.mark.parametrize("strategy", IN_COMMON),
 ]
 
 _DENIED = "AccessDeniedException"

@@ -18,7 +18,17 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 from dev.demo.account import Aws, eventually
 from rotation.strategies import REGISTRY
 from tests.campaigns import CountCases
-from tests.e2e.grants import Client, Clients, Deployed, Estate, clients_with, error_code, granted
+from tests.e2e.grants import (
+    IN_COMMON,
+    SHOWN_WITH,
+    Client,
+    Clients,
+    Deployed,
+    Estate,
+    clients_with,
+    error_code,
+    granted,
+)
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.campaign("Grants")]
 
@@ -168,10 +178,25 @@ def _refusal(client: Client, operation: str, arguments: Mapping[str, object]) ->
     return "not refused: it was done"
 
 
-@pytest.mark.parametrize("strategy", REGISTRY)
 @pytest.mark.parametrize(
-    ("service", "parameter"),
-    [*_PARAMETERS.items(), ("iam", "RoleName"), ("lambda", "FunctionName")],
+    ("strategy", "service", "parameter"),
+    [
+        pytest.param(
+            strategy,
+            service,
+            parameter,
+            # What a strategy asks beside its secret is of these services.
+            marks=[]
+            if strategy == SHOWN_WITH or parameter in {"KeyId", "SecretId", "UserName"}
+            else [pytest.mark.slow],
+        )
+        for strategy in REGISTRY
+        for service, parameter in (
+            *_PARAMETERS.items(),
+            ("iam", "RoleName"),
+            ("lambda", "FunctionName"),
+        )
+    ],
 )
 def test_every_other_action_on_the_same_resource_is_refused(
     service: str,
@@ -375,7 +400,7 @@ _THROUGH_THE_KEY: Final = {
 }
 
 
-@pytest.mark.parametrize("strategy", REGISTRY)
+@pytest.mark.parametrize("strategy", IN_COMMON)
 @pytest.mark.parametrize(("action", "through"), _THROUGH_THE_KEY.items(), ids=_THROUGH_THE_KEY)
 def test_the_customer_key_is_for_this_secret_alone(
     action: str, through: str, strategy: str, estate: Estate, roles: Mapping[str, Clients]
@@ -400,7 +425,7 @@ def test_the_customer_key_is_for_this_secret_alone(
         secrets.delete_secret(SecretId=another, ForceDeleteWithoutRecovery=True)
 
 
-@pytest.mark.parametrize("strategy", REGISTRY)
+@pytest.mark.parametrize("strategy", IN_COMMON)
 @pytest.mark.parametrize("through", _THROUGH_THE_KEY.values())
 def test_another_customer_key_is_refused(
     through: str, strategy: str, estate: Estate, roles: Mapping[str, Clients]
@@ -420,7 +445,7 @@ def test_another_customer_key_is_refused(
     assert _asked(roles[strategy], through, secret) == ""
 
 
-@pytest.mark.parametrize("strategy", REGISTRY)
+@pytest.mark.parametrize("strategy", IN_COMMON)
 def test_a_traced_function_may_send_traces_and_read_none(strategy: str, estate: Estate) -> None:
     """IAM's own simulator is asked, since the local AWS has no X-Ray."""
     deployed = estate.secrets[strategy]
