@@ -25,9 +25,15 @@ def test_hcl_is_formatted(repository: Path, terraform: Terraform) -> None:
 
 @each_folder
 def test_configuration_is_valid_without_a_warning(
-    folder: str, module_copy: Path, terraform: Terraform
+    folder: str,
+    module_copy: Path,
+    provider: str,
+    terraform: Terraform,
+    terraform_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     terraform(module_copy / folder, "init", "-backend=false")
+    monkeypatch.setitem(terraform_env, "TF_REATTACH_PROVIDERS", provider)
     report = json.loads(terraform(module_copy / folder, "validate", "-json"))
     assert report["diagnostics"] == []
 
