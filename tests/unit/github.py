@@ -186,7 +186,6 @@ class DeployKeys(GitHub):
     """The deploy keys of one of the repositories; people have some, too."""
 
     issues = "create_key"
-    lists = "list_keys"
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)

@@ -44,7 +44,6 @@ class ServiceCredentials(IamUser):
     """The credentials of one user for one service, and the service."""
 
     issues = "create_service_specific_credential"
-    lists = "list_service_specific_credentials"
     prefix = "ACCA"
 
     def __init__(self, cloud: Cloud, user: str, service: str) -> None:

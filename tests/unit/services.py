@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rotation.aws import call
 from rotation.errors import CredentialRejected
@@ -33,21 +33,6 @@ class Service(AnyService, Protocol):
 
     def unlisted(self) -> set[str]:
         """Name what the function made and cannot find again, while it is there."""
-
-
-@runtime_checkable
-class Shared(Service, Protocol):
-    """One at which people make credentials too."""
-
-    @property
-    def lists(self) -> str:
-        """Name the call that lists them."""
-
-    def add_foreign(self) -> str | None:
-        """Let a person make one, where there is room."""
-
-    def remove_foreign(self, identity: str) -> None:
-        """Let the person end it."""
 
 
 class NoService:
@@ -81,7 +66,6 @@ class IamUser:
 
     slots = KEYS_PER_USER
     issues = "create_access_key"
-    lists = "list_access_keys"
     prefix = "AKIA"
 
     def __init__(self, cloud: Cloud, user: str) -> None:

@@ -40,8 +40,8 @@ from rotation_conformance.rotator import (
     assert_invariants,
     watched,
 )
+from rotation_conformance.suite import Shared
 from tests.unit.process import DEATH
-from tests.unit.services import Shared
 from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
 
 T = TypeVar("T")

@@ -35,8 +35,8 @@ from rotation_conformance.account import (
     refuse,
 )
 from rotation_conformance.rotator import RETRY_SECONDS, TRIES
+from rotation_conformance.suite import Shared
 from tests.leaks.search import found, of_exception
-from tests.unit.services import Shared
 from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
 
 if TYPE_CHECKING:

@@ -44,8 +44,9 @@ from rotation_conformance.rotator import (
     watched,
     works,
 )
+from rotation_conformance.suite import Shared
 from tests.unit.cloud import Cloud, FakeClients
-from tests.unit.services import IamUser, Shared
+from tests.unit.services import IamUser
 from tests.unit.subjects import CONSTANTS, SUBJECTS
 
 if TYPE_CHECKING:

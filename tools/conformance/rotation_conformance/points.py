@@ -55,7 +55,7 @@ class Process:
         self._let_go = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._died_at: str | None = None
+        self._dead = False
 
     def run(self) -> None:
         """Wait until the work is done.
@@ -65,24 +65,23 @@ class Process:
         """
         self.run_until(None)
 
-    def run_until(self, death: Reached | None) -> str | None:
-        """Wait until the work is done, or the process is dead; return where it died.
+    def run_until(self, death: Reached | None) -> None:
+        """Wait until the work is done, or the process is dead.
 
         Raises:
             BaseException: What the work has raised.
         """
         if death is not None:
             reach = self._reach
-            self._reach = lambda reached: self._die(reached) if reached == death else reach(reached)
+            self._reach = lambda reached: self._die() if reached == death else reach(reached)
         self._rotation.cloud.fuse.arm(self._called)
         self._thread.start()
         self._over.wait()
         self._rotation.cloud.fuse.arm()
-        if self._died_at is None:
+        if not self._dead:
             self._thread.join()
         if self._failure is not None:
             raise self._failure
-        return self._died_at
 
     def bury(self) -> None:
         """End the thread of a dead process, when nobody looks at what it holds any more."""
@@ -104,8 +103,8 @@ class Process:
             sys.settrace(None)
             self._over.set()
 
-    def _die(self, reached: Reached) -> None:
-        self._died_at, _ = reached
+    def _die(self) -> None:
+        self._dead = True
         self._over.set()
         self._let_go.wait()
         raise Killed
