@@ -33,7 +33,7 @@ OPENAPI := .cache/openapi/.installed
 SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST) $(OPENAPI)
 
 # Ctrl-C kills Terraform before its providers end, and a test before its folder is deleted.
-TIDILY := .venv/bin/python dev/tidily.py
+TIDILY := .venv/bin/python dev/reap.py
 
 PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
 
@@ -47,18 +47,18 @@ demo: $(VENV) $(PROVIDERS) ## Watch a key rotate under load, on the embedded loc
 
 .PHONY: test
 test: $(SETUP) ## Everything that guards the promises
-	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests
+	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests testing
 
 .PHONY: test-slow
 test-slow: $(SETUP) ## The campaigns, whole, with random seeds (SEED repeats one)
 	@echo "SEED=$(SEED)"
 	@SEED=$(SEED) $(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
 		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
-		--write-campaigns=docs/reliability.md tests
+		--write-campaigns=docs/reliability.md tests testing
 
 .PHONY: local-aws
 local-aws: $(VENV) ## Start the local AWS and print the environment to export
-	@$(TIDILY) .venv/bin/python -m dev.local_aws
+	@$(TIDILY) .venv/bin/python -m testing.local_aws
 
 .PHONY: lint
 lint: $(SETUP) ## The static checks alone
@@ -126,16 +126,16 @@ $(COMMANDS): .cache/%/.installed: requirements/%.txt
 	@touch $@
 
 # The archive provider is built, since more machines reach Go's modules than Terraform's registry.
-$(ARCHIVE): dev/tools/archive/go.mod dev/tools/archive/go.sum
+$(ARCHIVE): dev/toolchain/archive/go.mod dev/toolchain/archive/go.sum
 	@echo "setup: building the archive provider (half a minute, once)" >&2
-	@$(call go_build,dev/tools/archive,$(@D))
+	@$(call go_build,dev/toolchain/archive,$(@D))
 
 $(PROVIDERS): dev/setup.py $(ARCHIVE)
 	@$(PYTHON) dev/setup.py
 
-$(LINTERS): dev/tools/lint/go.mod dev/tools/lint/go.sum
+$(LINTERS): dev/toolchain/lint/go.mod dev/toolchain/lint/go.sum
 	@echo "setup: building tflint and terraform-docs (a minute or two, once)" >&2
-	@$(call go_build,dev/tools/lint,$(@D))
+	@$(call go_build,dev/toolchain/lint,$(@D))
 	@touch $@
 
 $(TERRATEST): $(wildcard examples/ci/terratest/*)
@@ -145,7 +145,7 @@ $(TERRATEST): $(wildcard examples/ci/terratest/*)
 	@touch $@
 
 # Only what the tests read is kept: the rest of the package is 350 MB.
-$(OPENAPI): dev/tools/openapi/package.json dev/tools/openapi/package-lock.json
+$(OPENAPI): dev/toolchain/openapi/package.json dev/toolchain/openapi/package-lock.json
 	@echo "setup: GitHub's API description into .cache/openapi" >&2
 	@mkdir -p $(@D)
 	@cp $^ $(@D)

@@ -7,8 +7,8 @@ from types import FrameType
 
 from dev.demo.display import display
 from dev.demo.story import SHORTENED, Ending, play
-from dev.demo.terraform import checkout
-from dev.local_aws import local_aws
+from testing.harness.terraform import checkout
+from testing.local_aws import local_aws
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from dev.demo.account import eventually
+from testing.harness.account import eventually
 
 PROGRAM: Final = "application/store_reports.py"
 WORKERS: Final = 4

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from dev.demo.account import (
+from dev.demo.application import WORKERS, Application, Report, application
+from dev.demo.display import STEPS, Display, Scene, masked
+from testing.harness.account import (
     Aws,
     Secret,
     empty_bucket,
@@ -14,9 +16,7 @@ from dev.demo.account import (
     reader,
     step_records,
 )
-from dev.demo.application import WORKERS, Application, Report, application
-from dev.demo.display import STEPS, Display, Scene, masked
-from dev.demo.terraform import NotEmptyError, Terraform
+from testing.harness.terraform import NotEmptyError, Terraform
 
 EXAMPLE: Final = "examples/iam-access-key"
 # Far below what one would use, so that a rotation takes seconds.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from dev.local_github.certificate import write_certificate
-from dev.local_redis import LocalRedis, local_redis
 from examples.custom.rotate import RedisUser
 from examples.custom.test_rotate import TestRotate
 from rotation_conformance.account import Account, FakeClients
+from testing.local_github.certificate import write_certificate
+from testing.local_redis import LocalRedis, local_redis
 from tests.readme.blocks import block
 
 if TYPE_CHECKING:

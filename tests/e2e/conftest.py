@@ -13,12 +13,12 @@ from typing import Any
 import boto3
 import pytest
 
-from dev.demo.account import Aws
-from dev.demo.terraform import checkout
-from dev.local_aws import LocalAws, local_aws
-from dev.local_github import LocalGitHub, local_github
-from dev.local_logins import LocalLogins, local_logins
-from dev.local_redis import LocalRedis, local_redis
+from testing.harness.account import Aws
+from testing.harness.terraform import checkout
+from testing.local_aws import LocalAws, local_aws
+from testing.local_github import LocalGitHub, local_github
+from testing.local_logins import LocalLogins, local_logins
+from testing.local_redis import LocalRedis, local_redis
 from tests.e2e.grants import Estate, applied
 
 _TARGET = os.environ.get("E2E_TARGET", "local")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dev.demo.account import Aws
-from dev.local_github import LocalGitHub
+from testing.harness.account import Aws
+from testing.local_github import LocalGitHub
 from tools.import_github_app_key import create_kms_key, import_private_key
 
 _PERMISSIONS = {"administration": "write", "contents": "write", "issues": "write"}

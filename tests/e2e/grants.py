@@ -13,12 +13,12 @@ from typing import Any, Final, TypeAlias
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.demo.account import Aws, Rotation, Secret, eventually, step_records
-from dev.demo.terraform import Terraform, checkout
-from dev.local_github import LocalGitHub
-from dev.local_logins import LocalLogins
-from dev.local_redis import LocalRedis
 from rotation.strategies import REGISTRY
+from testing.harness.account import Aws, Rotation, Secret, eventually, step_records
+from testing.harness.terraform import Terraform, checkout
+from testing.local_github import LocalGitHub
+from testing.local_logins import LocalLogins
+from testing.local_redis import LocalRedis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
 

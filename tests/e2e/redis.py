@@ -4,8 +4,8 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-from dev.demo.account import Aws
-from dev.local_redis import HOST, LocalRedis
+from testing.harness.account import Aws
+from testing.local_redis import HOST, LocalRedis
 
 
 @contextlib.contextmanager

@@ -11,11 +11,11 @@ from typing import Final
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.demo.account import Aws, Secret, eventually, is_accepted, messages
-from dev.demo.terraform import Terraform, TerraformError
-from dev.local_github import LocalGitHub
-from dev.local_logins import LocalLogins
-from dev.local_redis import LocalRedis
+from testing.harness.account import Aws, Secret, eventually, is_accepted, messages
+from testing.harness.terraform import Terraform, TerraformError
+from testing.local_github import LocalGitHub
+from testing.local_logins import LocalLogins
+from testing.local_redis import LocalRedis
 from tests.e2e.bedrock import takes
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users

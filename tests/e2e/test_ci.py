@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.demo.account import Aws, Secret, inventory
-from dev.demo.terraform import Terraform, checkout
+from testing.harness.account import Aws, Secret, inventory
+from testing.harness.terraform import Terraform, checkout
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _ROOT = "examples/random-value"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dev.demo.account import eventually
+from testing.harness.account import eventually
 
 
 def _processes(mark: str) -> list[str]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo.account import Aws, Secret, inventory, messages
-from dev.demo.terraform import Terraform
-from dev.local_github import LocalGitHub
-from dev.local_logins import LocalLogins
-from dev.local_redis import LocalRedis
+from testing.harness.account import Aws, Secret, inventory, messages
+from testing.harness.terraform import Terraform
+from testing.local_github import LocalGitHub
+from testing.local_logins import LocalLogins
+from testing.local_redis import LocalRedis
 from tests.e2e.scenarios import scenario, secret_parts
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

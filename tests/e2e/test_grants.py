@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import pytest
 
-from dev.demo.account import eventually
+from testing.harness.account import eventually
 from tests.e2e.grants import SHOWN_WITH, Deployed, Estate, Grant, error_code, granted, without
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.campaign("Grants")]

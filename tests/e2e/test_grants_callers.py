@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dev.demo.account import Aws, Rotation, eventually, step_records
 from rotation.event import Step
+from testing.harness.account import Aws, Rotation, eventually, step_records
 from tests.e2e.grants import IN_COMMON, Clients, Deployed, Estate, acting, clients_with, error_code
 
 pytestmark = [

@@ -15,8 +15,8 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from dev.demo.account import Aws, eventually
 from rotation.strategies import REGISTRY
+from testing.harness.account import Aws, eventually
 from tests.campaigns import CountCases
 from tests.e2e.grants import (
     IN_COMMON,

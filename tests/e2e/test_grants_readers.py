@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dev.demo.account import eventually
 from rotation.strategies import REGISTRY
+from testing.harness.account import eventually
 from tests.e2e.grants import Clients, Deployed, Estate, acting, error_code
 
 pytestmark = [

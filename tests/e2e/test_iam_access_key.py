@@ -9,14 +9,14 @@ from types import ModuleType
 import boto3
 import pytest
 
-from dev.demo.account import (
+from testing.harness.account import (
     Aws,
     Secret,
     empty_bucket,
     is_accepted,
     reader,
 )
-from dev.demo.terraform import Terraform
+from testing.harness.terraform import Terraform
 from tests.e2e.grants import Deployed
 
 pytestmark = pytest.mark.xdist_group("iam-access-key")

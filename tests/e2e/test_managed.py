@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from dev.demo.account import Aws, Secret, eventually, inventory
-from dev.demo.terraform import Terraform
-from dev.local_aws import LocalAws
+from testing.harness.account import Aws, Secret, eventually, inventory
+from testing.harness.terraform import Terraform
+from testing.local_aws import LocalAws
 from tests.e2e.grants import acting, error_code, granted
 from tests.readme.blocks import block
 

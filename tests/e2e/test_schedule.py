@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from dev.demo.account import Aws, Secret, eventually, inventory, step_records
-from dev.demo.terraform import Terraform
-from dev.local_aws import LocalAws
+from testing.harness.account import Aws, Secret, eventually, inventory, step_records
+from testing.harness.terraform import Terraform
+from testing.local_aws import LocalAws
 from tests.e2e.grants import granted, without
 
 pytestmark = pytest.mark.xdist_group("schedule")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo.account import Aws, Secret
-from dev.demo.terraform import Terraform
+from testing.harness.account import Aws, Secret
+from testing.harness.terraform import Terraform
 
 pytestmark = pytest.mark.xdist_group("values")
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import pytest
 
-from dev.demo.account import Rotation, eventually, is_accepted, step_records
 from rotation import errors
 from rotation.strategies import REGISTRY
+from testing.harness.account import Rotation, eventually, is_accepted, step_records
 from tests.campaigns import CountCases
 from tests.faults.proxy import LATE_SECONDS, Fault, Proxy, proxy
 from tests.load.account import Account

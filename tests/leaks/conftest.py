@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dev.demo.account import Secret
-from dev.demo.terraform import Terraform, checkout
-from dev.local_aws import LocalAws, local_aws
-from dev.local_github import local_github
-from dev.local_logins import local_logins
-from dev.local_redis import local_redis
+from testing.harness.account import Secret
+from testing.harness.terraform import Terraform, checkout
+from testing.local_aws import LocalAws, local_aws
+from testing.local_github import local_github
+from testing.local_logins import local_logins
+from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
 from tests.leaks.deployed import STRATEGIES, Deployed, root, values

@@ -10,10 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from dev.demo.account import Rotation, Secret, eventually, step_records
-from dev.local_aws import LocalAws
-from dev.local_github import LocalGitHub
 from rotation.strategies import REGISTRY
+from testing.harness.account import Rotation, Secret, eventually, step_records
+from testing.local_aws import LocalAws
+from testing.local_github import LocalGitHub
 from tests.leaks.places import workers
 
 _NEVER_SECONDS: Final = 3600

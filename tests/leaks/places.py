@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from dev.demo.account import messages
-from dev.demo.terraform import Terraform
-from dev.local_aws import LocalAws
+from testing.harness.account import messages
+from testing.harness.terraform import Terraform
+from testing.local_aws import LocalAws
 from tests.leaks.search import unpacked
 
 Found: TypeAlias = Iterator[tuple[str, bytes]]

@@ -10,11 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
-from dev.demo.terraform import checkout
-from dev.local_aws import LocalAws, local_aws
-from dev.local_github import LocalGitHub, local_github
-from dev.local_logins import local_logins
-from dev.local_redis import local_redis
+from testing.harness.terraform import checkout
+from testing.local_aws import LocalAws, local_aws
+from testing.local_github import LocalGitHub, local_github
+from testing.local_logins import local_logins
+from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
 from tests.load.subjects import FLEETS, Json, Told, deploy

@@ -5,7 +5,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from dev.demo.account import eventually
+from testing.harness.account import eventually
 
 # The processors are for the functions, too.
 _PAUSE_SECONDS = 0.01

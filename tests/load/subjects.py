@@ -11,10 +11,10 @@ from typing import Any
 
 import redis
 
-from dev.demo.account import Aws, Secret, eventually, is_accepted
-from dev.demo.terraform import Terraform
 from rotation.ssh import fit
 from rotation.strategies import REGISTRY
+from testing.harness.account import Aws, Secret, eventually, is_accepted
+from testing.harness.terraform import Terraform
 from tests.e2e.bedrock import takes
 
 # How many secrets are rotated at once, by `make test` and by `make test-slow`.

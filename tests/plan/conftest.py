@@ -14,7 +14,7 @@ import pytest
 from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
-from dev.local_aws import LocalAws, local_aws
+from testing.local_aws import LocalAws, local_aws
 
 # What the validations need of the rest of the module.
 STUB = """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.local_aws import LocalAws
+from testing.local_aws import LocalAws
 from tests.plan.conftest import MakeRoot, Root
 
 pytestmark = pytest.mark.xdist_group("plan")

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from dev.demo.account import eventually
-from dev.local_aws import local_aws
+from testing.harness.account import eventually
+from testing.local_aws import local_aws
 from tests.readme.blocks import block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dev.local_aws import LocalAws
+    from testing.local_aws import LocalAws
 
 pytestmark = pytest.mark.xdist_group("readme")
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from dev.local_aws import LocalAws, local_aws
+from testing.local_aws import LocalAws, local_aws
 from tools import import_github_app_key
 from tools.import_github_app_key import NotImportedError, import_private_key
 

@@ -18,8 +18,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from dev.local_aws import local_aws
 from rotation_conformance.account import Answer, FakeSecretsManager
+from testing.local_aws import local_aws
 from tests.unit.cloud import Cloud, FakeIam, FakeSts, credentials_of
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
-from dev.local_github.certificate import write_certificate
-from dev.local_logins import keyspaces
 from rotation.errors import ProtocolError, ServiceUnavailable
 from rotation.service_login import RefusedError, ask_keyspaces
+from testing.local_github.certificate import write_certificate
+from testing.local_logins import keyspaces
 from tests.leaks.search import found, of_exception
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from dev.local_github import Answer, LocalGitHub, Narrowing, local_github
 from rotation.errors import (
     ConfigurationError,
     CredentialRejected,
@@ -25,6 +24,7 @@ from rotation.settings import Fields
 from rotation.strategies import Issued, github_app_token
 from rotation_conformance.account import Killed, Side, client_error, kill, refuse
 from rotation_conformance.rotator import assert_converged, watched
+from testing.local_github import Answer, LocalGitHub, Narrowing, local_github
 from tests.readme.blocks import block
 from tests.unit.github import APP_TOKEN, KEY_ARN, GitHub, strategy
 from tests.unit.kms import Kms, private_key
@@ -33,10 +33,10 @@ from tests.unit.subjects import prepared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dev.local_github.records import App, Installation
     from rotation.https import Reply
     from rotation.strategies import Credential
     from rotation.strategies.github_app_token import GithubAppToken
+    from testing.local_github.records import App, Installation
     from tests.unit.rotator import Rotation
 
 _MARK: Final = "0" * 16 + "-" + "0" * 36

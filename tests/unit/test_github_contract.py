@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from dev.local_github import local_github
 from rotation.github import api as read_api
 from rotation.github import installation
 from rotation.https import Https, Reply
 from rotation.settings import Fields
+from testing.local_github import local_github
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.github import (
     API_URL,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from dev.local_github import Answer, LocalGitHub, local_github
 from rotation.errors import (
     ConfigurationError,
     CredentialRejected,
@@ -25,6 +24,7 @@ from rotation.settings import Fields
 from rotation.strategies import Issued, github_deploy_key
 from rotation_conformance.account import Killed, Side, client_error, kill
 from rotation_conformance.rotator import assert_converged, watched
+from testing.local_github import Answer, LocalGitHub, local_github
 from tests.readme.blocks import block
 from tests.unit.cloud import Cloud
 from tests.unit.github import KEY_ARN, DeployKeys
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from dev.local_github.records import DeployKey, Installation, Repository
     from rotation.strategies import Credential
     from rotation.strategies.github_deploy_key import GithubDeployKey
+    from testing.local_github.records import DeployKey, Installation, Repository
 
 _MARK: Final = "0123456789abcdef-6d1c9e0a-5f0b-4f53-9c41-0a6a3e1f8a55"
 _SECRET: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-Ab12Cd"  # noqa: S105 -- an ARN

@@ -142,3 +142,21 @@ def test_only_the_handler_reads_the_environment(path: Path) -> None:
         if isinstance(node, ast.Attribute)
     }
     assert impure == ({"environ"} if _name(path) == "handler" else set())
+
+
+def test_what_stands_in_for_services_does_not_know_the_payload() -> None:
+    testing = _LAMBDA.parent / "testing"
+    importing = {
+        str(path.relative_to(testing))
+        for path in testing.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _imported(node)
+        if name.partition(".")[0] in {"rotation", "handler", "rotation_conformance"}
+    }
+    assert importing == set()
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []

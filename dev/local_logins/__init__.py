@@ -1,5 +1,0 @@
-"""Bedrock, CodeCommit and Keyspaces as far as they let users of the local AWS in."""
-
-from dev.local_logins.serve import LocalLogins, local_logins
-
-__all__ = ["LocalLogins", "local_logins"]

@@ -1,0 +1,27 @@
+"""Run a local AWS for a person, until Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import threading
+
+from testing.local_aws import local_aws
+
+
+def main() -> None:
+    """Print the environment to export, and wait."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with local_aws() as aws:
+        for name, held in aws.environment.items():
+            sys.stdout.write(f"export {name}={shlex.quote(held)}\n")
+        sys.stdout.flush()
+        sys.stderr.write("The local AWS runs until Ctrl-C.\n")
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

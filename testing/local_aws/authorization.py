@@ -1,0 +1,74 @@
+"""What IAM compares a request with: resources, and the keys of conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam, secretsmanager
+
+from testing.local_aws.patching import Function, around
+
+
+@around(iam_actions, "extract_resource_arn")
+def extract_resource_arn(original: Function, service: str, *request: Any) -> str:
+    """Name users and roles with their path, and the user whose key is asked about.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+    """
+    named = str(original(service, *request))
+    if service != "iam":
+        return named
+    parameters: dict[str, Any] = request[4]
+    key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"), {})
+    role = iam._roles.get(iam._p(parameters, "RoleName"))
+    user = iam._users.get(iam._p(parameters, "UserName") or key.get("UserName"))
+    entity = role or user
+    if entity is None:
+        return named
+    return str(entity["Arn"])
+
+
+@around(iam_evaluator, "_resolve_condition_key")
+def resolve_condition_key(original: Function, key: str, context: Any) -> object:
+    """Name the role, not its session, as aws:PrincipalArn.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    if key.lower() == "aws:principalarn" and context.principal_type == "AssumedRole":
+        name = iam_evaluator._role_name_from_assumed_arn(context.principal_arn)
+        role = iam._roles.get_scoped(context.principal_account, None, name)
+        if role is not None:
+            return role["Arn"]
+    return original(key, context)
+
+
+@around(iam_evaluator, "enforce")
+def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
+    original: Function,
+    access_key_id: str,
+    action: str,
+    service: str,
+    region: str,
+    resource_arn: str = "*",
+    service_context: dict[str, Any] | None = None,
+) -> object:
+    """Tell which function rotates a secret.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
+    """
+    context = dict(service_context or {})
+    if service == "secretsmanager":
+        _, secret = secretsmanager._resolve(resource_arn)
+        if secret is not None and secret.get("RotationLambdaARN"):
+            context["secretsmanager:resource/AllowRotationLambdaArn"] = secret["RotationLambdaARN"]
+    return original(access_key_id, action, service, region, resource_arn, context)
+
+
+@around(iam_evaluator, "is_root_access_key")
+def is_root_access_key(_original: Function, access_key_id: str) -> bool:
+    """Know no key that needs no signature; where there is none, S3 asks the bucket's policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+    """
+    return not access_key_id

@@ -1,0 +1,200 @@
+"""Start the server as a child, and what a test needs to talk to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, Handover
+from testing.local_aws.switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+REGION: Final = "eu-west-1"
+ACCOUNT_ID: Final = "123456789012"
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 20
+
+
+class NotStartedError(RuntimeError):
+    """The server ended, or did not answer, before it served."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__(f"The local AWS did not start. It wrote:\n{log}")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAws:
+    """A running local AWS."""
+
+    endpoint_url: str
+    environment: dict[str, str]
+    """What a process needs to use it as an administrator."""
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a boto3 client, by default the administrator's."""
+        session = boto3.Session(
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
+        create: Callable[..., Any] = session.client
+        return create(service, endpoint_url=self.endpoint_url, **options)
+
+    def set(self, **switches: object) -> Switches:
+        """Set some switches, and return all as they now stand."""
+        return Switches(**self._ask(SWITCHES_PATH, switches))
+
+    def log_in(self, service_name: str, secret: str, actions: Mapping[str, str]) -> str | None:
+        """Say who logs in to a service with a credential, by the name that belongs to it.
+
+        None: the service does not know it, or the user may not one of the actions on its resource.
+        """
+        asked = {"service_name": service_name, "secret": secret, "actions": actions}
+        found: str | None = self._ask(LOGIN_PATH, asked)
+        return found
+
+    def _ask(self, path: str, told: object) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            self.endpoint_url + path, data=json.dumps(told).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=_START_SECONDS) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def issued(self) -> frozenset[str]:
+        """Return the secret half of every key and credential that there is or was.
+
+        The administrator's is not among them.
+        """
+        with urllib.request.urlopen(  # noqa: S310 - our own address
+            self.endpoint_url + ISSUED_PATH, timeout=_START_SECONDS
+        ) as answer:
+            return frozenset(json.load(answer))
+
+    @contextlib.contextmanager
+    def switched(self, **switches: object) -> Iterator[None]:
+        """Set some switches, and set them back."""
+        before = self.set()
+        self.set(**switches)
+        try:
+            yield
+        finally:
+            self.set(**{name: getattr(before, name) for name in switches})
+
+
+def _server_environment(folder: str, port: int) -> dict[str, str]:
+    return {
+        # Functions inherit this: nothing of the person's that could lead them elsewhere.
+        "HOME": folder,
+        "PATH": os.environ["PATH"],
+        "AUTH": "true",
+        # MiniStack takes this key for the root user's; nobody holds it.
+        "AWS_ACCESS_KEY_ID": f"AKIA{secrets.token_hex(8).upper()}",
+        "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+        "MINISTACK_REGION": REGION,
+        "PYTHONPATH": str(_ROOT),
+        "S3_DATA_DIR": f"{folder}/s3",
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": f"{folder}/state",
+        "TMPDIR": folder,
+    }
+
+
+def _wait_until_it_serves(aws: LocalAws, log: Path) -> None:
+    # The socket listens before the server runs: this request waits for it.
+    try:
+        aws.set()
+    except (OSError, ValueError) as error:
+        raise NotStartedError(log.read_text(errors="replace")) from error
+
+
+@contextlib.contextmanager
+def local_aws(
+    *, plain: bool = False, trusted: Path | None = None, **switches: object
+) -> Iterator[LocalAws]:
+    """Run a local AWS on a free port of the loopback interface.
+
+    Args:
+        plain: MiniStack as it is, to see what this package adds.
+        trusted: A certificate that functions trust beside no other, for a server of the test's.
+        switches: As in Switches.
+
+    Raises:
+        NotStartedError: The server could not be started.
+    """
+    folder = tempfile.mkdtemp(prefix="local-aws-")
+    log = Path(folder, "server.log")
+    key_id, secret = f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30)
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = listener.getsockname()[1]
+        handover = Handover(
+            socket=listener.fileno(),
+            folder=folder,
+            access_key_id=key_id,
+            secret_access_key=secret,
+            plain=plain,
+        )
+        trust = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "testing.local_aws.server"],
+                cwd=folder,
+                env={**_server_environment(folder, port), **trust, **handover.give()},
+                pass_fds=[listener.fileno()],
+                # Ctrl-C is for the one who started it: who uses it has to clean up first.
+                start_new_session=True,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+            )
+        listener.close()
+        stack.callback(_stop, server, folder)
+        endpoint = f"http://127.0.0.1:{port}"
+        aws = LocalAws(
+            endpoint,
+            {
+                "AWS_ACCESS_KEY_ID": key_id,
+                "AWS_SECRET_ACCESS_KEY": secret,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_REGION": REGION,
+                "AWS_ENDPOINT_URL": endpoint,
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+        )
+        _wait_until_it_serves(aws, log)
+        aws.set(**switches)
+        yield aws
+
+
+def _stop(server: subprocess.Popen[bytes], folder: str) -> None:
+    server.terminate()
+    try:
+        server.communicate(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.communicate()
+    shutil.rmtree(folder, ignore_errors=True)

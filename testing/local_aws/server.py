@@ -1,0 +1,191 @@
+"""The server process: MiniStack with the behaviours of this package, on one socket.
+
+It stops on SIGINT, on SIGTERM, and when its standard input is closed, that is
+when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, Final
+
+import hypercorn.asyncio
+import hypercorn.config
+import ministack.app
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id
+from ministack.services import iam
+
+from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, Handover
+from testing.local_aws.switches import Current
+
+# Each layer is around the ones before it.
+BEHAVIOURS: Final = (
+    "secret_versions",
+    "version_pruning",
+    "customer_keys",
+    "replicas",
+    "public_policies",
+    "member_accounts",
+    "function_callers",
+    "rotation",
+    "iam_users",
+    "iam_keys",
+    "service_credentials",
+    "authorization",
+    "signing",
+    "log_streams",
+    "source_function",
+    "function_role",
+    "function_runtime",
+    "function_endpoint",
+    "function_logs",
+    "alarms",
+    "managed_secrets",
+    "scheduler",
+    "throttling",
+)
+
+_GRACE_SECONDS: Final = 2
+_IDLE_SECONDS: Final = 600
+_ROUND_TRIP_SECONDS: Final = 0.02
+
+
+def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
+    name = "local-aws-administrator"
+    iam._IAM_HANDLERS["CreateUser"]({"UserName": name})
+    iam._IAM_HANDLERS["AttachUserPolicy"](
+        {"UserName": name, "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    )
+    key = {
+        "UserName": name,
+        "AccessKeyId": access_key_id,
+        "SecretAccessKey": secret_access_key,
+        "Status": "Active",
+        "CreateDate": iam._now(),
+    }
+    # Around the count of a new key's seconds: whoever starts an account holds an old key.
+    iam._access_keys.set_scoped(get_account_id(), None, access_key_id, key)
+
+
+async def _body(receive: Any) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def _serve_switches(receive: Any, send: Any) -> None:
+    try:
+        Current.switches = Current.switches.changed(json.loads(await _body(receive) or b"{}"))
+        status, answer = 200, json.dumps(dataclasses.asdict(Current.switches))
+    except ValueError as error:
+        status, answer = 400, str(error)
+    await _answer(send, status, answer)
+
+
+async def _answer(send: Any, status: int, text: str) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+def _no_sooner_than_a_network(scope: Any, send: Any) -> Any:
+    """Answer the SDK for Go after a round trip.
+
+    It closes the body of its request as soon as the answer begins. On a busy machine Go's HTTP
+    client has then not seen the body's end yet, takes that for a failure to send, and drops the
+    connection: the SDK asks once more for what was done (a RotateSecret, an AddPermission).
+    https://github.com/aws/smithy-go/blob/main/transport/http/client.go
+    """
+    headers = dict(scope.get("headers", ()))
+    if b"aws-sdk-go" not in headers.get(b"user-agent", b"") or scope["method"] == "GET":
+        return send
+
+    async def later(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            await asyncio.sleep(_ROUND_TRIP_SECONDS)
+        await send(message)
+
+    return later
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    if scope.get("path") == SWITCHES_PATH:
+        await _serve_switches(receive, send)
+    elif scope.get("path") == ISSUED_PATH:
+        issued = [*iam._access_keys.issued, *iam._service_credentials.issued]
+        await _answer(send, 200, json.dumps(issued))
+    elif scope.get("path") == LOGIN_PATH:
+        answer = iam._log_in(**json.loads(await _body(receive)))
+        await _answer(send, 200, json.dumps(answer))
+    else:
+        await ministack.app.app(scope, receive, _no_sooner_than_a_network(scope, send))
+
+
+async def _serve(socket: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def wait_for_parent() -> None:
+        sys.stdin.buffer.read()
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+    config = hypercorn.config.Config()
+    config.bind = [f"fd://{socket}"]
+    # A connection that is closed as idle while a request is on its way loses the answer, and the
+    # client's SDK sends the request once more.
+    config.keep_alive_max_requests = sys.maxsize
+    config.keep_alive_timeout = _IDLE_SECONDS
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    stopped = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(hypercorn.asyncio.serve(_app, config, shutdown_trigger=stop.wait))
+    await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+    # A function that runs would hold up whoever waits for its answer.
+    done, _ = await asyncio.wait([serving], timeout=_GRACE_SECONDS)
+    for task in done:
+        task.result()
+
+
+async def _serve_and_leave(handover: Handover) -> None:
+    """Serve, then end at once with all workers, those too that a rotation starts meanwhile."""
+    try:
+        await _serve(handover.socket)
+    except Exception:
+        traceback.print_exc()
+        raise
+    finally:
+        lambda_runtime.reset()
+        shutil.rmtree(handover.folder, ignore_errors=True)
+        # launch.py gave this process a session of its own.
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve until told to stop, and leave no process and no file."""
+    handover = Handover.take(os.environ)
+    # It only led here: a function must not find this project.
+    os.environ.pop("PYTHONPATH", None)
+    if not handover.plain:
+        for behaviour in BEHAVIOURS:
+            importlib.import_module(f"testing.local_aws.{behaviour}")
+    _create_administrator(handover.access_key_id, handover.secret_access_key)
+    asyncio.run(_serve_and_leave(handover))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What Lambda's runtime for Python does around a function.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+"""
+
+import pytest
+
+from testing.local_aws.tests.conftest import (
+    Account,
+    Client,
+    CreateRotator,
+    CreateSecret,
+    eventually,
+)
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO"])
+def test_the_level_of_a_function_is_that_of_its_libraries(
+    level: str,
+    account: Account,
+    secrets: Client,
+    create_secret: CreateSecret,
+    create_rotator: CreateRotator,
+) -> None:
+    """The runtime gives the root logger the level, as its source says:
+    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+    """
+    arn, rotator = create_secret(), create_rotator()
+    functions, logs = account.client("lambda"), account.client("logs")
+    functions.update_function_configuration(
+        FunctionName=rotator.name,
+        LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": level},
+    )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=rotator.name)
+
+    secrets.rotate_secret(
+        SecretId=arn, RotationLambdaARN=rotator.arn, RotationRules={"AutomaticallyAfterDays": 30}
+    )
+
+    def messages() -> list[str]:
+        answer = logs.filter_log_events(logGroupName=f"/aws/lambda/{rotator.name}")
+        return [event["message"] for event in answer["events"]]
+
+    logged = eventually("the last step", messages, lambda found: "finishSecret" in str(found))
+    assert ("DEBUG:botocore" in str(logged)) == (level == "DEBUG")

@@ -1,0 +1,87 @@
+"""The policy of a secret.
+
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
+"""
+
+import pytest
+
+from testing.local_aws.tests.conftest import (
+    Account,
+    Client,
+    CreateSecret,
+    CreateUser,
+    Json,
+    allow,
+    decided,
+    error_code,
+    policy,
+)
+
+READ = "secretsmanager:GetSecretValue"
+
+
+def for_everybody(**condition: object) -> Json:
+    return {**allow(READ, "*", **condition), "Principal": "*"}
+
+
+@pytest.mark.parametrize(
+    "principal", [pytest.param("*", id="anybody"), pytest.param({"AWS": "*"}, id="any account")]
+)
+def test_a_public_policy_is_refused_on_request(
+    secrets: Client, create_secret: CreateSecret, principal: str | dict[str, str]
+) -> None:
+    """AWS: "Specifies whether to block resource-based policies that allow broad access to the
+    secret, for example those that use a wildcard for the principal."
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
+    """
+    arn = create_secret()
+    document = policy({**for_everybody(), "Principal": principal})
+
+    refused = error_code(
+        secrets.put_resource_policy, SecretId=arn, ResourcePolicy=document, BlockPublicPolicy=True
+    )
+
+    assert refused == "PublicPolicyException"
+    assert "ResourcePolicy" not in secrets.get_resource_policy(SecretId=arn)
+
+
+def test_a_policy_for_some_is_not_public(
+    account: Account, secrets: Client, create_secret: CreateSecret
+) -> None:
+    arn = create_secret()
+    own = {"StringEquals": {"aws:PrincipalAccount": account.account_id}}
+    another = {"StringNotEquals": {"aws:PrincipalAccount": account.account_id}}
+    document = policy(for_everybody(**own), {**for_everybody(**another), "Effect": "Deny"})
+
+    secrets.put_resource_policy(SecretId=arn, ResourcePolicy=document, BlockPublicPolicy=True)
+
+    assert secrets.get_resource_policy(SecretId=arn)["ResourcePolicy"]
+
+
+def test_a_denial_in_the_policy_outweighs_every_grant(
+    secrets: Client, create_secret: CreateSecret, create_user: CreateUser
+) -> None:
+    """AWS: "An explicit deny in any of these policies overrides the allow."
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+    """
+    arn = create_secret(SecretString="a")
+    reader, other = (
+        create_user(allow([READ, "secretsmanager:BatchGetSecretValue"], "*")) for _ in range(2)
+    )
+    identity = reader.client("sts").get_caller_identity()["Arn"]
+    exclusive = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": READ,
+        "Resource": "*",
+        "Condition": {"ArnNotLike": {"aws:PrincipalArn": identity}},
+    }
+    secrets.put_resource_policy(SecretId=arn, ResourcePolicy=policy(exclusive))
+
+    def read(user: Account) -> Client:
+        return user.client("secretsmanager").get_secret_value
+
+    assert decided(read(reader), "", SecretId=arn) == ""
+    assert decided(read(other), "AccessDeniedException", SecretId=arn)
+    batch = other.client("secretsmanager").batch_get_secret_value(SecretIdList=[arn])
+    assert batch["SecretValues"] == []

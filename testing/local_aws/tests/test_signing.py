@@ -1,0 +1,35 @@
+"""What a grant of kms:Sign may be narrowed to.
+
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-signing-algorithm
+"""
+
+import contextlib
+
+import pytest
+
+from testing.local_aws.tests.conftest import Account, CreateUser, allow, decided, error_code
+
+_ALGORITHM = "RSASSA_PKCS1_V1_5_SHA_256"
+_NARROW = {"kms:MessageType": "RAW", "kms:SigningAlgorithm": _ALGORITHM}
+
+
+@pytest.fixture
+def key(account: Account, later: contextlib.ExitStack) -> str:
+    kms = account.client("kms")
+    made: str = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    later.callback(kms.schedule_key_deletion, KeyId=made, PendingWindowInDays=7)
+    return made
+
+
+def test_a_grant_may_be_for_one_algorithm_and_one_type_of_message(
+    create_user: CreateUser, key: str
+) -> None:
+    """AWS: "You can use the kms:SigningAlgorithm condition key to control access to the Sign and
+    Verify operations based on the value of the SigningAlgorithm parameter in the request."
+    """
+    sign = create_user(allow("kms:Sign", key, StringEquals=_NARROW)).client("kms").sign
+    asked = {"KeyId": key, "Message": b"0" * 32, "SigningAlgorithm": _ALGORITHM}
+    assert decided(sign, "", **asked) == ""
+    assert error_code(sign, **asked, MessageType="DIGEST") == "AccessDeniedException"
+    other = asked | {"SigningAlgorithm": "RSASSA_PSS_SHA_256"}
+    assert error_code(sign, **other) == "AccessDeniedException"
