@@ -1,0 +1,66 @@
+"""`--strategy NAME` runs only the tests of one strategy, and deploys nothing for the others.
+
+A test belongs to a strategy if one of these holds:
+
+- It has the mark `strategy(NAME)`; `tests.strategies.case` adds it to parameters. With the mark
+  `strategy()` it belongs to every strategy.
+- Its file is `tests/**/test_NAME*.py`.
+- One of its parameters is a path in `modules/strategies/NAME`, or in the example of that name.
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+
+import pytest
+
+from tests.strategies import ALL, ROTATORS, RotatorUnderTest
+
+Rotators = Sequence[RotatorUnderTest]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--strategy",
+        choices=[strategy.name for strategy in ALL],
+        help="run only the tests of this strategy",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    mark = "strategy(*names): what --strategy selects; without a name, the test is of every one"
+    config.addinivalue_line("markers", mark)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    name: str | None = config.getoption("strategy")
+    if name is not None:
+        selected = [item for item in items if _is_of(name, item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in selected])
+        items[:] = selected
+
+
+def _is_of(name: str, item: pytest.Item) -> bool:
+    path = item.path.relative_to(item.config.rootpath).as_posix()
+    marks = [mark.args for mark in item.iter_markers("strategy")]
+    callspec = getattr(item, "callspec", None)
+    folders = [
+        f"{value}/"
+        for value in (callspec.params.values() if callspec else ())
+        if isinstance(value, str)
+    ]
+    return (
+        any(name in names or not names for names in marks)
+        or fnmatch(path, f"tests/*test_{name}*.py")
+        or any(
+            f"modules/strategies/{name}/" in folder
+            or f"examples/{name.replace('_', '-')}/" in folder
+            for folder in folders
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def rotators(pytestconfig: pytest.Config) -> Rotators:
+    """The strategies to deploy: the one that `--strategy` names, or all."""
+    name: str | None = pytestconfig.getoption("strategy")
+    return [strategy for strategy in ROTATORS if name in {None, strategy.name}]

@@ -1,0 +1,82 @@
+"""One record per strategy: everything that the shared tests must know about it.
+
+A new strategy adds the file `tests/strategies/<name>.py`, which defines `STRATEGY`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import pytest
+from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
+
+from rotation.strategies import REGISTRY
+
+Variables: TypeAlias = Mapping[str, Any]
+"""Input variables of the module, or options of a strategy, in Terraform's JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule about the options of a strategy."""
+
+    id: str
+    text: str
+    """How the message starts."""
+    refused: Variables
+    """The variables of a module call that breaks the rule."""
+    found: str
+    """What the message says that it found."""
+    accepted: Variables
+    """The variables of a module call that keeps the rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyUnderTest:
+    """A strategy that needs no function of this module."""
+
+    name: str
+    """The attribute of the variable `rotation`."""
+    options: Variables
+    """The smallest valid options, as a user writes them."""
+    variables: Variables = field(default_factory=dict)
+    """Other variables that the strategy requires."""
+    rules: Sequence[Rule] = ()
+    """One for each validation of the options."""
+
+    @property
+    def module_call(self) -> dict[str, Any]:
+        """The smallest valid module call, without its source."""
+        return {"name": "secret", "rotation": {self.name: self.options}, **self.variables}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotatorUnderTest(StrategyUnderTest):
+    """A strategy that runs in a function of this module."""
+
+
+def case(
+    strategy: StrategyUnderTest,
+    *values: object,
+    id: str | None = None,  # noqa: A002 -- as pytest.param names it
+    marks: Sequence[pytest.MarkDecorator] = (),
+) -> ParameterSet:
+    """Return the parameters of a test, the strategy first; `--strategy` selects by the mark."""
+    mark = pytest.mark.strategy(strategy.name)
+    return pytest.param(strategy, *values, id=id or strategy.name, marks=[mark, *marks])
+
+
+def _import_all() -> tuple[StrategyUnderTest, ...]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    records = [importlib.import_module(f"{__name__}.{name}").STRATEGY for name in names]
+    assert [record.name for record in records] == names
+    return tuple(records)
+
+
+ALL: Final = _import_all()
+ROTATORS: Final = tuple(record for record in ALL if isinstance(record, RotatorUnderTest))
+# No test can forget a strategy.
+assert [record.name for record in ROTATORS] == [*REGISTRY]
+assert {record.name for record in ALL} == {*REGISTRY, "function", "managed"}

@@ -1,0 +1,8 @@
+"""A random value."""
+
+from tests.strategies import RotatorUnderTest
+
+STRATEGY = RotatorUnderTest(
+    name="random_value",
+    options={},
+)
