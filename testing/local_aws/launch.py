@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, Handover
+from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
 from testing.local_aws.switches import Switches
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def local_aws(
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = listener.getsockname()[1]
-        handover = Handover(
+        config = ServerConfig(
             socket=listener.fileno(),
             folder=folder,
             access_key_id=key_id,
@@ -163,7 +163,7 @@ def local_aws(
             server = subprocess.Popen(
                 [sys.executable, "-m", "testing.local_aws.server"],
                 cwd=folder,
-                env={**_server_environment(folder, port), **trust, **handover.give()},
+                env={**_server_environment(folder, port), **trust, **config.to_environment()},
                 pass_fds=[listener.fileno()],
                 # Ctrl-C is for the one who started it: who uses it has to clean up first.
                 start_new_session=True,

@@ -25,34 +25,34 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
-from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, Handover
+from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
 from testing.local_aws.switches import Current
 
 # Each layer is around the ones before it.
 BEHAVIOURS: Final = (
-    "secret_versions",
-    "version_pruning",
-    "customer_keys",
-    "replicas",
-    "public_policies",
-    "member_accounts",
-    "function_callers",
-    "rotation",
-    "iam_users",
-    "iam_keys",
-    "service_credentials",
-    "authorization",
-    "signing",
+    "secretsmanager.versions",
+    "secretsmanager.pruning",
+    "secretsmanager.customer_keys",
+    "secretsmanager.replicas",
+    "secretsmanager.policies",
+    "iam.member_accounts",
+    "functions.callers",
+    "secretsmanager.rotation",
+    "iam.users",
+    "iam.keys",
+    "iam.service_credentials",
+    "iam.authorization",
+    "iam.signing",
     "log_streams",
-    "source_function",
-    "function_role",
-    "function_runtime",
-    "function_endpoint",
-    "function_logs",
+    "functions.source",
+    "functions.role",
+    "functions.runtime",
+    "functions.endpoint",
+    "functions.logs",
     "alarms",
-    "managed_secrets",
+    "secretsmanager.managed",
     "scheduler",
-    "throttling",
+    "functions.throttling",
 )
 
 _GRACE_SECONDS: Final = 2
@@ -161,30 +161,30 @@ async def _serve(socket: int) -> None:
         task.result()
 
 
-async def _serve_and_leave(handover: Handover) -> None:
+async def _serve_and_leave(config: ServerConfig) -> None:
     """Serve, then end at once with all workers, those too that a rotation starts meanwhile."""
     try:
-        await _serve(handover.socket)
+        await _serve(config.socket)
     except Exception:
         traceback.print_exc()
         raise
     finally:
         lambda_runtime.reset()
-        shutil.rmtree(handover.folder, ignore_errors=True)
+        shutil.rmtree(config.folder, ignore_errors=True)
         # launch.py gave this process a session of its own.
         os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
     """Serve until told to stop, and leave no process and no file."""
-    handover = Handover.take(os.environ)
+    config = ServerConfig.pop_from(os.environ)
     # It only led here: a function must not find this project.
     os.environ.pop("PYTHONPATH", None)
-    if not handover.plain:
+    if not config.plain:
         for behaviour in BEHAVIOURS:
             importlib.import_module(f"testing.local_aws.{behaviour}")
-    _create_administrator(handover.access_key_id, handover.secret_access_key)
-    asyncio.run(_serve_and_leave(handover))
+    _create_administrator(config.access_key_id, config.secret_access_key)
+    asyncio.run(_serve_and_leave(config))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the process that starts the server tells it."""
+"""The configuration that the parent process passes to the server in its environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_VARIABLE: Final = "LOCAL_AWS_HANDOVER"
+_VARIABLE: Final = "LOCAL_AWS_SERVER_CONFIG"
 
 ISSUED_PATH: Final = "/_local_aws/issued"
 LOGIN_PATH: Final = "/_local_aws/login"
@@ -18,8 +18,8 @@ SWITCHES_PATH: Final = "/_local_aws/switches"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handover:
-    """A listening socket, a folder to keep everything in, and the first key."""
+class ServerConfig:
+    """A listening socket, the folder for all files, and the administrator's access key."""
 
     socket: int
     folder: str
@@ -27,11 +27,11 @@ class Handover:
     secret_access_key: str = field(repr=False)
     plain: bool
 
-    def give(self) -> dict[str, str]:
-        """Return the environment that carries this."""
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment variable that holds this configuration."""
         return {_VARIABLE: json.dumps(dataclasses.asdict(self))}
 
     @classmethod
-    def take(cls, environment: MutableMapping[str, str]) -> Handover:
-        """Read it, and remove it: functions inherit the server's environment."""
+    def pop_from(cls, environment: MutableMapping[str, str]) -> ServerConfig:
+        """Read the variable and remove it, because functions inherit the server's environment."""
         return cls(**json.loads(environment.pop(_VARIABLE)))

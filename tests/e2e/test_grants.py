@@ -157,7 +157,7 @@ def test_each_grant_has_a_scenario_and_each_scenario_a_grant(estate: Estate) -> 
 
 
 def test_the_grants_that_only_aws_can_show_are_listed(repository: Path) -> None:
-    page = (repository / "dev" / "local_aws" / "README.md").read_text(encoding="utf-8")
+    page = (repository / "testing" / "local_aws" / "README.md").read_text(encoding="utf-8")
     (row,) = (line for line in page.splitlines() if "aws-only" in line)
     listed = {word.strip("`,") for word in row.split() if word.startswith("`")}
     assert listed == {action for _, action in _AWS_ONLY}

@@ -23,7 +23,7 @@ from rotation import service_login
 from rotation.https import Https
 from testing.local_aws import LocalAws
 from testing.local_aws.tests.conftest import Client, CreateUser, allow, error_code
-from testing.local_aws.tests.test_service_credentials import BEDROCK, CODECOMMIT, which
+from testing.local_aws.tests.iam.test_service_credentials import BEDROCK, CODECOMMIT, which
 from testing.local_github.certificate import write_certificate
 from testing.local_logins import LocalLogins, local_logins
 

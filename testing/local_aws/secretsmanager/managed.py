@@ -26,8 +26,8 @@ from testing.local_aws.patching import (
     find_secret,
 )
 from testing.local_aws.refusals import InvalidRequest, OneSchedule
-from testing.local_aws.rotation_schedule import next_rotation
-from testing.local_aws.secret_versions import touch
+from testing.local_aws.secretsmanager.rotation_schedule import next_rotation
+from testing.local_aws.secretsmanager.versions import touch
 
 _WEEKLY: Final = {"AutomaticallyAfterDays": 7}
 _SERVICE_ROLE: Final = "role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"

@@ -8,9 +8,9 @@ from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 
+from testing.local_aws.functions.source import KEY as SOURCE_FUNCTION
 from testing.local_aws.patching import Answer, Function, Handler, Json, around
 from testing.local_aws.refusals import RoleMayNot
-from testing.local_aws.source_function import KEY as SOURCE_FUNCTION
 
 # What the two pages ask for beside these is not looked at before Lambda uses it.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions

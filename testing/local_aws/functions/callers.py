@@ -16,7 +16,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import eventbridge, lambda_svc, sqs
 
-from testing.local_aws.member_accounts import in_account
+from testing.local_aws.iam.member_accounts import in_account
 from testing.local_aws.patching import Answer, Function, Json, around
 
 if TYPE_CHECKING:

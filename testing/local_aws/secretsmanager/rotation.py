@@ -15,7 +15,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import lambda_svc, secretsmanager
 
-from testing.local_aws.function_callers import in_account_of, service_may_invoke
+from testing.local_aws.functions.callers import in_account_of, service_may_invoke
 from testing.local_aws.patching import (
     OK,
     Answer,
@@ -36,8 +36,8 @@ from testing.local_aws.refusals import (
     PreviousRotation,
     ServiceMayNotInvoke,
 )
-from testing.local_aws.rotation_schedule import describe_rules, next_rotation
-from testing.local_aws.secret_versions import attach, holder_of, stage_empty, touch
+from testing.local_aws.secretsmanager.rotation_schedule import describe_rules, next_rotation
+from testing.local_aws.secretsmanager.versions import attach, holder_of, stage_empty, touch
 from testing.local_aws.switches import Current
 
 if TYPE_CHECKING:

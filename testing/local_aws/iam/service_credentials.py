@@ -11,7 +11,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
-from testing.local_aws.iam_keys import PropagatingKeys
+from testing.local_aws.iam.keys import PropagatingKeys
 from testing.local_aws.patching import around
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, lambda_svc
 
-from testing.local_aws.function_role import role_may
+from testing.local_aws.functions.role import role_may
 from testing.local_aws.patching import Function, Json, around
 
 _LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
