@@ -24,7 +24,7 @@ locals {
   secret_arn_pattern = local.secret_arn_patterns[data.aws_region.current.id]
 
   # What a service has made is known by its ARN, in which the name stands before a hyphen and six characters.
-  _managed_arn = one([for options in var.rotation[*].managed : options.secret_arn if options != null])
+  _managed_arn = one(local.strategy[*].existing_secret_arn)
   secret_arn   = local.makes_secret ? one(aws_secretsmanager_secret.this[*].arn) : local._managed_arn
   secret_name  = local.makes_secret ? var.name : replace(local._managed_arn, "/^([^:]+:){6}|-[^-]+$/", "")
 }
@@ -166,8 +166,8 @@ module "function" {
   files              = local.strategy.files
   function           = var.function
   kms_key_arn        = var.kms_key_arn
-  records_attempts   = local.strategy.has_slots
-  searches_versions  = local.strategy.issuer && !local.strategy.expires
+  records_attempts   = local.strategy.records_attempts
+  searches_versions  = local.strategy.searches_versions
   secret_arn_pattern = local.secret_arn_pattern
   secret_name        = local.secret_name
   settings           = jsonencode(local.settings)
@@ -177,7 +177,7 @@ module "function" {
 
 locals {
   _place       = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
-  _existing    = [for options in var.rotation[*].function : options if options != null]
+  _existing    = [for function in local.strategy[*].existing_function : function if function != null]
   function_arn = one(concat(local._existing[*].arn, module.function[*].arn))
 }
 

@@ -20,17 +20,13 @@ locals {
     "codecommit.amazonaws.com" = "git-codecommit"
   }
 
-  # `issuer`: the service makes the credential, so that no first value can be given and the previous one has to be retired.
-  # `expires`: each credential ends by itself, and nobody can list them. `has_slots`: there is room for two. Without either
-  # there is any room, and what is there is listed. `environment`, `files`: what the function has besides. `makes_secret`:
-  # false where a service has made the secret already. `needs_layer`: the function takes a library that Lambda does not ship.
-  # `settings`: null where the module makes no function.
   _rows = {
     custom = [for options in var.rotation[*].custom : {
-      environment = options.environment
-      files       = { "custom_strategy.py" = file(options.source_file) }
-      has_slots   = options.slots != null
-      issuer      = options.issuer
+      environment       = options.environment
+      files             = { "custom_strategy.py" = file(options.source_file) }
+      issuer            = options.issuer
+      records_attempts  = options.slots != null
+      searches_versions = options.issuer
       settings = {
         constants = options.constants
         options = {
@@ -46,16 +42,13 @@ locals {
     } if options != null]
 
     function = [for options in var.rotation[*].function : {
-      issuer     = false
-      settings   = null
-      statements = []
+      existing_function = options
     } if options != null]
 
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
     github_app_token = [for options in var.rotation[*].github_app_token : {
-      expires   = true
-      has_slots = false
-      issuer    = true
+      expires_after_minutes = 60
+      issuer                = true
       settings = {
         constants = options.constants
         options = {
@@ -73,9 +66,9 @@ locals {
 
     # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     github_deploy_key = [for options in var.rotation[*].github_deploy_key : {
-      has_slots   = false
-      issuer      = true
-      needs_layer = true
+      issuer            = true
+      library           = "cryptography"
+      searches_versions = true
       settings = {
         constants = options.constants
         options = merge(concat(
@@ -118,7 +111,10 @@ locals {
 
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     iam_access_key = [for options in var.rotation[*].iam_access_key : {
-      issuer = true
+      issuer            = true
+      records_attempts  = true
+      searches_versions = true
+      settling_seconds  = options.settling_seconds
       settings = {
         constants = options.constants
         options = {
@@ -138,7 +134,11 @@ locals {
 
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     iam_service_credential = [for options in var.rotation[*].iam_service_credential : {
-      issuer = true
+      expires_after_days = options.credential_age_days
+      issuer             = true
+      records_attempts   = true
+      searches_versions  = true
+      settling_seconds   = options.settling_seconds
       settings = {
         constants = options.constants
         options = merge(concat(
@@ -172,14 +172,13 @@ locals {
     } if options != null]
 
     managed = [for options in var.rotation[*].managed : {
-      issuer       = true
-      makes_secret = false
-      settings     = null
-      statements   = []
+      existing_secret_arn = options.secret_arn
+      issuer              = true
+      makes_secret        = false
     } if options != null]
 
     random_value = [for options in var.rotation[*].random_value : {
-      issuer = false
+      value_form = { json_key = options.json_key }
       settings = {
         constants = options.constants
         options = {
@@ -189,30 +188,48 @@ locals {
           length             = options.length
         }
       }
-      statements = []
     } if options != null]
   }
 
-  strategy = one([
-    for name, rows in local._rows : merge(
-      {
-        environment  = {}
-        expires      = false
-        files        = {}
-        has_slots    = rows[0].issuer
-        makes_secret = true
-        name         = name
-        needs_layer  = false
-      },
-      rows[0],
-    ) if length(rows) == 1
-  ])
+  # The traits of a strategy, each with the value where a strategy doesn't set it.
+  _traits = {
+    # Environment variables of the function, besides ROTATION_SETTINGS.
+    environment = {}
+    # The function that the caller has made: { arn, add_permission }.
+    existing_function = null
+    # ARN of the secret that an AWS service has made; unknown at plan if the same apply makes it.
+    existing_secret_arn = null
+    # Each credential expires after this time, even if nothing rotates any more.
+    expires_after_days    = null
+    expires_after_minutes = null
+    # Files of the function's package, besides the module's own.
+    files = {}
+    # The service makes the credential: no first value can be given, and the previous credential must be retired.
+    issuer = false
+    # A Python library that the function imports and Lambda's runtime doesn't include.
+    library = null
+    # Whether the module makes the secret.
+    makes_secret = true
+    # The service limits the number of credentials: the function records each attempt in a tag of the secret.
+    records_attempts = false
+    # The service can list the credentials: the function compares the list with all versions of the secret.
+    searches_versions = false
+    # The function's settings: { constants, options }; null if the module makes no function.
+    settings = null
+    # How long a new credential must be accepted before it becomes current.
+    settling_seconds = 0
+    # IAM statements of the function's role, besides the grants on the secret.
+    statements = []
+    # The form of each value: text under json_key of a JSON object, or plain text if json_key is null; null allows any form.
+    value_form = null
+  }
+
+  strategy = one([for name, rows in local._rows : merge(local._traits, rows[0], { name = name }) if length(rows) == 1])
 
   # What validations ask of a strategy, and what they say they found.
-  expires         = local.strategy == null ? false : local.strategy.expires
+  expires         = local.strategy == null ? false : local.strategy.expires_after_minutes != null
   issues          = local.strategy == null ? false : local.strategy.issuer
   makes_function  = local.strategy == null ? false : local.strategy.settings != null
   makes_secret    = local.strategy == null ? true : local.strategy.makes_secret
-  needs_layer     = local.strategy == null ? false : local.strategy.needs_layer
   _strategy_found = local.strategy == null ? "no rotation" : "the strategy ${local.strategy.name}"
 }

@@ -104,8 +104,8 @@ variable "function" {
     error_message = "function.layers are at most five ARNs of versions of layers: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
   }
   validation {
-    condition     = !local.needs_layer || length(flatten([for layers in var.function[*].layers : layers if layers != null])) > 0
-    error_message = "rotation.github_deploy_key makes key pairs with the library cryptography, which Lambda's runtime lacks: set function.layers to a layer of it, which the README says how to make, e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
+    condition     = one(local.strategy[*].library) == null || length(flatten([for layers in var.function[*].layers : layers if layers != null])) > 0
+    error_message = "function.layers must include a layer with the Python library ${one(local.strategy[*].library) == null ? "-" : local.strategy.library}, which ${local._strategy_found} needs and Lambda's runtime doesn't include: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
   }
   validation {
     condition     = alltrue([for level in var.function[*].log_level : contains(["DEBUG", "ERROR", "INFO", "WARN"], level) if level != null])
@@ -154,10 +154,8 @@ variable "function" {
     error_message = "function.timeout is in seconds: write a whole number from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
-    condition = !local.issues || coalesce(one(var.function[*].timeout), 900) >= 60 + max(0, [
-      for options in concat(var.rotation[*].iam_access_key, var.rotation[*].iam_service_credential) : options.settling_seconds if options != null
-    ]...)
-    error_message = "A credential is issued only while there is time to prove and store it: write a function.timeout of at least 60 seconds and settling_seconds. Found: ${jsonencode(one(var.function[*].timeout))}."
+    condition     = !local.issues || coalesce(one(var.function[*].timeout), 900) >= 60 + coalesce(one(local.strategy[*].settling_seconds), 0)
+    error_message = "function.timeout must be at least 60 seconds plus settling_seconds, the time to verify and store a new credential: write at least ${60 + coalesce(one(local.strategy[*].settling_seconds), 0)}. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = alltrue([for mode in var.function[*].tracing_mode : contains(["Active", "PassThrough"], mode) if mode != null])
@@ -184,12 +182,12 @@ variable "initial_value" {
     error_message = "initial_value has 1 to 65536 bytes: write a value of that size."
   }
   validation {
-    condition = alltrue([for options in var.rotation[*].random_value :
+    condition = alltrue([for form in local.strategy[*].value_form :
       var.initial_value == null ? true :
-      options.json_key == null ? !can(keys(jsondecode(var.initial_value))) :
-      try(startswith(jsonencode(jsondecode(var.initial_value)[options.json_key]), "\""), false) if options != null
+      form.json_key == null ? !can(keys(jsondecode(var.initial_value))) :
+      try(startswith(jsonencode(jsondecode(var.initial_value)[form.json_key]), "\""), false) if form != null
     ])
-    error_message = "initial_value has the form of the values that follow it: write ${try("a JSON object with a text under ${var.rotation.random_value.json_key}", "a text that is no JSON object")}."
+    error_message = "initial_value must have the form of the values that replace it: write ${try("a JSON object with a string under ${local.strategy.value_form.json_key}", "a string that isn't a JSON object")}."
   }
 }
 
@@ -230,7 +228,7 @@ variable "minimum_overlap_minutes" {
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || !local.expires
-    error_message = "The previous token of GitHub lives until its own hour is over, whatever minimum_overlap_minutes says: remove it, or set revoke_previous. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
+    error_message = "minimum_overlap_minutes must not be set for ${local._strategy_found}: each of its credentials stays valid until it expires. Remove minimum_overlap_minutes. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || local.makes_function
@@ -240,13 +238,12 @@ variable "minimum_overlap_minutes" {
     condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
     error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
-  # The last day is for the window and for retries.
+  # The last day is for the rotation window and for retries.
   validation {
-    condition = alltrue([for options in var.rotation[*].iam_service_credential :
-      options.credential_age_days == null ? true : options.credential_age_days >= ceil(local.longest_wait_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1
-      if options != null && local.longest_wait_in_days != null
+    condition = alltrue([for days in local.strategy[*].expires_after_days :
+      days >= ceil(local.longest_wait_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1 if days != null && local.longest_wait_in_days != null
     ])
-    error_message = "A key that ends by itself outlives the wait for its successor, minimum_overlap_minutes after that, and a day: write at least ${ceil(coalesce(local.longest_wait_in_days, 0) + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} as rotation.iam_service_credential.credential_age_days beside ${local.schedule_expression}, or rotate more often. Found: ${jsonencode(one([for options in var.rotation[*].iam_service_credential : options.credential_age_days if options != null]))}."
+    error_message = "A credential of ${local._strategy_found} must be valid for at least ${ceil(coalesce(local.longest_wait_in_days, 0) + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} days with this schedule: the longest interval, plus minimum_overlap_minutes, plus one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
   }
 }
 
