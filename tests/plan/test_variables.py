@@ -951,7 +951,9 @@ def test_a_wrong_value_is_refused_by_its_rule_alone_with_what_was_found(
     (message,) = refuse({"name": "secret"} | refused)
     assert message.startswith(rule)
     # The second part, before what was found, says what to write.
-    assert re.search(r"(?i)(?:: | or |[.] )(?:write|set|remove|choose|exclude|shorten|name)\b", message)
+    assert re.search(
+        r"(?i)(?:: | or |[.] )(?:write|set|remove|choose|exclude|shorten|name)\b", message
+    )
     if found is None:  # A value that Terraform must not repeat.
         assert "Found:" not in message
     else:
