@@ -30,7 +30,9 @@ LIBRARIES := .cache/lambda/.installed .cache/layer/.downloaded .cache/aws-provid
 TERRATEST := .cache/terratest/.built
 # GitHub's published description of its API, which the local GitHub is held against.
 OPENAPI := .cache/openapi/.installed
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST) $(OPENAPI)
+# textlint, which reads the project's English.
+PROSE := .cache/prose/.installed
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST) $(OPENAPI) $(PROSE)
 
 # Ctrl-C kills Terraform before its providers end, and a test before its folder is deleted.
 TIDILY := .venv/bin/python dev/reap.py
@@ -63,6 +65,10 @@ local-aws: $(VENV) ## Start the local AWS and print the environment to export
 .PHONY: lint
 lint: $(SETUP) ## The static checks alone
 	@$(TIDILY) .venv/bin/pytest --quiet tests/static
+
+.PHONY: prose
+prose: $(VENV) $(PROSE) ## Check the English of pages, comments, messages and names of tests
+	@.venv/bin/python -m dev.prose
 
 .PHONY: fmt
 fmt: $(VENV) ## Format the Python and the HCL
@@ -151,6 +157,13 @@ $(OPENAPI): dev/toolchain/openapi/package.json dev/toolchain/openapi/package-loc
 	@cp $^ $(@D)
 	@npm ci --prefix $(@D) --silent --no-audit --no-fund --ignore-scripts
 	@find $(@D) -name '*.deref.json' -delete
+	@touch $@
+
+$(PROSE): dev/toolchain/prose/package.json dev/toolchain/prose/package-lock.json
+	@echo "setup: textlint into .cache/prose" >&2
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@npm ci --prefix $(@D) --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 # The tools that a go.mod names, at the versions that its go.sum holds.
