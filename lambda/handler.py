@@ -50,7 +50,7 @@ def lambda_handler(event: object, context: Context) -> None:
         RotationError: The step failed; Secrets Manager repeats the rotation. The text is safe.
     """
     started = time.monotonic()
-    fields: log.Fields = {"event": "rotation_step"}
+    fields: log.LogRecord = {"event": "rotation_step"}
     failure: RotationError | None = None
     try:
         fields["outcome"] = _run(event, context, fields)
@@ -72,7 +72,7 @@ def lambda_handler(event: object, context: Context) -> None:
         raise failure
 
 
-def _run(event: object, context: Context, fields: log.Fields) -> Outcome:
+def _run(event: object, context: Context, fields: log.LogRecord) -> Outcome:
     settings = Settings.from_environment(os.environ)
     fields["strategy"] = settings.strategy
     request = Event.parse(event, secret_arn_pattern=settings.secret_arn_pattern)

@@ -12,10 +12,16 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, cast
 
-from rotation.aws import Clients, ask
-from rotation.errors import CredentialRejected, ProtocolError, ServiceUnavailable
-from rotation.settings import Fields
-from rotation.strategies import Credential, Value
+from rotation.api import (
+    Clients,
+    Credential,
+    CredentialRejected,
+    OptionReader,
+    ProtocolError,
+    ServiceUnavailable,
+    Value,
+    ask,
+)
 
 _NAMES = ("host", "port", "username", "password")
 _OWNER = "Redis user {username} of {host}:{port}"
@@ -76,6 +82,6 @@ def _resp(words: list[str]) -> str:
     return f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
 
 
-def build(options: Fields, clients: Clients) -> RedisUser:
+def build(options: OptionReader, clients: Clients) -> RedisUser:
     arn = options.text("administrator_secret_arn")
     return RedisUser(clients, options.text("host"), options.text("port"), options.text("user"), arn)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from rotation.answer import PLAUSIBLE_YEARS, TIME_FORMAT
+from rotation.response import PLAUSIBLE_YEARS, TIME_FORMAT
 
 if TYPE_CHECKING:
-    from rotation.strategies import Issued
+    from rotation.strategy import Issued
 
 TAG = "rotation-attempt"
 NO_ATTEMPT = "none"

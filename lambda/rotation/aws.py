@@ -7,13 +7,13 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from rotation.answer import Answer
 from rotation.errors import (
     InternalError,
     PermissionDenied,
     ProtocolError,
     ServiceUnavailable,
 )
+from rotation.response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,13 +100,13 @@ def ask(
     resource: str,
     effect: Callable[[], object],
     known: Mapping[str, Exception] | None = None,
-) -> Answer:
+) -> Response:
     """Make one call whose answer is read.
 
     Raises:
         RotationError: See call.
     """
-    return Answer(call(action, resource, effect, known), action=action, resource=resource)
+    return Response(call(action, resource, effect, known), action=action, resource=resource)
 
 
 def call(

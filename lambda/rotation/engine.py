@@ -37,7 +37,7 @@ from rotation.errors import (
 )
 from rotation.event import Step
 from rotation.secret import Stage
-from rotation.strategies import Credential, Generator, Issued, Issuer, Setter
+from rotation.strategy import Credential, Generator, Issued, Issuer, Setter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -89,7 +89,7 @@ class ConfigurationError(RotationError):
         """Refuse what the user's own file defines."""
         return cls(
             f"The file of rotation.custom.source_file lacks {', '.join(lacks)}, which a {kind} has "
-            "to have. Add it as lambda/rotation/strategies/__init__.py of the module describes it, "
+            "to have. Add it as lambda/rotation/strategy.py of the module describes it, "
             "apply, then rotate again."
         )
 

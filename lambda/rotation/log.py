@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from typing import TextIO
 
-Fields: TypeAlias = dict[str, str | int | float | bool]
+LogRecord: TypeAlias = dict[str, str | int | float | bool]
 
 # Listed, so that nothing else can get in. `timestamp` and `level` are what Lambda filters by:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
@@ -29,7 +29,7 @@ KEYS: Final = (
 )
 
 
-def write(stream: TextIO, fields: Fields) -> None:
+def write(stream: TextIO, fields: LogRecord) -> None:
     """Write the listed fields as one line, under the time of now."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record = {"timestamp": now, **fields}

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from rotation.answer import Answer
     from rotation.aws import Clients
-    from rotation.strategies import Value
+    from rotation.response import Response
+    from rotation.strategy import Value
 
 # Some ten thousand versions: AWS keeps about a hundred, and those of the last day.
 _MOST_PAGES = 100
@@ -204,7 +204,7 @@ class Secret:
             ),
         )
 
-    def _of_this_secret(self, answer: Answer) -> None:
+    def _of_this_secret(self, answer: Response) -> None:
         answer.text("ARN", pattern=re.escape(self.arn), allowed="the ARN of this secret")
 
 
@@ -212,7 +212,7 @@ class _NoValueError(Exception):
     pass
 
 
-def _of_version(answer: Answer, version_id: str) -> None:
+def _of_version(answer: Response, version_id: str) -> None:
     answer.text("VersionId", pattern=re.escape(version_id), allowed="the id of this version")
 
 

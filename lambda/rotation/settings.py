@@ -19,7 +19,7 @@ _ARN = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[0-9A-Za-z/_+
 _MOST_MINUTES = 1438560
 
 
-class Fields:
+class OptionReader:
     """One JSON object of the settings, read field by field; what is not read is refused."""
 
     def __init__(self, fields: object, *, path: str) -> None:
@@ -95,9 +95,9 @@ class Fields:
             self.refuse(name, value, "an object of texts")
         return value
 
-    def nested(self, name: str) -> Fields:
+    def nested(self, name: str) -> OptionReader:
         """Take an object."""
-        return Fields(self._fields.pop(name, None), path=f"{self._path}.{name}")
+        return OptionReader(self._fields.pop(name, None), path=f"{self._path}.{name}")
 
     def end(self) -> None:
         """Refuse what nobody has taken: a misspelt option must not be ignored."""
@@ -121,7 +121,7 @@ class Settings:
     secret_arn_pattern: str
     minimum_overlap: timedelta
     constants: Mapping[str, str]
-    options: Fields
+    options: OptionReader
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -130,7 +130,7 @@ class Settings:
         Raises:
             ConfigurationError: It is absent, not JSON, or a field is missing, wrong or unknown.
         """
-        fields = Fields(_parsed(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
+        fields = OptionReader(_parsed(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
         settings = cls(
             strategy=fields.text("strategy"),
             secret_arn_pattern=fields.text(

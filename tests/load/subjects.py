@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from rotation.ssh import fit
+from rotation.services.github.ssh import fit
 from rotation.strategies import REGISTRY
 from testing.harness.account import Aws, Secret, eventually, is_accepted
 from testing.harness.terraform import Terraform

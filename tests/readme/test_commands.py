@@ -63,7 +63,7 @@ resource "aws_iam_role" "application" {
 _MAKE_A_PAIR = """
 import sys
 sys.path += sys.argv[1:]
-from rotation import ssh
+from rotation.services.github import ssh
 ssh.require_library()
 pair = ssh.generate("ed25519")
 print(ssh.fit(pair.private_key, pair.public_key))

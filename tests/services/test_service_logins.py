@@ -19,8 +19,8 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.connection import DefaultEndPoint
 from cassandra.io.libevreactor import LibevConnection
 
-from rotation import service_login
-from rotation.https import Https
+from rotation.services.https import Https
+from rotation.services.login import RejectedError, bedrock, codecommit, keyspaces
 from testing.local_aws import LocalAws
 from testing.local_aws.tests.conftest import Client, CreateUser, allow, error_code
 from testing.local_aws.tests.iam.test_service_credentials import BEDROCK, CODECOMMIT, which
@@ -128,14 +128,14 @@ def _by_cassandras_driver(logins: LocalLogins, tmp_path: Path) -> LogIn:
 
 def _by_the_function(logins: LocalLogins, _tmp_path: Path) -> LogIn:
     def log_in(credential: dict[str, Any]) -> bool:
-        with contextlib.suppress(service_login.RefusedError):
+        with contextlib.suppress(RejectedError):
             match credential["ServiceName"]:
                 case "bedrock.amazonaws.com":
-                    service_login.ask_bedrock(
+                    bedrock.log_in(
                         Https(), logins.endpoint, api_key=credential["ServiceCredentialSecret"]
                     )
                 case "codecommit.amazonaws.com":
-                    service_login.ask_codecommit(
+                    codecommit.log_in(
                         Https(),
                         logins.endpoint,
                         repository="reports",
@@ -143,7 +143,7 @@ def _by_the_function(logins: LocalLogins, _tmp_path: Path) -> LogIn:
                         password=credential["ServicePassword"],
                     )
                 case _:
-                    service_login.ask_keyspaces(
+                    keyspaces.log_in(
                         logins.keyspaces,
                         user_name=credential["ServiceUserName"],
                         password=credential["ServicePassword"],

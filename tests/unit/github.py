@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from rotation.https import NoReplyError, Reply
-from rotation.settings import Fields
+from rotation.services import NoReplyError
+from rotation.services.https import Reply
+from rotation.settings import OptionReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotation.aws import Clients
-    from rotation.strategies import Generator, Issuer
+    from rotation.strategy import Generator, Issuer
     from rotation_conformance.rotator import Content
     from tests.unit.cloud import Cloud
 
@@ -383,7 +384,7 @@ def strategy(
 ) -> Generator | Issuer:
     """Build a strategy of the registry that asks this GitHub."""
     module = importlib.import_module(f"rotation.strategies.{name}")
-    fields = Fields(options, path="options")
+    fields = OptionReader(options, path="options")
     built: Generator | Issuer = module.build(
         fields, ClientsWithKms(clients, github.cloud), github.send
     )

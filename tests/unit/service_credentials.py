@@ -9,8 +9,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from rotation.https import Reply
-from rotation.settings import Fields
+from rotation.services.https import Reply
+from rotation.settings import OptionReader
 from rotation.strategies.iam_service_credential import build
 from rotation_conformance.account import ACCOUNT_ID
 from tests.unit.cloud import CREDENTIAL_FIELDS, credentials_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rotation.aws import Clients
-    from rotation.strategies import Issuer
+    from rotation.strategy import Issuer
     from rotation_conformance.rotator import Content
     from tests.unit.cloud import Cloud, Key
 
@@ -107,7 +107,7 @@ def strategy(
     _name: str, options: Mapping[str, Any], service: ServiceCredentials, clients: Clients
 ) -> Issuer:
     """Build the strategy with what reaches this service."""
-    fields = Fields(options, path="options")
+    fields = OptionReader(options, path="options")
     built = build(fields, clients, service.send)
     fields.end()
     return built

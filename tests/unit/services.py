@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rotation.aws import call
 from rotation.errors import CredentialRejected
-from rotation.strategies import Credential, Issued, Value
+from rotation.strategy import Credential, Issued, Value
 from rotation_conformance.rotator import Content
 from rotation_conformance.rotator import Service as AnyService
 from tests.unit.cloud import KEYS_PER_USER, Cloud, Key, Maker

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rotation.event import Step
-from rotation.settings import Fields
-from rotation.strategies import CUSTOM_MODULE, REGISTRY, Generator, Issuer, build
+from rotation.settings import OptionReader
+from rotation.strategies import CUSTOM_MODULE, REGISTRY, build
 from rotation_conformance.account import ACCOUNT_ID, Killed, Side, kill
 from tests.unit.cloud import Cloud, FakeClients, credentials_of
 from tests.unit.github import (
@@ -45,6 +45,7 @@ from tests.unit.services import (
 
 if TYPE_CHECKING:
     from rotation.aws import Clients
+    from rotation.strategy import Generator, Issuer
     from rotation_conformance.rotator import MakeStrategy
 
 Make: TypeAlias = Callable[[Cloud], Rotation]
@@ -59,7 +60,7 @@ def user_arn(user: str) -> str:
 
 
 def _build(name: str, options: Mapping[str, object], clients: Any) -> Generator | Issuer:  # noqa: ANN401 -- the fake ones
-    return build(name, Fields(options, path="options"), clients)
+    return build(name, OptionReader(options, path="options"), clients)
 
 
 def strategy(name: str, **options: object) -> MakeStrategy:
@@ -166,7 +167,7 @@ def _custom(
 ) -> Generator | Issuer:
     file = ModuleType(CUSTOM_MODULE)
 
-    def build_it(options: Fields, clients: Clients) -> DatabasePassword:
+    def build_it(options: OptionReader, clients: Clients) -> DatabasePassword:
         assert options.text("user") == "app"
         assert clients("secretsmanager")
         return DatabasePassword(database)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from rotation.attempt import Attempt, digest
-from rotation.strategies import Issued
+from rotation.strategy import Issued
 
 _START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
 _ATTEMPT = Attempt(

@@ -32,9 +32,10 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Event, Step
-from rotation.settings import Fields
-from rotation.ssh import generate
-from rotation.strategies import REGISTRY, Issuer, build
+from rotation.services.github.ssh import generate
+from rotation.settings import OptionReader
+from rotation.strategies import REGISTRY, build
+from rotation.strategy import Issuer
 from rotation_conformance.account import Answer, FakeSecretsManager
 from rotation_conformance.rotator import assert_converged
 from tests.unit.cloud import Cloud, FakeClients, FakeIam, FakeSts
@@ -1033,7 +1034,7 @@ def _failed(
 
 @pytest.mark.parametrize("subject", REGISTRY)
 def test_the_options_that_the_rows_change_are_good_as_they_are(subject: str) -> None:
-    build(subject, Fields(_options(subject), path="options"), FakeClients(Cloud()))
+    build(subject, OptionReader(_options(subject), path="options"), FakeClients(Cloud()))
 
 
 # The others ask of more than AWS's own protocols, which the wire does not speak.
@@ -1430,7 +1431,7 @@ def test_every_setting_has_its_rows() -> None:
 @pytest.mark.parametrize("subject", REGISTRY)
 def test_every_option_that_is_read_has_its_rows(subject: str) -> None:
     read: set[str] = set()
-    fields = Fields({}, path="options")
+    fields = OptionReader({}, path="options")
     fields._fields = _Read(_options(subject), "", read)  # It makes a copy.
     build(subject, fields, FakeClients(Cloud()))
     assert read <= {f".{row[0]}" for row in STRATEGIES[subject].options}

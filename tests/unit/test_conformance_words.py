@@ -40,8 +40,7 @@ import secrets
 
 import service
 
-from rotation.errors import CredentialRejected, ServiceUnavailable
-from rotation.strategies import Credential
+from rotation.api import Credential, CredentialRejected, ServiceUnavailable
 
 
 class Passwords:
@@ -85,8 +84,7 @@ from datetime import UTC, datetime
 
 import service
 
-from rotation.errors import CredentialRejected
-from rotation.strategies import Credential, Issued
+from rotation.api import Credential, CredentialRejected, Issued
 
 
 class Keys:

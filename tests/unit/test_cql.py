@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, cast
 import pytest
 
 from rotation.errors import ProtocolError, ServiceUnavailable
-from rotation.service_login import RefusedError, ask_keyspaces
+from rotation.services.login import RejectedError, keyspaces
 from testing.local_github.certificate import write_certificate
-from testing.local_logins import keyspaces
+from testing.local_logins.keyspaces import serve
 from tests.leaks.search import found, of_exception
 
 if TYPE_CHECKING:
@@ -87,17 +87,17 @@ def test_a_user_name_and_a_password_are_accepted(trusted: Path) -> None:
         seen.append((pair[0], pair[1]))
         return True
 
-    with _serving(trusted, lambda stream: keyspaces.serve(stream, log_in)) as endpoint:
-        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+    with _serving(trusted, lambda stream: serve(stream, log_in)) as endpoint:
+        keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
     assert seen == [(_USER, _PASSWORD)]
 
 
 def test_a_wrong_password_is_a_refusal(trusted: Path) -> None:
     with (
-        _serving(trusted, lambda stream: keyspaces.serve(stream, lambda *_: False)) as endpoint,
-        pytest.raises(RefusedError),
+        _serving(trusted, lambda stream: serve(stream, lambda *_: False)) as endpoint,
+        pytest.raises(RejectedError),
     ):
-        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+        keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
 
 
 _ASKED: Final = _frame(_AUTHENTICATE, b"\0\1x")
@@ -106,7 +106,7 @@ _ASKED: Final = _frame(_AUTHENTICATE, b"\0\1x")
 @pytest.mark.parametrize(
     ("frames", "error", "says"),
     [
-        pytest.param([_ASKED, _error(0x2100)], RefusedError, "^$", id="unauthorized"),
+        pytest.param([_ASKED, _error(0x2100)], RejectedError, "^$", id="unauthorized"),
         pytest.param([_error(0x1001)], ServiceUnavailable, "no usable answer", id="overloaded"),
         pytest.param([_error(0x1002)], ServiceUnavailable, "no usable answer", id="bootstrapping"),
         pytest.param([_ASKED, _error(0x0000)], ServiceUnavailable, "no usable", id="server-error"),
@@ -137,7 +137,7 @@ def test_each_answer_has_its_error(
         _serving(trusted, _answering(*frames)) as endpoint,
         pytest.raises(error, match=says) as caught,
     ):
-        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+        keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert found({_USER, _PASSWORD}, of_exception(caught.value)) == set()
 
@@ -148,7 +148,7 @@ def test_a_server_that_is_not_trusted_is_told_nothing(tmp_path: Path) -> None:
         _serving(tmp_path, lambda stream: heard.append(stream.read())) as endpoint,
         pytest.raises(ServiceUnavailable, match=r"Keyspaces' log-in on 127\.0"),
     ):
-        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+        keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
     assert heard == []
 
 
@@ -156,7 +156,7 @@ def test_where_nobody_listens_there_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(ServiceUnavailable, match="no usable answer"):
-        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+        keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -178,5 +178,5 @@ def test_the_port_is_keyspaces_own_unless_it_is_told(
 
     monkeypatch.setattr(socket, "create_connection", connect)
     with pytest.raises(ServiceUnavailable):
-        ask_keyspaces(endpoint, user_name=_USER, password=_PASSWORD)
+        keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
     assert seen == [asked]

@@ -12,8 +12,9 @@ import pytest
 
 import handler
 from rotation.errors import ConfigurationError, InternalError
-from rotation.settings import ENVIRONMENT_VARIABLE, Fields
-from rotation.strategies import CUSTOM_MODULE, REGISTRY, Generator, Issuer, Setter, build
+from rotation.settings import ENVIRONMENT_VARIABLE, OptionReader
+from rotation.strategies import CUSTOM_MODULE, REGISTRY, build
+from rotation.strategy import Generator, Issuer, Setter
 from tests.unit.cloud import Cloud, FakeClients
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _GENERATOR: Final = """
-from rotation.strategies import Credential
+from rotation.api import Credential
 
 class Words:
     owner = "nobody"
@@ -68,7 +69,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
         monkeypatch.syspath_prepend(tmp_path)
         sys.modules.pop(CUSTOM_MODULE, None)
         options = {"issuer": issuer, "slots": slots, "options": {"list": "words"}, **more}
-        return build("custom", Fields(options, path="options"), FakeClients(Cloud()))
+        return build("custom", OptionReader(options, path="options"), FakeClients(Cloud()))
 
     yield loaded
     sys.modules.pop(CUSTOM_MODULE, None)

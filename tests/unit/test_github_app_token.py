@@ -20,8 +20,9 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Step
-from rotation.settings import Fields
-from rotation.strategies import Issued, github_app_token
+from rotation.settings import OptionReader
+from rotation.strategies import github_app_token
+from rotation.strategy import Issued
 from rotation_conformance.account import Killed, Side, client_error, kill, refuse
 from rotation_conformance.rotator import assert_converged, watched
 from testing.local_github import Answer, LocalGitHub, Narrowing, local_github
@@ -33,9 +34,9 @@ from tests.unit.subjects import prepared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rotation.https import Reply
-    from rotation.strategies import Credential
+    from rotation.services.https import Reply
     from rotation.strategies.github_app_token import GithubAppToken
+    from rotation.strategy import Credential
     from testing.local_github.records import App, Installation
     from tests.unit.rotator import Rotation
 
@@ -60,7 +61,9 @@ class Scene:
             "repositories": ["ledger", "reports"],
             "revoke_previous": False,
         }
-        return github_app_token.build(Fields({**options, **changed}, path="options"), self.kms)
+        return github_app_token.build(
+            OptionReader({**options, **changed}, path="options"), self.kms
+        )
 
     def refusal(self, error: type[RotationError], cure: str, **changed: object) -> RotationError:
         """Ask for a token, and return why there is none; nothing secret stands in that."""

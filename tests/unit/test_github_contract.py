@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from rotation.github import api as read_api
-from rotation.github import installation
-from rotation.https import Https, Reply
-from rotation.settings import Fields
+from rotation.services.github.api import api as read_api
+from rotation.services.github.api import installation
+from rotation.services.https import Https, Reply
+from rotation.settings import OptionReader
 from testing.local_github import local_github
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.github import (
@@ -30,7 +30,7 @@ from tests.unit.test_ssh import PAIR
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rotation.https import Send
+    from rotation.services.https import Send
 
 APPS: Final = "jwt"
 TOKENS: Final = "token"
@@ -79,7 +79,7 @@ class Overhearing:
 
 def _side(url: str, send: Send, clients: Any, **app: object) -> Side:  # noqa: ANN401 -- one of the two
     heard = Overhearing(send=send)
-    options = Fields({**APP, **app, "api_url": "https://not.asked"}, path="options")
+    options = OptionReader({**APP, **app, "api_url": "https://not.asked"}, path="options")
     asked = read_api(options, heard)
     asked.url = url
     token = installation(options, clients, asked).token(

@@ -20,8 +20,9 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from rotation.settings import Fields
-from rotation.strategies import Issued, github_deploy_key
+from rotation.settings import OptionReader
+from rotation.strategies import github_deploy_key
+from rotation.strategy import Issued
 from rotation_conformance.account import Killed, Side, client_error, kill
 from rotation_conformance.rotator import assert_converged, watched
 from testing.local_github import Answer, LocalGitHub, local_github
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from rotation.strategies import Credential
     from rotation.strategies.github_deploy_key import GithubDeployKey
+    from rotation.strategy import Credential
     from testing.local_github.records import DeployKey, Installation, Repository
 
 _MARK: Final = "0123456789abcdef-6d1c9e0a-5f0b-4f53-9c41-0a6a3e1f8a55"
@@ -122,7 +123,7 @@ class Scene:
 
 
 def _built(options: dict[str, object], clients: Any) -> GithubDeployKey:  # noqa: ANN401 -- one of the two
-    fields = Fields(options, path="options")
+    fields = OptionReader(options, path="options")
     built = github_deploy_key.build(fields, clients)
     fields.end()
     return built

@@ -15,7 +15,7 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Step
-from rotation.settings import Fields
+from rotation.settings import OptionReader
 from rotation.strategies import build
 from rotation.strategies.iam_access_key import smtp_password
 from rotation_conformance.account import lose_answer, refuse
@@ -192,7 +192,7 @@ _GOOD: dict[str, object] = {
 )
 def test_each_form_of_a_user_arn_is_accepted(arn: str) -> None:
     made = build(
-        "iam_access_key", Fields({**_GOOD, "user_arn": arn}, path="o"), FakeClients(Cloud())
+        "iam_access_key", OptionReader({**_GOOD, "user_arn": arn}, path="o"), FakeClients(Cloud())
     )
     assert made.owner == f"IAM user {arn.rpartition('/')[2]}"
 

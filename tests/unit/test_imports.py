@@ -6,13 +6,12 @@ import ast
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from rotation.strategies import REGISTRY
+from tests.unit.imports import LAMBDA, MODULES, imported, services_of
 
-_LAMBDA = Path(__file__).resolve().parents[2] / "lambda"
 _ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-Ab12Cd"
 _OPTIONS = {
     "iam_access_key": {
@@ -39,37 +38,48 @@ handler.lambda_handler(json.loads(sys.argv[2]), Context())
 print(json.dumps(sorted(sys.modules)))
 """
 
-# Who may import whom, of ours; also where only the type checker looks.
-_ALLOWED = {
-    "handler": {"log", "aws", "engine", "errors", "event", "secret", "settings", "strategies"},
-    "rotation": set(),
-    "rotation.errors": set(),
-    "rotation.log": set(),
-    "rotation.event": {"errors"},
-    "rotation.settings": {"errors"},
-    "rotation.answer": {"errors"},
-    "rotation.aws": {"answer", "errors"},
-    "rotation.attempt": {"answer", "strategies"},
-    "rotation.secret": {"answer", "attempt", "aws", "errors", "strategies"},
-    "rotation.https": {"aws"},
-    "rotation.github": {"answer", "aws", "errors", "https", "settings"},
-    "rotation.iam": {"answer", "aws", "errors", "settings"},
-    "rotation.cql": {"aws", "https"},
-    "rotation.service_login": {"answer", "cql", "errors", "https"},
-    "rotation.ssh": {"errors"},
-    "rotation.engine": {"attempt", "aws", "errors", "event", "secret", "strategies"},
-    "rotation.strategies": {"aws", "errors", "settings"},
+# Who may import whom of the core; also where only the type checker looks.
+_CORE = {
+    "errors": set(),
+    "log": set(),
+    "strategy": set(),
+    "event": {"errors"},
+    "settings": {"errors"},
+    "response": {"errors"},
+    "aws": {"errors", "response"},
+    "attempt": {"response", "strategy"},
+    "secret": {"attempt", "aws", "errors", "response", "strategy"},
+    "engine": {"attempt", "aws", "errors", "event", "secret", "strategy"},
+    "api": {"aws", "errors", "response", "settings", "strategy"},
 }
-_ALLOWED_TO_A_STRATEGY = {
-    *("answer", "aws", "errors", "github", "https", "iam", "service_login", "settings", "ssh"),
-    "strategies",
-}
+_FOR_SERVICES = {"aws", "errors", "response", "settings"}
+
+
+def _allowed(module: str) -> set[str]:
+    """Name what a module may import: its own layer, and those below it."""
+    match module.split("."):
+        case ["handler"]:
+            core = {"aws", "engine", "errors", "event", "log", "secret", "settings"}
+            return {"rotation", "rotation.strategies", *_full(core)}
+        case ["rotation", "services", *_]:
+            return {name for name in MODULES if "services" in name} | _full(_FOR_SERVICES)
+        case ["rotation", "strategies", *_]:
+            services = {name for name in MODULES if "services" in name}
+            return services | _full({*_FOR_SERVICES, "strategy", "strategies"})
+        case ["rotation", name]:
+            return _full(_CORE[name])
+        case _:
+            return set()
+
+
+def _full(names: set[str]) -> set[str]:
+    return {f"rotation.{name}" for name in names}
 
 
 def _modules_after(code: str, *arguments: str, **environment: str) -> set[str]:
     """Run code in a fresh interpreter; tell which modules it has loaded."""
     output = subprocess.run(
-        [sys.executable, "-c", code, str(_LAMBDA), *arguments],
+        [sys.executable, "-c", code, str(LAMBDA), *arguments],
         check=True,
         capture_output=True,
         text=True,
@@ -78,17 +88,20 @@ def _modules_after(code: str, *arguments: str, **environment: str) -> set[str]:
     return set(json.loads(output.splitlines()[-1]))
 
 
-def _name(path: Path) -> str:
-    return ".".join(path.relative_to(_LAMBDA).with_suffix("").parts).removesuffix(".__init__")
-
-
-@pytest.mark.parametrize("module", [f"rotation.strategies.{name}" for name in REGISTRY])
-def test_a_strategy_is_imported_alone_and_without_the_sdk(module: str) -> None:
+@pytest.mark.parametrize("strategy", REGISTRY)
+def test_a_strategy_is_imported_alone_and_without_the_sdk(strategy: str) -> None:
+    module = f"rotation.strategies.{strategy}"
     code = "import json, sys; sys.path.insert(0, sys.argv[1]); import {}; print(json.dumps([*{}]))"
     loaded = _modules_after(code.format(module, "sys.modules"))
     assert module in loaded
     assert not {"boto3", "botocore", "rotation.engine", "rotation.secret"} & loaded
     assert not {f"rotation.strategies.{name}" for name in REGISTRY} & (loaded - {module})
+    services = MODULES["rotation.services"].parent
+    assert {
+        MODULES[name].relative_to(services).as_posix()
+        for name in loaded
+        if name.startswith("rotation.services")
+    } == services_of(strategy)
 
 
 @pytest.mark.parametrize(
@@ -115,37 +128,29 @@ def test_a_step_with_nothing_to_do_never_loads_the_sdk(strategy: str, step: str)
     assert not others & loaded
 
 
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, id=_name(path)) for path in sorted(_LAMBDA.rglob("*.py"))]
-)
-def test_dependencies_point_one_way(path: Path) -> None:
-    name = _name(path)
-    allowed = _ALLOWED.get(name, _ALLOWED_TO_A_STRATEGY)
-    imported: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "rotation":
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("rotation."):
-            imported.add(str(node.module).split(".")[1])
-        elif isinstance(node, ast.Import):
-            assert not any(alias.name.startswith("rotation") for alias in node.names)
-    assert imported <= allowed
+@pytest.mark.parametrize("module", MODULES)
+def test_dependencies_point_one_way(module: str) -> None:
+    assert imported(MODULES[module]) <= _allowed(module)
 
 
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, id=_name(path)) for path in sorted(_LAMBDA.rglob("*.py"))]
-)
-def test_only_the_handler_reads_the_environment(path: Path) -> None:
+@pytest.mark.parametrize("package", ["services", "services.github", "services.login"])
+def test_the_init_of_a_package_of_services_imports_no_module_of_it(package: str) -> None:
+    """A function's package holds only the modules that its strategy needs."""
+    name = f"rotation.{package}"
+    assert not {one for one in imported(MODULES[name]) if one.startswith(f"{name}.")}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_handler_reads_the_environment(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     impure = {"environ", "getenv"} & {
-        node.attr
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
     }
-    assert impure == ({"environ"} if _name(path) == "handler" else set())
+    assert impure == ({"environ"} if module == "handler" else set())
 
 
 def test_what_stands_in_for_services_does_not_know_the_payload() -> None:
-    testing = _LAMBDA.parent / "testing"
+    testing = LAMBDA.parent / "testing"
     importing = {
         str(path.relative_to(testing))
         for path in testing.rglob("*.py")

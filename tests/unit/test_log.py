@@ -11,7 +11,7 @@ import pytest
 from rotation import log
 
 
-def _written(fields: log.Fields) -> str:
+def _written(fields: log.LogRecord) -> str:
     stream = io.StringIO()
     log.write(stream, fields)
     return stream.getvalue()

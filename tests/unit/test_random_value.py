@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotation.settings import Fields
-from rotation.strategies import Credential, Generator, Value, build
+from rotation.settings import OptionReader
+from rotation.strategies import build
+from rotation.strategy import Credential, Generator, Value
 from tests.unit.cloud import Cloud, FakeClients
 
 _CLASSES = {
@@ -29,7 +30,9 @@ _GOOD: dict[str, object] = {
 
 
 def _built(**options: object) -> Generator:
-    made = build("random_value", Fields({**_GOOD, **options}, path="options"), FakeClients(Cloud()))
+    made = build(
+        "random_value", OptionReader({**_GOOD, **options}, path="options"), FakeClients(Cloud())
+    )
     assert isinstance(made, Generator)
     return made
 

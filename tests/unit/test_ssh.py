@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from rotation.ssh import KEY_TYPES, KeyPair, fit, generate
+from rotation.services.github.ssh import KEY_TYPES, KeyPair, fit, generate
 
 PAIR: Final = generate("ed25519")
 LINES: Final = PAIR.private_key.splitlines()

@@ -13,16 +13,28 @@ import importlib
 from typing import TYPE_CHECKING
 
 from rotation.errors import ConfigurationError
-from rotation.strategies import CUSTOM_MODULE, Generator, Issuer, lacking
+from rotation.strategies import CUSTOM_MODULE
+from rotation.strategy import Generator, Issuer, Setter
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from rotation.aws import Clients
-    from rotation.settings import Fields
+    from rotation.settings import OptionReader
 
 
-def build(options: Fields, clients: Clients) -> Generator | Issuer:
+def lacking(strategy: object) -> tuple[str, list[str]]:
+    """Name the family that an object comes nearest to, and the members that it needs for it."""
+    family: type = Generator
+    if any(hasattr(strategy, name) for name in ("apply", "verify")):
+        family = Setter
+    if any(hasattr(strategy, name) for name in ("inventory", "issue", "retire")):
+        family = Issuer
+    names = {name for kind in family.__mro__ for name in vars(kind) if name[0] != "_"}
+    return family.__name__, sorted(name for name in names if not hasattr(strategy, name))
+
+
+def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
     """Have their file build the strategy, and hold it to what the module was told of it.
 
     Raises:

@@ -19,17 +19,17 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from rotation import github
-from rotation.answer import parsed_time
 from rotation.errors import ProtocolError
-from rotation.strategies import Credential, Issued, Value
+from rotation.response import parsed_time
+from rotation.services.github import api as github
+from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rotation.aws import Clients
-    from rotation.https import Send
-    from rotation.settings import Fields
+    from rotation.services.https import Send
+    from rotation.settings import OptionReader
 
 _USERNAME = "x-access-token"
 _LEVEL = "read|write|admin"
@@ -131,7 +131,7 @@ def _token(credential: Credential) -> str:
     return str(cast("Mapping[str, str]", credential.value)["token"])
 
 
-def build(options: Fields, clients: Clients, send: Send | None = None) -> GithubAppToken:
+def build(options: OptionReader, clients: Clients, send: Send | None = None) -> GithubAppToken:
     """Read the options.
 
     Args:

@@ -23,8 +23,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from rotation import github, ssh
-from rotation.answer import parsed_time
 from rotation.aws import ask
 from rotation.errors import (
     ConfigurationError,
@@ -33,17 +31,20 @@ from rotation.errors import (
     ProtocolError,
     RotationError,
 )
-from rotation.strategies import Credential, Issued, Value
+from rotation.response import parsed_time
+from rotation.services.github import api as github
+from rotation.services.github import ssh
+from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from rotation.answer import Answer
     from rotation.aws import Clients
-    from rotation.https import Reply, Send
-    from rotation.settings import Fields
+    from rotation.response import Response
+    from rotation.services.https import Reply, Send
+    from rotation.settings import OptionReader
 
 # A dot or two would lead to another path.
 _REPOSITORY: Final = r"[0-9A-Za-z_-]{1,100}/(?!\.{1,2}$)[0-9A-Za-z._-]{1,100}"
@@ -304,14 +305,14 @@ class GithubDeployKey:
         answer = self._api.read(self._ask(request), request, self.owner)
         return answer.text("ssh_url", pattern=_SSH_URL, allowed="an address for git over SSH")
 
-    def _issued(self, key: Answer, mark: str) -> Issued:
+    def _issued(self, key: Response, mark: str) -> Issued:
         created = key.text("created_at")
         time = parsed_time(created)
         if time is None:
             raise key.refusal(name="created_at", given=created, allowed="a time in UTC")
         return Issued(identity=_identity(_key_id(key)), owner=self.owner, created=time, mark=mark)
 
-    def _compare(self, answer: Answer, credential: Credential) -> None:
+    def _compare(self, answer: Response, credential: Credential) -> None:
         wanted = cast("Mapping[str, str | bool]", credential.value)
         public_key = re.escape(str(wanted["public_key"]))
         answer.text("key", pattern=public_key, allowed="the public key that was added")
@@ -335,14 +336,14 @@ def _identity(key_id: int) -> str:
     return f"deploy key {key_id}"
 
 
-def _key_id(answer: Answer) -> int:
+def _key_id(answer: Response) -> int:
     key_id = answer.number("id")
     if not 0 < key_id < github.MOST:
         raise answer.refusal(name="id", given=key_id, allowed="a number above zero")
     return key_id
 
 
-def build(options: Fields, clients: Clients, send: Send | None = None) -> GithubDeployKey:
+def build(options: OptionReader, clients: Clients, send: Send | None = None) -> GithubDeployKey:
     """Read the options.
 
     Args:

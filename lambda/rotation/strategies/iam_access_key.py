@@ -24,10 +24,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from rotation import iam
 from rotation.aws import ask
 from rotation.errors import ConfigurationError, CredentialRejected
-from rotation.strategies import Credential, Issued, Value
+from rotation.services import iam
+from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-    from rotation.answer import Answer
     from rotation.aws import Clients
-    from rotation.settings import Fields
+    from rotation.response import Response
+    from rotation.settings import OptionReader
 
 _PRINCIPAL_ARN = r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:[!-~]{1,640}"
 _KEY_ID = r"[A-Z0-9]{16,128}"
@@ -93,7 +93,7 @@ class IamAccessKey:
     def inventory(self) -> Sequence[Issued]:
         """List the user's keys."""
         client: IAMClient = self._clients("iam")
-        keys = iam.listed(
+        keys = iam.list_credentials(
             "iam:ListAccessKeys",
             self._user_arn,
             lambda: client.list_access_keys(UserName=self._user_name),
@@ -106,7 +106,7 @@ class IamAccessKey:
     def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- a key has no name
         """Create a key."""
         client: IAMClient = self._clients("iam", attempts=1)
-        key = iam.made(
+        key = iam.create_credential(
             "iam:CreateAccessKey",
             self._user_arn,
             lambda: client.create_access_key(UserName=self._user_name),
@@ -155,7 +155,7 @@ class IamAccessKey:
             lambda: client.delete_access_key(UserName=self._user_name, AccessKeyId=issued.identity),
         )
 
-    def _key_id(self, key: Answer) -> str:
+    def _key_id(self, key: Response) -> str:
         iam.require_user(key, self._user_name)
         return key.text("AccessKeyId", pattern=_KEY_ID, allowed="the id of an access key")
 
@@ -180,7 +180,7 @@ def smtp_password(secret_access_key: str, region: str) -> str:
     return base64.b64encode(b"\x04" + key).decode()
 
 
-def build(options: Fields, clients: Clients) -> IamAccessKey:
+def build(options: OptionReader, clients: Clients) -> IamAccessKey:
     """Read the options.
 
     Raises:

@@ -21,21 +21,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from rotation import iam, service_login
-from rotation.answer import TIME_FORMAT, parsed_time
 from rotation.errors import CredentialRejected, PermissionDenied
-from rotation.https import Https
-from rotation.strategies import Credential, Issued, Value
+from rotation.response import TIME_FORMAT, parsed_time
+from rotation.services import iam, login
+from rotation.services.https import Https
+from rotation.services.login import bedrock, codecommit, keyspaces
+from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mypy_boto3_iam import IAMClient
 
-    from rotation.answer import Answer
     from rotation.aws import Clients
-    from rotation.https import Send
-    from rotation.settings import Fields
+    from rotation.response import Response
+    from rotation.services.https import Send
+    from rotation.settings import OptionReader
 
 _BEDROCK: Final = "bedrock.amazonaws.com"
 _CODECOMMIT: Final = "codecommit.amazonaws.com"
@@ -137,7 +138,7 @@ class IamServiceCredential:
     def inventory(self) -> Sequence[Issued]:
         """List the user's credentials for the service."""
         client: IAMClient = self._clients("iam")
-        held = iam.listed(
+        held = iam.list_credentials(
             "iam:ListServiceSpecificCredentials",
             self._user_arn,
             lambda: client.list_service_specific_credentials(
@@ -154,7 +155,7 @@ class IamServiceCredential:
         client: IAMClient = self._clients("iam", attempts=1)
         days = self._service.age_days
         age = {} if days is None else {"CredentialAgeDays": days}
-        made = iam.made(
+        made = iam.create_credential(
             "iam:CreateServiceSpecificCredential",
             self._user_arn,
             lambda: client.create_service_specific_credential(
@@ -186,7 +187,7 @@ class IamServiceCredential:
         """
         fields = cast("Mapping[str, str]", credential.value)
         name, secret = _FIELDS[self._service.name]
-        with suppress(service_login.RefusedError):
+        with suppress(login.RejectedError):
             self._service.log_in(fields[name], fields[secret])
             return
         raise CredentialRejected(
@@ -211,7 +212,7 @@ class IamServiceCredential:
         if denial and any(one.identity == issued.identity for one in self.inventory()):
             raise denial
 
-    def _id(self, found: Answer) -> str:
+    def _id(self, found: Response) -> str:
         iam.require_user(found, self._user_name)
         found.text(
             "ServiceName",
@@ -228,27 +229,27 @@ def _owner(user_name: str, service_name: str) -> str:
     return f"{iam.owner(user_name)} for {service_name}"
 
 
-def _login(service_name: str, options: Fields, send: Send) -> Callable[[str, str], None]:
+def _login(service_name: str, options: OptionReader, send: Send) -> Callable[[str, str], None]:
     endpoint = options.text(
         "endpoint",
         pattern=_ENDPOINT,
         allowed="a host such as bedrock.eu-west-1.amazonaws.com, with or without a port",
     )
     if service_name == _KEYSPACES:
-        return lambda name, secret: service_login.ask_keyspaces(
-            endpoint, user_name=name, password=secret
-        )
+        return lambda name, secret: keyspaces.log_in(endpoint, user_name=name, password=secret)
     if service_name == _BEDROCK:
-        return lambda _, secret: service_login.ask_bedrock(send, endpoint, api_key=secret)
+        return lambda _, secret: bedrock.log_in(send, endpoint, api_key=secret)
     repository = options.text(
         "repository", pattern=_REPOSITORY, allowed="the name of a repository of CodeCommit"
     )
-    return lambda name, secret: service_login.ask_codecommit(
+    return lambda name, secret: codecommit.log_in(
         send, endpoint, repository=repository, user_name=name, password=secret
     )
 
 
-def build(options: Fields, clients: Clients, send: Send | None = None) -> IamServiceCredential:
+def build(
+    options: OptionReader, clients: Clients, send: Send | None = None
+) -> IamServiceCredential:
     """Read the options.
 
     Args:

@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rotation.strategies import Credential, Value
+from rotation.strategy import Credential, Value
 
 if TYPE_CHECKING:
     from rotation.aws import Clients
-    from rotation.settings import Fields
+    from rotation.settings import OptionReader
 
 _CLASSES = {
     "lowercase": string.ascii_lowercase,
@@ -63,7 +63,7 @@ class RandomValue:
                 return Credential(identity="the random value", owner=self.owner, value=value)
 
 
-def build(options: Fields, clients: Clients) -> RandomValue:  # noqa: ARG001 -- it asks no service
+def build(options: OptionReader, clients: Clients) -> RandomValue:  # noqa: ARG001 -- it asks no service
     """Read the options.
 
     Raises:

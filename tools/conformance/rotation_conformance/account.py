@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         UpdateSecretVersionStageRequestTypeDef,
     )
 
-    from rotation.aws import Clients
+    from rotation.api import Clients
 
 T = TypeVar("T")
 Answer: TypeAlias = dict[str, Any]

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from rotation.aws import Clients
+from rotation.api import Clients, Generator, Issuer, ProtocolError, RotationError, Setter
 from rotation.engine import Engine, Outcome
-from rotation.errors import ProtocolError, RotationError
 from rotation.event import Event, Step
 from rotation.secret import Secret
-from rotation.strategies import Generator, Issuer, Setter
 from rotation_conformance.account import Account, Killed, Side, StoredSecret, StoredVersion, Trouble
 
 if TYPE_CHECKING:

@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import pytest
 
-from rotation.errors import CredentialRejected, RotationError, ServiceUnavailable
-from rotation.event import Step
-from rotation.settings import Fields
-from rotation.strategies import (
-    CUSTOM_MODULE,
+from rotation.api import (
     Credential,
+    CredentialRejected,
     Generator,
     Issued,
     Issuer,
+    OptionReader,
+    RotationError,
+    ServiceUnavailable,
     Setter,
     Value,
-    lacking,
 )
+from rotation.event import Step
+from rotation.strategies import CUSTOM_MODULE
+from rotation.strategies.custom import lacking
 from rotation_conformance.account import Account
 from rotation_conformance.points import Process, Reached
 from rotation_conformance.rotator import (
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import CodeType
 
-    from rotation.aws import Clients
+    from rotation.api import Clients
 
 T = TypeVar("T")
 Begin = Callable[[], Rotation]
@@ -168,7 +170,7 @@ class Conformance:
             raise BrokenPromiseError(
                 done=f"build returned a {type(strategy).__name__}",
                 found=f"it lacks {', '.join(lacks)}, which a {family} has to have",
-                cure="see rotation/strategies/__init__.py for what each of them does.",
+                cure="see rotation/strategy.py for what each of them does.",
             )
 
     def test_its_rotations_are_clean(self, begin: Begin) -> None:
@@ -337,7 +339,7 @@ class Conformance:
         """Load the file as a new process does, with nothing left of the last one."""
         module = ModuleType(CUSTOM_MODULE)
         exec(_compiled(self._file()), vars(module))  # noqa: S102 -- the strategy under test
-        fields = Fields(options, path="options")
+        fields = OptionReader(options, path="options")
         strategy: Generator | Issuer = module.build(fields, clients)
         fields.end()
         return strategy

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from rotation.aws import LONGEST_ATTEMPT_SECONDS
+from rotation.services import NoReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,14 +22,6 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-
-
-class NoReplyError(Exception):
-    """There is none; it says whether the request may have arrived."""
-
-    def __init__(self, *, lost: bool) -> None:
-        super().__init__()
-        self.lost = lost
 
 
 class Send(Protocol):

@@ -18,7 +18,7 @@ TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
-class Answer:
+class Response:
     """What a service answered, read field by field; what is not as documented is refused.
 
     A service says such things when something else answers in its place, or only a part arrives.
@@ -93,18 +93,18 @@ class Answer:
             raise self.refusal(name=name, given=value, allowed="an object of texts")
         return value
 
-    def part(self, name: str) -> Answer:
+    def part(self, name: str) -> Response:
         """Read an object."""
         return self._part(name, self._fields.get(name))
 
-    def parts(self, name: str) -> Sequence[Answer]:
+    def parts(self, name: str) -> Sequence[Response]:
         """Read a list of objects."""
         value = self._fields.get(name)
         if not isinstance(value, list):
             raise self.refusal(name=name, given=value, allowed="a list")
         return [self._part(name, item) for item in value]
 
-    def optional_parts(self, name: str) -> Sequence[Answer]:
+    def optional_parts(self, name: str) -> Sequence[Response]:
         """Read a list of objects that may be absent."""
         return [] if self._fields.get(name) is None else self.parts(name)
 
@@ -135,9 +135,9 @@ class Answer:
             allowed=allowed,
         )
 
-    def _part(self, name: str, value: object) -> Answer:
+    def _part(self, name: str, value: object) -> Response:
         path = ".".join(filter(None, [self._path, name]))
-        return Answer(value, action=self._action, resource=self._resource, path=path)
+        return Response(value, action=self._action, resource=self._resource, path=path)
 
 
 def parsed_time(text: str) -> datetime | None:

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from rotation.answer import Answer, parsed_time
 from rotation.aws import call
 from rotation.errors import (
     ConfigurationError,
@@ -27,7 +26,9 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from rotation.https import Https, NoReplyError, parsed
+from rotation.response import Response, parsed_time
+from rotation.services import NoReplyError
+from rotation.services.https import Https, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
     from rotation.aws import Clients
-    from rotation.https import Reply, Send
-    from rotation.settings import Fields
+    from rotation.services.https import Reply, Send
+    from rotation.settings import OptionReader
 
 API_URL: Final = r"https://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._-]+)*"
 TOKEN: Final = r"[!-~]{1,4096}"  # noqa: S105 -- what one looks like
@@ -128,13 +129,13 @@ class Api:
             raise refusal
         raise ServiceUnavailable(action=action, resource=resource, answer_lost=lost)
 
-    def read(self, reply: Reply, request: str, resource: str) -> Answer:
+    def read(self, reply: Reply, request: str, resource: str) -> Response:
         """Read the object that a reply holds."""
-        return Answer(parsed(reply), action=_action(request), resource=resource)
+        return Response(parsed(reply), action=_action(request), resource=resource)
 
-    def read_all(self, reply: Reply, request: str, resource: str) -> Sequence[Answer]:
+    def read_all(self, reply: Reply, request: str, resource: str) -> Sequence[Response]:
         """Read the objects of the list that a reply holds."""
-        whole = Answer({"": parsed(reply)}, action=_action(request), resource=resource)
+        whole = Response({"": parsed(reply)}, action=_action(request), resource=resource)
         return whole.parts("")
 
     def ahead(self, reply: Reply) -> float | None:
@@ -339,7 +340,7 @@ class Installation:
         return ConfigurationError.not_granted(owner=self.owner, lacking=lacking)
 
     def _differing(
-        self, answer: Answer, repositories: Iterable[str], permissions: Mapping[str, str]
+        self, answer: Response, repositories: Iterable[str], permissions: Mapping[str, str]
     ) -> RotationError | None:
         wanted = _spelt(repositories, permissions)
         try:
@@ -355,7 +356,7 @@ class Installation:
         )
 
 
-def api(options: Fields, send: Send | None) -> Api:
+def api(options: OptionReader, send: Send | None) -> Api:
     """Read the option that says which GitHub.
 
     Raises:
@@ -369,7 +370,7 @@ def api(options: Fields, send: Send | None) -> Api:
     return Api(url, send=send or Https(), now=lambda: datetime.now(UTC))
 
 
-def installation(options: Fields, clients: Clients, api: Api) -> Installation:
+def installation(options: OptionReader, clients: Clients, api: Api) -> Installation:
     """Read the options that name an App.
 
     Raises:

@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from rotation.aws import CONNECT_SECONDS, READ_SECONDS
-from rotation.https import NoReplyError
+from rotation.services import NoReplyError
 
 if TYPE_CHECKING:
     from ssl import SSLSocket

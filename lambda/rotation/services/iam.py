@@ -12,8 +12,8 @@ from rotation.errors import ConfigurationError, ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rotation.answer import Answer
-    from rotation.settings import Fields
+    from rotation.response import Response
+    from rotation.settings import OptionReader
 
 USER_NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,64}"
 _USER_ARN: Final = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]{{1,510}}/)?{USER_NAME}"
@@ -23,7 +23,7 @@ class _GoneAlready(Exception):  # noqa: N818 -- what delete wants is no error
     pass
 
 
-def user_arn(options: Fields) -> str:
+def user_arn(options: OptionReader) -> str:
     """Read the option that says which user.
 
     Raises:
@@ -42,12 +42,12 @@ def owner(user_name: str) -> str:
     return f"IAM user {user_name}"
 
 
-def require_user(answer: Answer, user_name: str) -> None:
+def require_user(answer: Response, user_name: str) -> None:
     """Insist on this user: another one's credential must be neither stored nor retired."""
     answer.text("UserName", pattern=re.escape(user_name), allowed="the name of the user asked for")
 
 
-def listed(action: str, user_arn: str, effect: Callable[[], object]) -> Answer:
+def list_credentials(action: str, user_arn: str, effect: Callable[[], object]) -> Response:
     """List what a user holds, inactive ones included; two are fewer than one page."""
     answer = ask(
         action,
@@ -59,7 +59,7 @@ def listed(action: str, user_arn: str, effect: Callable[[], object]) -> Answer:
     return answer
 
 
-def made(action: str, user_arn: str, effect: Callable[[], object]) -> Answer:
+def create_credential(action: str, user_arn: str, effect: Callable[[], object]) -> Response:
     """Make one more for a user.
 
     Raises:

@@ -1,0 +1,196 @@
+"""What a strategy is: the calls of one service, and nothing about staging labels.
+
+The families differ in who makes the value:
+    Generator   makes it here; no service has to know it
+    Setter      makes it here, and sets it on a service
+    Issuer      asks a service, which makes the value and shows it once
+
+The engine decides the rest, once for all strategies: who owns a credential, how room is made for
+a new one, and how long the previous one lives. It calls a method only while the conditions under
+"Before" hold; the strategy makes sure that those under "After" hold when the method returns.
+
+Lambda may stop the function at any line and deliver a step twice. So each method may run again, in
+another process, after any part of it has run. Every method may raise any class of rotation.errors;
+"Raises" names those to which the engine reacts, or which a method must raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# A secret's value: the fields of a JSON object, or a plain text.
+Value: TypeAlias = Mapping[str, str | int] | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A credential with its value. Its repr shows which one it is, and never the value."""
+
+    # Names the credential in messages and in the log, so it must be public. Two credentials of one
+    # owner that exist at the same time must have different identities if an issuer lists them.
+    identity: str
+    owner: str
+    value: Value = field(repr=False)
+    # When it expires; None: it stays valid until someone retires it.
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A credential as its issuer lists it, without its value."""
+
+    identity: str
+    owner: str
+    created: datetime
+    # The mark that it was issued with, if the service keeps it.
+    mark: str | None = None
+
+
+class Strategy(Protocol):
+    """The members that all families have."""
+
+    @property
+    def owner(self) -> str:
+        """The owner of all credentials of this strategy, in the service's own words.
+
+        The engine compares it with the owner that parse reads from a value, and stops the rotation
+        if they differ. So it must name everything that makes an account: the user, the host.
+        """
+
+    @property
+    def shape(self) -> str:
+        """The form of a value, for the message about a value that has another form."""
+
+    def parse(self, value: Value) -> Credential | None:
+        """Recognise a value of this strategy.
+
+        Before: the value may be anything: of another owner or strategy, or written by an operator.
+        After: the credential has the value unchanged, and the owner that the value names. None if
+            the value has another form. Nothing is called and nothing raised.
+        Repeated: the same result.
+        """
+
+
+@runtime_checkable
+class Generator(Strategy, Protocol):
+    """Makes a value that no service has to know."""
+
+    def generate(self, current: Credential | None) -> Credential:
+        """Make a new value, with the randomness of the standard library's `secrets`.
+
+        Before: the owner of the current credential is this strategy's owner. There is no current
+            credential if the secret has no other value.
+        After: parse recognises the value and finds this strategy's owner in it. No earlier value
+            is equal. Nothing is changed anywhere.
+        Repeated: another value. The engine stores one value per rotation.
+        """
+
+
+@runtime_checkable
+class Setter(Generator, Protocol):
+    """Makes a value, and sets it on a service."""
+
+    def apply(self, pending: Credential, current: Credential | None) -> None:
+        """Make the service accept the pending credential.
+
+        Before: the pending credential is stored, its owner is this strategy's owner, and verify
+            has just raised CredentialRejected for it. The same holds for the owner of the current
+            credential, which applications use; there is none in the first rotation.
+        After: the service accepts both. It need not accept any other credential of this owner.
+        Repeated: the same result; nothing is added a second time.
+        """
+
+    def verify(self, credential: Credential) -> None:
+        """Use the credential, for instance log in with it.
+
+        Before: the owner of the credential is this strategy's owner.
+        After: the service has accepted the credential. Nothing is changed.
+        Repeated: the same.
+
+        Raises:
+            CredentialRejected: The service rejects the credential.
+            ServiceUnavailable: The service gave no usable answer, which is no rejection.
+        """
+
+
+@runtime_checkable
+class Issuer(Strategy, Protocol):
+    """Asks a service for a credential, which makes the value and shows it once."""
+
+    @property
+    def slots(self) -> int | None:
+        """How many credentials the owner may have at a time; at least 2.
+
+        None: any number. Such a service must keep the mark of each credential that it lists, or
+        list nothing.
+        """
+
+    @property
+    def adopted(self) -> str | None:
+        """The identity of the one credential made elsewhere that may be retired as a previous one.
+
+        It counts as in use until the first rotation is over. None: there is no such credential.
+        """
+
+    @property
+    def settling_seconds(self) -> int:
+        """How long the service must accept a new credential without a rejection to verify it."""
+
+    @property
+    def retires_demoted(self) -> bool:
+        """Whether the previous credential is retired as soon as its successor is current."""
+
+    def inventory(self) -> Sequence[Issued]:
+        """List the owner's credentials.
+
+        After: the list has each credential that takes a slot, disabled ones included. Without
+            slots, it has at least each credential with a mark. A credential that was made or
+            retired in the last seconds may be wrong in it. Nothing is changed.
+        Repeated: the list as it is then.
+        """
+
+    def issue(self, mark: str) -> Credential:
+        """Ask the service for a new credential, once: without the SDK's retries.
+
+        Before: the owner has a free slot, as far as inventory shows. The attempt is recorded on
+            the secret if there are slots.
+        After: one more credential exists, with this mark if the service can keep one. parse
+            recognises its value.
+        Repeated: one more credential, which the engine finds again by its time or its mark.
+
+        Args:
+            mark: 53 characters of 0-9, a-f and -, which identify this secret and this rotation.
+
+        Raises:
+            RotationError: No credential was made; or, with `answer_lost`, it is unknown.
+        """
+
+    def verify(self, credential: Credential) -> None:
+        """Use the credential, for instance log in with it.
+
+        Before: the owner of the credential is this strategy's owner.
+        After: the service has accepted the credential. Nothing is changed.
+        Repeated: the same.
+
+        Raises:
+            CredentialRejected: The service rejects the credential, maybe because it is new.
+            ServiceUnavailable: The service gave no usable answer, which is no rejection.
+        """
+
+    def retire(self, issued: Issued, credential: Credential | None) -> None:
+        """End a credential.
+
+        Before: this secret issued or adopted the credential, and it is not the current one.
+        After: the service does not accept it any more, and it takes no slot. No other credential
+            is changed.
+        Repeated: a success; also if someone else has ended it.
+
+        Args:
+            issued: the credential to end.
+            credential: the same with its value, if a version of the secret holds it.
+        """
