@@ -1,4 +1,4 @@
-"""A local AWS: MiniStack, and what it lacks for the promises of this module."""
+"""A local AWS: MiniStack plus the AWS behaviours that this project's tests need."""
 
 from testing.local_aws.launch import ACCOUNT_ID, REGION, LocalAws, NotStartedError, local_aws
 

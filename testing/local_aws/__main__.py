@@ -1,4 +1,4 @@
-"""Run a local AWS for a person, until Ctrl-C."""
+"""Run a local AWS in the foreground until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from testing.local_aws import local_aws
 
 
 def main() -> None:
-    """Print the environment to export, and wait."""
+    """Print the environment to export, then wait."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with local_aws() as aws:
-        for name, held in aws.environment.items():
-            sys.stdout.write(f"export {name}={shlex.quote(held)}\n")
+        for name, value in aws.environment.items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
         sys.stderr.write("The local AWS runs until Ctrl-C.\n")
         stop.wait()

@@ -1,4 +1,4 @@
-"""CloudWatch alarms, described in full."""
+"""DescribeAlarms returns every field of a CloudWatch alarm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from ministack.services import cloudwatch
 
-from testing.local_aws.patching import Answer, Function, Json, around
+from testing.local_aws.patching import Function, Json, Response, around
 
 _SCALARS: Final = (
     "AlarmDescription",
@@ -23,20 +23,20 @@ _LISTS: Final = ("AlarmActions", "OKActions", "InsufficientDataActions")
 def _members(alarm: Json) -> str:
     scalars = {name: alarm[name] for name in _SCALARS if alarm.get(name) not in {None, ""}}
     scalars["ActionsEnabled"] = str(alarm["ActionsEnabled"]).lower()
-    written = [f"<{name}>{escape(str(held))}</{name}>" for name, held in scalars.items()]
+    elements = [f"<{name}>{escape(str(value))}</{name}>" for name, value in scalars.items()]
     for name in _LISTS:
-        members = "".join(f"<member>{escape(held)}</member>" for held in alarm[name])
-        written.append(f"<{name}>{members}</{name}>")
+        members = "".join(f"<member>{escape(arn)}</member>" for arn in alarm[name])
+        elements.append(f"<{name}>{members}</{name}>")
     dimensions = "".join(
-        f"<member><Name>{escape(held['Name'])}</Name><Value>{escape(held['Value'])}</Value></member>"
-        for held in alarm["Dimensions"]
+        f"<member><Name>{escape(one['Name'])}</Name><Value>{escape(one['Value'])}</Value></member>"
+        for one in alarm["Dimensions"]
     )
-    return "".join([*written, f"<Dimensions>{dimensions}</Dimensions>"])
+    return "".join([*elements, f"<Dimensions>{dimensions}</Dimensions>"])
 
 
 @around(cloudwatch, "_describe_alarms")
-def describe_alarms(original: Function, *request: Any, **protocol: Any) -> Answer:
-    """Write what PutMetricAlarm was given; the Query protocol's answer left most of it out.
+def describe_alarms(original: Function, *request: Any, **protocol: Any) -> Response:
+    """Add the fields that MiniStack omits from responses in the Query protocol.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html
     """

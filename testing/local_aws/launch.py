@@ -1,4 +1,4 @@
-"""Start the server as a child, and what a test needs to talk to it."""
+"""Starts the server as a child process and gives tests a handle on it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _STOP_SECONDS: Final = 20
 
 
 class NotStartedError(RuntimeError):
-    """The server ended, or did not answer, before it served."""
+    """The server exited or did not respond."""
 
     def __init__(self, log: str) -> None:
-        super().__init__(f"The local AWS did not start. It wrote:\n{log}")
+        super().__init__(f"The local AWS did not start. Its log:\n{log}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LocalAws:
 
     endpoint_url: str
     environment: dict[str, str]
-    """What a process needs to use it as an administrator."""
+    """The environment variables of a process that acts as the administrator."""
 
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client, by default the administrator's."""
@@ -60,38 +60,43 @@ class LocalAws:
         return create(service, endpoint_url=self.endpoint_url, **options)
 
     def set(self, **switches: object) -> Switches:
-        """Set some switches, and return all as they now stand."""
-        return Switches(**self._ask(SWITCHES_PATH, switches))
+        """Set some switches and return the current value of each switch."""
+        return Switches(**self._post(SWITCHES_PATH, switches))
 
     def log_in(self, service_name: str, secret: str, actions: Mapping[str, str]) -> str | None:
-        """Say who logs in to a service with a credential, by the name that belongs to it.
+        """Return the user name of a service-specific credential, if the service accepts it.
 
-        None: the service does not know it, or the user may not one of the actions on its resource.
+        Return None if the credential is unknown, or if its user lacks one of the actions.
+
+        Args:
+            service_name: For example, bedrock.amazonaws.com.
+            secret: The password or API key.
+            actions: The resource of each action that the service requires of the user.
         """
-        asked = {"service_name": service_name, "secret": secret, "actions": actions}
-        found: str | None = self._ask(LOGIN_PATH, asked)
-        return found
+        request = {"service_name": service_name, "secret": secret, "actions": actions}
+        user_name: str | None = self._post(LOGIN_PATH, request)
+        return user_name
 
-    def _ask(self, path: str, told: object) -> Any:
+    def _post(self, path: str, content: object) -> Any:
         request = urllib.request.Request(  # noqa: S310 - our own address
-            self.endpoint_url + path, data=json.dumps(told).encode(), method="POST"
+            self.endpoint_url + path, data=json.dumps(content).encode(), method="POST"
         )
-        with urllib.request.urlopen(request, timeout=_START_SECONDS) as answer:  # noqa: S310
-            return json.load(answer)
+        with urllib.request.urlopen(request, timeout=_START_SECONDS) as response:  # noqa: S310
+            return json.load(response)
 
     def issued(self) -> frozenset[str]:
-        """Return the secret half of every key and credential that there is or was.
+        """Return the secret part of every key and credential ever created.
 
-        The administrator's is not among them.
+        The administrator's key is not included.
         """
         with urllib.request.urlopen(  # noqa: S310 - our own address
             self.endpoint_url + ISSUED_PATH, timeout=_START_SECONDS
-        ) as answer:
-            return frozenset(json.load(answer))
+        ) as response:
+            return frozenset(json.load(response))
 
     @contextlib.contextmanager
     def switched(self, **switches: object) -> Iterator[None]:
-        """Set some switches, and set them back."""
+        """Set some switches for the length of the block."""
         before = self.set()
         self.set(**switches)
         try:
@@ -102,11 +107,11 @@ class LocalAws:
 
 def _server_environment(folder: str, port: int) -> dict[str, str]:
     return {
-        # Functions inherit this: nothing of the person's that could lead them elsewhere.
+        # Functions inherit this environment, so it holds no AWS setting of the developer.
         "HOME": folder,
         "PATH": os.environ["PATH"],
         "AUTH": "true",
-        # MiniStack takes this key for the root user's; nobody holds it.
+        # MiniStack treats this key as the root user's. Discard it, so that no client can use it.
         "AWS_ACCESS_KEY_ID": f"AKIA{secrets.token_hex(8).upper()}",
         "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
         "BIND_HOST": "127.0.0.1",
@@ -124,7 +129,7 @@ def _server_environment(folder: str, port: int) -> dict[str, str]:
 
 
 def _wait_until_it_serves(aws: LocalAws, log: Path) -> None:
-    # The socket listens before the server runs: this request waits for it.
+    # The socket listens before the server runs, so this request waits for the server.
     try:
         aws.set()
     except (OSError, ValueError) as error:
@@ -138,9 +143,9 @@ def local_aws(
     """Run a local AWS on a free port of the loopback interface.
 
     Args:
-        plain: MiniStack as it is, to see what this package adds.
-        trusted: A certificate that functions trust beside no other, for a server of the test's.
-        switches: As in Switches.
+        plain: Run MiniStack without the behaviours of this package.
+        trusted: The only certificate that functions trust, for a server that the test runs.
+        switches: See Switches.
 
     Raises:
         NotStartedError: The server could not be started.
@@ -165,7 +170,7 @@ def local_aws(
                 cwd=folder,
                 env={**_server_environment(folder, port), **trust, **config.to_environment()},
                 pass_fds=[listener.fileno()],
-                # Ctrl-C is for the one who started it: who uses it has to clean up first.
+                # Ctrl-C must not reach the server: its user has to clean up first.
                 start_new_session=True,
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -1,4 +1,4 @@
-"""What a request about logs names: a stream of a group, or the group with all of its streams.
+"""The resource of a CloudWatch Logs request: a log stream, or a log group with all its streams.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
 """
@@ -15,10 +15,10 @@ from testing.local_aws.patching import Function, Json, around
 
 @around(iam_actions, "extract_resource_arn")
 def extract_resource_arn(original: Function, service: str, *request: Any) -> str:
-    """Name the stream behind its group."""
-    named = str(original(service, *request))
-    asked: Json = json.loads(request[3] or b"{}") if service == "logs" else {}
-    # The actions about tags name a group by its ARN, without its streams.
-    if "logGroupName" not in asked:
-        return named
-    return f"{named}:log-stream:{asked.get('logStreamName', '')}"
+    """Append the log stream to the ARN of its group."""
+    arn = str(original(service, *request))
+    parameters: Json = json.loads(request[3] or b"{}") if service == "logs" else {}
+    # Tagging actions name a group by its ARN, without its streams.
+    if "logGroupName" not in parameters:
+        return arn
+    return f"{arn}:log-stream:{parameters.get('logStreamName', '')}"

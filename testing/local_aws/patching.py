@@ -1,7 +1,7 @@
-"""How a function of ours takes the place of one of MiniStack's.
+"""Replaces or wraps functions of MiniStack.
 
-MiniStack looks its functions up by name at each call, so that a function put
-under the same name in the same module, or table, takes over.
+MiniStack looks up its functions by name at each call. A function that is stored under the same
+name in the same module or table therefore replaces the original.
 """
 
 from __future__ import annotations
@@ -19,56 +19,57 @@ from ministack.services import secretsmanager
 from testing.local_aws.refusals import IsReplica, MarkedForDeletion, NoSecret, Refused
 
 Json: TypeAlias = dict[str, Any]
-Answer: TypeAlias = tuple[int, dict[str, str], bytes]
-Handler: TypeAlias = Callable[[Json], Answer]
+Response: TypeAlias = tuple[int, dict[str, str], bytes]
+Handler: TypeAlias = Callable[[Json], Response]
 Function: TypeAlias = Callable[..., Any]
 
 OK = 200
 
 
 def around(owner: object, name: str) -> Callable[[Function], Function]:
-    """Put the decorated function around MiniStack's, which becomes its first argument."""
+    """Wrap a function of MiniStack, which becomes the decorated function's first argument."""
 
     def install(function: Function) -> Function:
         if isinstance(owner, dict):
             owner[name] = functools.partial(function, owner[name])
         else:
-            setattr(owner, name, functools.partial(_answering(function), getattr(owner, name)))
+            wrapped = functools.partial(_with_error_response(function), getattr(owner, name))
+            setattr(owner, name, wrapped)
         return function
 
     return install
 
 
 def in_place_of(owner: object, name: str) -> Callable[[Function], Function]:
-    """Put the decorated function in the place of MiniStack's."""
+    """Replace a function of MiniStack with the decorated function."""
 
     def install(function: Function) -> Function:
-        setattr(owner, name, _answering(function))
+        setattr(owner, name, _with_error_response(function))
         return function
 
     return install
 
 
-def _answering(function: Function) -> Function:
+def _with_error_response(function: Function) -> Function:
     @functools.wraps(function)
-    def answer(*arguments: object, **options: object) -> object:
+    def respond(*arguments: object, **options: object) -> object:
         try:
             return function(*arguments, **options)
         except Refused as refused:
             return error_response_json(refused.code, refused.message, 400)
 
-    return answer
+    return respond
 
 
-_further_actions: dict[str, Handler] = {}
+_new_actions: dict[str, Handler] = {}
 _caller: ContextVar[str] = ContextVar("local_aws_caller", default="")
 
 
-def further_action(name: str) -> Callable[[Handler], Handler]:
-    """Add an action to Secrets Manager that MiniStack does not know."""
+def new_action(name: str) -> Callable[[Handler], Handler]:
+    """Add an action of Secrets Manager that MiniStack does not implement."""
 
     def install(handler: Handler) -> Handler:
-        _further_actions[name] = _answering(handler)
+        _new_actions[name] = _with_error_response(handler)
         return handler
 
     return install
@@ -76,42 +77,42 @@ def further_action(name: str) -> Callable[[Handler], Handler]:
 
 @around(secretsmanager, "handle_request")
 async def _handle_secrets_manager(  # noqa: PLR0913, PLR0917 - MiniStack's signature
-    original: Callable[..., Awaitable[Answer]],
+    original: Callable[..., Awaitable[Response]],
     method: str,
     path: str,
     headers: dict[str, str],
     body: bytes,
     query: dict[str, list[str]],
-) -> Answer:
+) -> Response:
     _caller.set(extract_access_key_id(headers, query) or "")
-    further = _further_actions.get(headers.get("x-amz-target", "").rpartition(".")[2])
-    if further is not None:
-        return further(json.loads(body))
+    action = _new_actions.get(headers.get("x-amz-target", "").rpartition(".")[2])
+    if action is not None:
+        return action(json.loads(body))
     return await original(method, path, headers, body, query)
 
 
 def caller() -> str:
-    """Return the access key that signed the request to Secrets Manager."""
+    """Return the ID of the access key that signed the request to Secrets Manager."""
     return _caller.get()
 
 
-def answered(**fields: object) -> Answer:
-    """Write a success in the protocol of Secrets Manager."""
-    answer: Answer = json_response(fields)
-    return answer
+def success(**fields: object) -> Response:
+    """Return a successful response in the protocol of Secrets Manager."""
+    response: Response = json_response(fields)
+    return response
 
 
-def content(answer: Answer) -> Json:
-    """Read back what an answer says."""
-    found: Json = json.loads(answer[2])
-    return found
+def content(response: Response) -> Json:
+    """Return the parsed body of a response."""
+    body: Json = json.loads(response[2])
+    return body
 
 
 def find_secret(request: Json) -> Json:
     """Return MiniStack's record of the secret that a request names.
 
     Raises:
-        Refused: There is none, or it is marked for deletion, or it is a replica.
+        Refused: The secret does not exist, is marked for deletion, or is a replica.
     """
     _, secret = secretsmanager._resolve(request.get("SecretId"))
     if secret is None:

@@ -1,4 +1,4 @@
-"""What Secrets Manager and Lambda refuse, in their own words.
+"""The errors of Secrets Manager and Lambda, with AWS's error codes and messages.
 
 Refused
  ├─ AccessDenied ─ KeyDenied · CallerMayNotInvoke · ServiceMayNotInvoke
@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """The service answers with an error."""
+class Refused(Exception):  # noqa: N818 - a response of the service, not a fault
+    """The service returns an error."""
 
     code: ClassVar[str]
     message: str = ""
@@ -29,26 +29,26 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
 
 class AccessDenied(Refused):
-    """The caller, or the service on its behalf, may not."""
+    """The caller, or the service that acts for the caller, has no permission."""
 
     code = "AccessDeniedException"
 
 
 class KeyDenied(AccessDenied):
-    """The caller has no grant on the customer key."""
+    """The caller has no permission for the customer managed key."""
 
     message = "Access to KMS is not allowed"
 
 
 class CallerMayNotInvoke(AccessDenied):
-    """RotateSecret needs lambda:InvokeFunction of its caller."""
+    """The caller of RotateSecret has no lambda:InvokeFunction permission."""
 
     def __init__(self, *, function_arn: str) -> None:
         self.message = f"You are not authorized to perform: lambda:InvokeFunction on {function_arn}"
 
 
 class ServiceMayNotInvoke(AccessDenied):
-    """The function's policy does not let Secrets Manager in."""
+    """The function's policy does not allow Secrets Manager to invoke it."""
 
     message = (
         "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function "
@@ -57,31 +57,31 @@ class ServiceMayNotInvoke(AccessDenied):
 
 
 class InvalidParameter(Refused):
-    """A parameter contradicts itself or another."""
+    """A parameter is invalid, or contradicts another one."""
 
     code = "InvalidParameterException"
 
 
 class OneValue(InvalidParameter):
-    """A version holds one value."""
+    """A version must have exactly one value."""
 
     message = "You must provide either SecretString or SecretBinary, but not both."
 
 
 class OneSchedule(InvalidParameter):
-    """A rotation has one schedule."""
+    """A rotation must have exactly one schedule."""
 
     message = "You can't specify both AutomaticallyAfterDays and ScheduleExpression."
 
 
 class NoRegion(InvalidParameter):
-    """No region is named."""
+    """The request names no region."""
 
     message = "RemoveReplicaRegions must name at least one region."
 
 
 class CurrentMustStay(InvalidParameter):
-    """A secret that has a value always has a current one."""
+    """AWSCURRENT can be moved but not removed."""
 
     message = (
         "You can only move staging label AWSCURRENT to a different secret version. "
@@ -90,19 +90,19 @@ class CurrentMustStay(InvalidParameter):
 
 
 class InvalidRequest(Refused):
-    """The secret is not in a state that allows it."""
+    """The state of the secret does not allow the request."""
 
     code = "InvalidRequestException"
 
 
 class MarkedForDeletion(InvalidRequest):
-    """The secret waits for its deletion."""
+    """The secret is scheduled for deletion."""
 
     message = "You can't perform this operation on the secret because it was marked for deletion."
 
 
 class NameMarkedForDeletion(InvalidRequest):
-    """A secret of that name waits for its deletion."""
+    """A secret with this name is scheduled for deletion."""
 
     message = (
         "You can't create this secret because a secret with this name is already "
@@ -111,31 +111,31 @@ class NameMarkedForDeletion(InvalidRequest):
 
 
 class IsReplica(InvalidRequest):
-    """Only the primary secret can be changed."""
+    """The secret is a replica; only the primary secret can be changed."""
 
     message = "You can't perform this operation on a replica secret."
 
 
 class NoFunction(InvalidRequest):
-    """Nothing is configured to rotate the secret."""
+    """The secret has no rotation function."""
 
     message = "No Lambda rotation function ARN is associated with this secret."
 
 
 class PreviousRotation(InvalidRequest):
-    """AWSPENDING is still on a version of its own."""
+    """AWSPENDING is on a version that is not AWSCURRENT."""
 
     message = "A previous rotation isn't complete. That rotation will be reattempted."
 
 
 class OtherVersion(InvalidRequest):
-    """Id and label name different versions."""
+    """VersionId and VersionStage name different versions."""
 
     message = "You provided a VersionStage that is not associated to the provided VersionId."
 
 
 class NotFound(Refused):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     code = "ResourceNotFoundException"
 
@@ -147,7 +147,7 @@ class NoSecret(NotFound):
 
 
 class NoValue(NotFound):
-    """No version, or one that is only staged."""
+    """The version does not exist or has no value yet."""
 
     def __init__(self, *, version_id: str | None, stage: str | None) -> None:
         which = f"VersionId: {version_id}" if version_id else f"staging label: {stage}"
@@ -155,14 +155,14 @@ class NoValue(NotFound):
 
 
 class PublicPolicy(Refused):
-    """BlockPublicPolicy was asked for."""
+    """The policy is public, and the request sets BlockPublicPolicy."""
 
     code = "PublicPolicyException"
     message = "You can't attach a resource policy that allows broad access to the secret."
 
 
 class RoleMayNot(Refused):
-    """A function's role lacks what the function's configuration needs."""
+    """A function's role has no permission for an action that its configuration needs."""
 
     code = "InvalidParameterValueException"
 
@@ -175,7 +175,7 @@ class RoleMayNot(Refused):
 
 
 class TokenInUse(Refused):
-    """A version cannot be given another value."""
+    """The version already has a different value."""
 
     code = "ResourceExistsException"
 

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: when a schedule fires, and how its universal target is called.
+"""EventBridge Scheduler invokes the universal targets of schedules.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 """
@@ -24,17 +24,17 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge, iam, scheduler, sts
 
-from testing.local_aws.patching import OK, Answer, Function, Json, around
+from testing.local_aws.patching import OK, Function, Json, Response, around
 from testing.local_aws.switches import Current
 
 Key: TypeAlias = tuple[str, str, str]
-"""Account, region, and the schedule's group and name."""
+"""Account, Region, and the schedule's group and name."""
 
 _NAME: Final = "AWS EventBridge Scheduler"
 _SERVICE: Final = "scheduler.amazonaws.com"
 _TARGET: Final = "arn:aws:scheduler:::aws-sdk:"
 _OLDEST_START_SECONDS: Final = 300
-# AWS names no number: "it will invoke the target API between 1:00:00 and 1:00:59".
+# AWS gives only a range: "it will invoke the target API between 1:00:00 and 1:00:59".
 _TICK_SECONDS: Final = 0.1
 _SERVER_ERROR: Final = 500
 _THROTTLED: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
@@ -43,14 +43,14 @@ _MAXIMUM_ATTEMPTS: Final = 185
 _MAXIMUM_AGE_SECONDS: Final = 86_400
 
 _log = logging.getLogger("local_aws.scheduler")
-# The schedule as it was last looked at, and when it fires next.
-_coming: dict[Key, tuple[float, float | None]] = {}
+# For each schedule, when it was last modified and when it is due next.
+_next_due: dict[Key, tuple[float, float | None]] = {}
 _failed: list[_Invocation] = []
 
 
 @dataclass(slots=True, kw_only=True)
 class _Invocation:
-    """One occurrence of a schedule, from its time until it is delivered or given up."""
+    """One occurrence of a schedule, until it is delivered or its retries are exhausted."""
 
     account_id: str
     region: str
@@ -71,7 +71,7 @@ def _group_arn(schedule_arn: str) -> str:
 
 
 def _may_assume(role_arn: str, schedule_arn: str) -> bool:
-    """Evaluate the role's trust; the source is the group, not the schedule.
+    """Evaluate the role's trust policy; aws:SourceArn is the schedule group, not the schedule.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
@@ -80,7 +80,7 @@ def _may_assume(role_arn: str, schedule_arn: str) -> bool:
         return False
     trust = role["AssumeRolePolicyDocument"]
     trust = json.loads(trust) if isinstance(trust, str) else trust
-    # The role itself is the resource of its trust policy.
+    # A trust policy names no resource: it applies to its own role.
     statements = [{**statement, "Resource": "*"} for statement in trust["Statement"]]
     request = iam_evaluator.EvalContext(
         principal_arn=_SERVICE,
@@ -94,13 +94,13 @@ def _may_assume(role_arn: str, schedule_arn: str) -> bool:
             "aws:sourceaccount": schedule_arn.split(":")[4],
         },
     )
-    decided = iam_evaluator.evaluate_resource_policy(
+    result = iam_evaluator.evaluate_resource_policy(
         {"Statement": statements}, request, service=_SERVICE
     )
-    return bool(decided.decision == "Allow")
+    return bool(result.decision == "Allow")
 
 
-def _refusal(name: str, request: Json) -> Answer | None:
+def _validation_error(name: str, request: Json) -> Response | None:
     start = request.get("StartDate")
     if start is not None and scheduler._to_epoch(start) < _now() - _OLDEST_START_SECONDS:
         message = "The StartDate you specify cannot be earlier than 5 minutes ago."
@@ -111,38 +111,38 @@ def _refusal(name: str, request: Json) -> Answer | None:
         message = f"The execution role you provide must allow {_NAME} to assume the role."
     else:
         return None
-    refused: Answer = scheduler._error(400, "ValidationException", message)
+    refused: Response = scheduler._error(400, "ValidationException", message)
     return refused
 
 
-def _dated(answer: Answer, name: str, request: Json) -> Answer:
-    """Date a change by the scheduler's own clock, by which it counts from there."""
+def _set_date(response: Response, name: str, request: Json) -> Response:
+    """Date the change by the scheduler's clock, from which the first occurrence is calculated."""
     schedule = scheduler._schedules.get(f"{request.get('GroupName', 'default')}/{name}")
-    if answer[0] == OK and schedule is not None:
+    if response[0] == OK and schedule is not None:
         schedule["LastModificationDate"] = _now()
-    return answer
+    return response
 
 
 @around(scheduler, "_create_schedule")
-def create_schedule(original: Function, name: str, request: Json) -> Answer:
+def create_schedule(original: Function, name: str, request: Json) -> Response:
     """Refuse a start in the past, and a role that the service may not assume.
 
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
     """
-    return _refusal(name, request) or _dated(original(name, request), name, request)
+    return _validation_error(name, request) or _set_date(original(name, request), name, request)
 
 
 @around(scheduler, "_update_schedule")
-def update_schedule(original: Function, name: str, request: Json) -> Answer:
-    """Refuse the same, since an update sets everything anew.
+def update_schedule(original: Function, name: str, request: Json) -> Response:
+    """Refuse the same errors as CreateSchedule, because an update replaces the whole schedule.
 
     https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html
     """
-    return _refusal(name, request) or _dated(original(name, request), name, request)
+    return _validation_error(name, request) or _set_date(original(name, request), name, request)
 
 
-def _after(schedule: Json, moment: float) -> float | None:
-    """Return the occurrence that follows a moment, in the schedule's own time zone.
+def _following(schedule: Json, moment: float) -> float | None:
+    """Return the first occurrence after a moment, in the schedule's time zone.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
@@ -154,52 +154,52 @@ def _after(schedule: Json, moment: float) -> float | None:
     if fields is None:
         return None
     zone = zoneinfo.ZoneInfo(schedule["ScheduleExpressionTimezone"])
-    # The search knows only UTC: it is given what the zone's clock shows.
-    shown = datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC)
-    found = eventbridge._cron_next_fire(fields, shown)
+    # MiniStack searches in UTC only, so pass the zone's local time as if it were UTC.
+    local_time = datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC)
+    found = eventbridge._cron_next_fire(fields, local_time)
     return None if found is None else float(found.replace(tzinfo=zone).timestamp())
 
 
 def _first(schedule: Json) -> float | None:
-    """Return the first occurrence: of a rate the start, which is at once where none is given.
+    """Return the first occurrence. A rate first fires at its start date, or else immediately.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
     """
     start = scheduler._to_epoch(schedule.get("StartDate"))
-    begun = max(schedule["LastModificationDate"], start or 0.0)
+    from_when = max(schedule["LastModificationDate"], start or 0.0)
     if eventbridge._parse_rate_seconds(schedule["ScheduleExpression"]) is not None:
-        return float(begun)
-    return _after(schedule, begun)
+        return float(from_when)
+    return _following(schedule, from_when)
 
 
 def _due(key: Key, schedule: Json, now: float) -> list[float]:
-    modified, moment = _coming.get(key, (0.0, None))
+    modified, moment = _next_due.get(key, (0.0, None))
     if modified != schedule["LastModificationDate"]:
         moment = _first(schedule)
     found = []
     while moment is not None and moment <= now:
         found.append(moment)
-        moment = _after(schedule, moment)
-    _coming[key] = (schedule["LastModificationDate"], moment)
+        moment = _following(schedule, moment)
+    _next_due[key] = (schedule["LastModificationDate"], moment)
     return found if schedule["State"] == "ENABLED" else []
 
 
 def _tick() -> None:
-    """Deliver what is to be retried, then what is due, the oldest first."""
+    """Deliver the invocations to retry, then the due ones, the oldest first."""
     now = _now()
-    held = dict(scheduler._schedules._data.items())
-    for gone in _coming.keys() - held.keys():
-        del _coming[gone]
+    schedules = dict(scheduler._schedules._data.items())
+    for deleted in _next_due.keys() - schedules.keys():
+        del _next_due[deleted]
     due = [
         _Invocation(account_id=key[0], region=key[1], schedule=schedule, scheduled=moment)
-        for key, schedule in held.items()
+        for key, schedule in schedules.items()
         if schedule["Target"]["Arn"].startswith(_TARGET)
         for moment in _due(key, schedule, now)
     ]
-    again = [one for one in _failed if one.next_try <= now]
-    for one in again:
+    retried = [one for one in _failed if one.next_try <= now]
+    for one in retried:
         _failed.remove(one)
-    for one in itertools.chain(again, sorted(due, key=lambda one: one.scheduled)):
+    for one in itertools.chain(retried, sorted(due, key=lambda one: one.scheduled)):
         _deliver(one)
 
 
@@ -212,8 +212,8 @@ def _deliver(invocation: _Invocation) -> None:
     set_request_region(invocation.region)
     target = invocation.schedule["Target"]
     if not _may_assume(target["RoleArn"], invocation.schedule["Arn"]):
-        # Its dead-letter queue is reached by the role, too.
-        _log.warning("%s may not assume its role.", invocation.schedule["Arn"])
+        # Without the role, the scheduler cannot send to the dead-letter queue either.
+        _log.warning("%s: the scheduler may not assume the role.", invocation.schedule["Arn"])
         return
     session = _assume(target["RoleArn"], invocation)
     service, _, action = target["Arn"].removeprefix(_TARGET).partition(":")
@@ -231,8 +231,8 @@ def _assume(role_arn: str, invocation: _Invocation) -> dict[str, Any]:
     key, token = secrets.token_hex(20), secrets.token_hex(32)
     assumed = f"arn:aws:sts::{invocation.account_id}:assumed-role/{name}/{invocation.identity}"
     session = {"Arn": assumed, "UserId": f"{name}:{invocation.identity}"}
-    lived = {"Expiration": time.time() + 900, "SecretAccessKey": key, "SessionToken": token}
-    sts.register_session(key_id, {**session, **lived})
+    credentials = {"Expiration": time.time() + 900, "SecretAccessKey": key, "SessionToken": token}
+    sts.register_session(key_id, {**session, **credentials})
     return {
         "aws_access_key_id": key_id,
         "aws_secret_access_key": key,
@@ -243,7 +243,7 @@ def _assume(role_arn: str, invocation: _Invocation) -> dict[str, Any]:
 def _call(
     session: dict[str, Any], region: str, service: str, action: str, request: dict[str, Any]
 ) -> None:
-    """Call as everybody does, by a signed request, so that the role needs its grants."""
+    """Send a signed request, so that the role's policies apply."""
     client = get_session().create_client(
         service,
         region_name=region,
@@ -255,7 +255,7 @@ def _call(
 
 
 def _fail(invocation: _Invocation, session: dict[str, Any], error: ClientError) -> None:
-    """Retry what may pass by itself, and hand the rest to the dead-letter queue.
+    """Retry a throttled call or server error; send every other failure to the dead-letter queue.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule.html
     """
@@ -288,7 +288,7 @@ def _fail(invocation: _Invocation, session: dict[str, Any], error: ClientError) 
 def _send_to_dead_letters(
     invocation: _Invocation, session: dict[str, Any], **attributes: str
 ) -> None:
-    """Send what could not be delivered, by the role of the schedule.
+    """Send a failed invocation to the dead-letter queue, with the permissions of the role.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -316,4 +316,4 @@ def _send_to_dead_letters(
     try:
         _call(session, invocation.region, "sqs", "sendMessage", request)
     except ClientError as error:
-        _log.warning("%s has no way to its dead letters: %s", invocation.schedule["Arn"], error)
+        _log.warning("%s cannot send to its queue: %s", invocation.schedule["Arn"], error)

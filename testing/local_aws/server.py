@@ -1,7 +1,7 @@
 """The server process: MiniStack with the behaviours of this package, on one socket.
 
-It stops on SIGINT, on SIGTERM, and when its standard input is closed, that is
-when the process that started it is gone.
+It stops on SIGINT, on SIGTERM, and when its standard input closes, which happens when its parent
+process ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ministack.services import iam
 from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
 from testing.local_aws.switches import Current
 
-# Each layer is around the ones before it.
+# Each behaviour wraps the ones before it.
 BEHAVIOURS: Final = (
     "secretsmanager.versions",
     "secretsmanager.pruning",
@@ -73,7 +73,7 @@ def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
         "Status": "Active",
         "CreateDate": iam._now(),
     }
-    # Around the count of a new key's seconds: whoever starts an account holds an old key.
+    # set_scoped skips the propagation delay: the administrator's key counts as an old one.
     iam._access_keys.set_scoped(get_account_id(), None, access_key_id, key)
 
 
@@ -89,35 +89,35 @@ async def _body(receive: Any) -> bytes:
 async def _serve_switches(receive: Any, send: Any) -> None:
     try:
         Current.switches = Current.switches.changed(json.loads(await _body(receive) or b"{}"))
-        status, answer = 200, json.dumps(dataclasses.asdict(Current.switches))
+        status, text = 200, json.dumps(dataclasses.asdict(Current.switches))
     except ValueError as error:
-        status, answer = 400, str(error)
-    await _answer(send, status, answer)
+        status, text = 400, str(error)
+    await _respond(send, status, text)
 
 
-async def _answer(send: Any, status: int, text: str) -> None:
+async def _respond(send: Any, status: int, text: str) -> None:
     await send({"type": "http.response.start", "status": status, "headers": []})
     await send({"type": "http.response.body", "body": text.encode()})
 
 
-def _no_sooner_than_a_network(scope: Any, send: Any) -> Any:
-    """Answer the SDK for Go after a round trip.
+def _delayed_for_the_go_sdk(scope: Any, send: Any) -> Any:
+    """Respond to the AWS SDK for Go only after the time of a network round trip.
 
-    It closes the body of its request as soon as the answer begins. On a busy machine Go's HTTP
-    client has then not seen the body's end yet, takes that for a failure to send, and drops the
-    connection: the SDK asks once more for what was done (a RotateSecret, an AddPermission).
+    The SDK closes the request body as soon as the response begins. On a busy machine, Go's HTTP
+    client has not seen the end of the body yet. It treats that as a failed request and drops the
+    connection, and the SDK repeats an action that succeeded (RotateSecret, AddPermission).
     https://github.com/aws/smithy-go/blob/main/transport/http/client.go
     """
     headers = dict(scope.get("headers", ()))
     if b"aws-sdk-go" not in headers.get(b"user-agent", b"") or scope["method"] == "GET":
         return send
 
-    async def later(message: Any) -> None:
+    async def send_later(message: Any) -> None:
         if message["type"] == "http.response.start":
             await asyncio.sleep(_ROUND_TRIP_SECONDS)
         await send(message)
 
-    return later
+    return send_later
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
@@ -125,12 +125,12 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
         await _serve_switches(receive, send)
     elif scope.get("path") == ISSUED_PATH:
         issued = [*iam._access_keys.issued, *iam._service_credentials.issued]
-        await _answer(send, 200, json.dumps(issued))
+        await _respond(send, 200, json.dumps(issued))
     elif scope.get("path") == LOGIN_PATH:
-        answer = iam._log_in(**json.loads(await _body(receive)))
-        await _answer(send, 200, json.dumps(answer))
+        user_name = iam._log_in(**json.loads(await _body(receive)))
+        await _respond(send, 200, json.dumps(user_name))
     else:
-        await ministack.app.app(scope, receive, _no_sooner_than_a_network(scope, send))
+        await ministack.app.app(scope, receive, _delayed_for_the_go_sdk(scope, send))
 
 
 async def _serve(socket: int) -> None:
@@ -146,8 +146,8 @@ async def _serve(socket: int) -> None:
     threading.Thread(target=wait_for_parent, daemon=True).start()
     config = hypercorn.config.Config()
     config.bind = [f"fd://{socket}"]
-    # A connection that is closed as idle while a request is on its way loses the answer, and the
-    # client's SDK sends the request once more.
+    # If the server closed an idle connection while a request arrives, the response would be lost
+    # and the client's SDK would repeat the request.
     config.keep_alive_max_requests = sys.maxsize
     config.keep_alive_timeout = _IDLE_SECONDS
     config.graceful_timeout = 1
@@ -155,14 +155,14 @@ async def _serve(socket: int) -> None:
     stopped = asyncio.create_task(stop.wait())
     serving = asyncio.create_task(hypercorn.asyncio.serve(_app, config, shutdown_trigger=stop.wait))
     await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
-    # A function that runs would hold up whoever waits for its answer.
+    # A function that still runs must not delay the shutdown.
     done, _ = await asyncio.wait([serving], timeout=_GRACE_SECONDS)
     for task in done:
         task.result()
 
 
-async def _serve_and_leave(config: ServerConfig) -> None:
-    """Serve, then end at once with all workers, those too that a rotation starts meanwhile."""
+async def _serve_and_exit(config: ServerConfig) -> None:
+    """Serve, then kill all function workers, including those that a rotation has just started."""
     try:
         await _serve(config.socket)
     except Exception:
@@ -171,20 +171,20 @@ async def _serve_and_leave(config: ServerConfig) -> None:
     finally:
         lambda_runtime.reset()
         shutil.rmtree(config.folder, ignore_errors=True)
-        # launch.py gave this process a session of its own.
+        # launch.py started this process in a session of its own.
         os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
-    """Serve until told to stop, and leave no process and no file."""
+    """Serve until stopped, and leave no process and no file behind."""
     config = ServerConfig.pop_from(os.environ)
-    # It only led here: a function must not find this project.
+    # Only this import needs it: a function must not find this project.
     os.environ.pop("PYTHONPATH", None)
     if not config.plain:
         for behaviour in BEHAVIOURS:
             importlib.import_module(f"testing.local_aws.{behaviour}")
     _create_administrator(config.access_key_id, config.secret_access_key)
-    asyncio.run(_serve_and_leave(config))
+    asyncio.run(_serve_and_exit(config))
 
 
 if __name__ == "__main__":

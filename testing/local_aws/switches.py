@@ -1,4 +1,4 @@
-"""The behaviours of the local AWS that a test may set while it runs."""
+"""The behaviours of the local AWS that a test can change while the server runs."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """What AWS leaves open, or does in its own time."""
+    """What AWS does not specify, or does after a delay of unknown length."""
 
     first_value_becomes_current: bool = True
-    """PutSecretValue labels the first value of a secret AWSCURRENT by itself."""
+    """Whether PutSecretValue always attaches AWSCURRENT to the first value of a secret."""
 
     rotation_attempts: int = 3
-    """How often a whole rotation is tried with one token; AWS says "multiple times"."""
+    """How often Secrets Manager tries a rotation with one token; AWS says "multiple times"."""
 
     rotation_retry_seconds: float = 1.0
-    """The pause between two tries of a rotation."""
+    """The pause between two attempts of a rotation."""
 
     rotation_concurrency: int = 4
-    """How many rotations run at a time; the others wait for their turn."""
+    """How many rotations run at the same time; the others wait."""
 
     key_propagation_seconds: float = 0.0
-    """How long a new access key, or service-specific credential, is unknown to every service."""
+    """How long every service rejects a new access key or service-specific credential."""
 
     key_settling_seconds: float = 0.0
-    """How long after that it is accepted and refused in turns."""
+    """How long after that services alternately accept and reject it."""
 
     key_listing_seconds: float = 0.0
-    """How long IAM does not list a new key or credential."""
+    """How long a new access key or credential is missing from IAM's lists."""
 
     deleted_key_seconds: float = 0.0
-    """How long a deleted access key or credential is still accepted."""
+    """How long services still accept a deleted access key or credential."""
 
     function_endpoint_url: str = ""
-    """Where a function whose worker starts from now on finds AWS; empty for this server."""
+    """The AWS endpoint of function workers that start from now on; empty for this server."""
 
     throttled_share: float = 0.0
-    """How many of the calls of functions to Secrets Manager and IAM are refused as throttled."""
+    """The share of the functions' calls to Secrets Manager and IAM that are throttled."""
 
     throttling_seed: int = 0
-    """Which ones."""
+    """The seed that decides which calls are throttled."""
 
     version_retention_seconds: float = 86_400.0
-    """How long a version without a label is kept, however many there are."""
+    """How long Secrets Manager keeps a version without a label, even beyond the limit."""
 
     scheduler_seconds_ahead: float = 0.0
-    """How far the clock of EventBridge Scheduler is ahead of everybody else's."""
+    """How far the clock of EventBridge Scheduler is ahead of the real time."""
 
     def changed(self, changes: dict[str, object]) -> Switches:
-        """Return these switches with some set anew.
+        """Return a copy of these switches with some changes.
 
         Raises:
-            ValueError: A name is not a switch's.
+            UnknownSwitchError: No switch has one of the names.
         """
         unknown = changes.keys() - {field.name for field in fields(self)}
         if unknown:
@@ -61,14 +61,14 @@ class Switches:
 
 
 class UnknownSwitchError(ValueError):
-    """A switch of that name does not exist."""
+    """No switch has this name."""
 
     def __init__(self, names: list[str]) -> None:
         known = ", ".join(field.name for field in fields(Switches))
-        super().__init__(f"There is no switch {', '.join(names)}; there are: {known}.")
+        super().__init__(f"Unknown switch: {', '.join(names)}. The switches are: {known}.")
 
 
 class Current:
-    """The switches as they stand, in the one process that serves."""
+    """The current switches of the server process."""
 
     switches = Switches()

@@ -1,6 +1,7 @@
-"""Who may invoke a function: a service by the function's own policy, another account by both.
+"""Permissions to invoke a function.
 
-A queue lets EventBridge in likewise.
+A service needs the function's resource-based policy; another account needs that and its own
+policies. EventBridge needs a queue's resource-based policy in the same way.
 
 https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
@@ -17,7 +18,7 @@ from ministack.core.responses import get_region
 from ministack.services import eventbridge, lambda_svc, sqs
 
 from testing.local_aws.iam.member_accounts import in_account
-from testing.local_aws.patching import Answer, Function, Json, around
+from testing.local_aws.patching import Function, Json, Response, around
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,21 +28,21 @@ _STREAMED: Final = "/response-streaming-invocations"
 
 
 def in_account_of(function_arn: str) -> contextlib.AbstractContextManager[None]:
-    """Act in the account of a function that is named with its account."""
-    named = _FUNCTION_ARN.search(function_arn)
-    return in_account(named[1]) if named else contextlib.nullcontext()
+    """Act in the function's account, if the ARN has one."""
+    found = _FUNCTION_ARN.search(function_arn)
+    return in_account(found[1]) if found else contextlib.nullcontext()
 
 
 def service_may_invoke(function_arn: str, service: str, source_arn: str) -> bool:
-    """Evaluate the function's own policy as Lambda does when a service calls for a resource."""
+    """Evaluate the function's policy for a service that acts on behalf of a source resource."""
     policy, _ = lambda_svc.function_policy_for_arn(function_arn) or (None, None)
-    return service_is_let_in(policy, "lambda:InvokeFunction", function_arn, service, source_arn)
+    return service_is_allowed(policy, "lambda:InvokeFunction", function_arn, service, source_arn)
 
 
-def service_is_let_in(
+def service_is_allowed(
     policy: str | None, action: str, resource_arn: str, service: str, source_arn: str
 ) -> bool:
-    """Evaluate the own policy of what a service calls for a resource."""
+    """Evaluate a resource-based policy for a service that acts on behalf of a source resource."""
     request = iam_evaluator.EvalContext(
         principal_arn=service,
         principal_type="Service",
@@ -54,29 +55,29 @@ def service_is_let_in(
             "aws:sourceaccount": source_arn.split(":")[4],
         },
     )
-    decided = iam_evaluator.evaluate_resource_policy(policy, request, service=service)
-    return bool(decided.decision == "Allow")
+    result = iam_evaluator.evaluate_resource_policy(policy, request, service=service)
+    return bool(result.decision == "Allow")
 
 
 @around(lambda_svc, "function_policy_for_arn")
 def function_policy_for_arn(original: Function, function_arn: str) -> object:
-    """Find the policy in the account of the function."""
+    """Find the policy in the function's account."""
     with in_account_of(function_arn):
         return original(function_arn)
 
 
 @around(lambda_svc, "handle_request")
 async def handle_request(
-    original: Callable[..., Awaitable[Answer]], method: str, path: str, *request: Any
-) -> Answer:
-    """Serve whom both policies let in from the account of the function."""
+    original: Callable[..., Awaitable[Response]], method: str, path: str, *request: Any
+) -> Response:
+    """Handle a request from another account in the function's account."""
     with in_account_of(unquote(path)):
         return await original(method, path, *request)
 
 
 @around(iam_actions, "extract_iam_action")
 def extract_iam_action(original: Function, service: str, method: str, path: str, *more: Any) -> Any:
-    """Ask for the same grant whichever way the answer comes.
+    """Require the same permission for a streamed response.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
     """
@@ -87,7 +88,7 @@ def extract_iam_action(original: Function, service: str, method: str, path: str,
 
 @around(eventbridge, "_invoke_target")
 def invoke_target(original: Function, target: Json, event: Json, rule: Json, *more: Any) -> None:
-    """Deliver an event to a function or a queue that lets EventBridge in.
+    """Deliver an event only to a function or queue whose policy allows EventBridge.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """
@@ -95,8 +96,8 @@ def invoke_target(original: Function, target: Json, event: Json, rule: Json, *mo
     queue = sqs._queue_by_arn(arn)
     if queue is not None:
         policy = queue["attributes"].get("Policy")
-        let_in = service_is_let_in(policy, "sqs:SendMessage", arn, events, rule["Arn"])
+        allowed = service_is_allowed(policy, "sqs:SendMessage", arn, events, rule["Arn"])
     else:
-        let_in = not _FUNCTION_ARN.match(arn) or service_may_invoke(arn, events, rule["Arn"])
-    if let_in:
+        allowed = not _FUNCTION_ARN.match(arn) or service_may_invoke(arn, events, rule["Arn"])
+    if allowed:
         original(target, event, rule, *more)

@@ -1,4 +1,4 @@
-"""Where a function finds AWS: here, or at a proxy that stands before this server.
+"""The AWS endpoint of functions: this server, or a proxy in front of it.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
@@ -13,7 +13,7 @@ from testing.local_aws.switches import Current
 
 @around(lambda_runtime, "execution_credentials")
 def execution_credentials(original: Function, config: Json) -> dict[str, str]:
-    """Add the address to what a worker is given last, when it starts."""
+    """Add the endpoint to the environment of a worker when it starts."""
     credentials: dict[str, str] = original(config)
     url = Current.switches.function_endpoint_url
     return credentials | ({"AWS_ENDPOINT_URL": url} if url else {})

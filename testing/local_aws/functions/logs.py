@@ -1,4 +1,4 @@
-"""What a function writes reaches its log group only if its role may write there."""
+"""Output of a function reaches its log group only if the function's role may write there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 def _level(record: Json) -> str:
-    """Read a record's level as Lambda does: INFO unless level and time are both there.
+    """Return a record's level: as in Lambda, INFO unless the record has a level and a timestamp.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
@@ -41,7 +41,7 @@ def _is_wanted(line: str, least: str) -> bool:
 def emit_lambda_logs(
     original: Function, function: Json, request_id: str, text: str, *details: Any, **options: Any
 ) -> None:
-    """Write as the function's role would.
+    """Write the log only if the role allows it, and only at the configured level.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
@@ -50,14 +50,14 @@ def emit_lambda_logs(
     logging = config.get("LoggingConfig") or {}
     group = logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
-    needed = {
+    required = {
         "logs:CreateLogStream": f"{group}:log-stream:",
         "logs:PutLogEvents": f"{group}:log-stream:{stream}",
     }
     if group not in cloudwatch_logs._log_groups:
-        needed["logs:CreateLogGroup"] = f"{group}:log-stream:"
+        required["logs:CreateLogGroup"] = f"{group}:log-stream:"
     logs = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:"
-    if not all(role_may(config, action, logs + resource) for action, resource in needed.items()):
+    if not all(role_may(config, action, logs + resource) for action, resource in required.items()):
         return
     if logging.get("LogFormat") == "JSON":
         least = logging.get("ApplicationLogLevel") or "INFO"

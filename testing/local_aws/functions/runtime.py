@@ -1,6 +1,6 @@
-"""What Lambda's runtime for Python does before it imports a function: it sets the level of logging.
+"""The log level that Lambda's Python runtime sets before it imports a function.
 
-A level of DEBUG thus holds for every library of the function, too.
+It sets the level of the root logger, so DEBUG also applies to the function's libraries.
 https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
 """
 
@@ -25,10 +25,12 @@ logging.basicConfig(level=os.environ.get("{_LEVEL}"))
 
 @around(lambda_runtime, "execution_credentials")
 def execution_credentials(original: Function, config: Json) -> dict[str, str]:
-    """Tell the runtime the level, beside the credentials of the role.
+    """Pass the log level to the runtime together with the role's credentials.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """
     level = (config.get("LoggingConfig") or {}).get("ApplicationLogLevel")
-    given: dict[str, str] = original(config)
-    return {**given, _LEVEL: "DEBUG" if level == "TRACE" else level} if level else given
+    environment: dict[str, str] = original(config)
+    if not level:
+        return environment
+    return {**environment, _LEVEL: "DEBUG" if level == "TRACE" else level}

@@ -1,4 +1,4 @@
-"""lambda:SourceFunctionArn, the function whose code makes a request.
+"""The condition key lambda:SourceFunctionArn: the function whose code makes a request.
 
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
 """
@@ -18,7 +18,7 @@ _functions: dict[str, str] = {}
 
 @around(lambda_runtime, "execution_credentials")
 def execution_credentials(original: Function, config: Json) -> dict[str, str]:
-    """Remember whose credentials these are."""
+    """Record which function receives these credentials."""
     credentials: dict[str, str] = original(config)
     _functions[credentials["AWS_ACCESS_KEY_ID"]] = config["FunctionArn"]
     return credentials
@@ -34,6 +34,6 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
     resource_arn: str = "*",
     service_context: dict[str, Any] | None = None,
 ) -> object:
-    """Tell the source of a request that a function makes."""
+    """Add the source function to the context of a request."""
     context = {KEY: _functions.get(access_key_id), **(service_context or {})}
     return original(access_key_id, action, service, region, resource_arn, context)

@@ -1,4 +1,4 @@
-"""A share of the calls of functions is refused as throttled, the same ones for the same seed.
+"""Throttles a random share of the calls of functions, the same ones for the same seed.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
@@ -21,39 +21,39 @@ from testing.local_aws.switches import Current
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from testing.local_aws.patching import Answer
+    from testing.local_aws.patching import Response
 
-_REFUSED: Final = ("ThrottlingException", "Rate exceeded")
-# How the key of a role begins, and so that of a function.
+_THROTTLED: Final = ("ThrottlingException", "Rate exceeded")
+# The prefix of temporary access keys, and therefore of every function's key.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 _SESSION: Final = "ASIA"
 
-_numbers = itertools.count()
+_call_numbers = itertools.count()
 
 
-def _is_drawn() -> bool:
-    seed = f"{Current.switches.throttling_seed}/{next(_numbers)}"
+def _is_throttled() -> bool:
+    seed = f"{Current.switches.throttling_seed}/{next(_call_numbers)}"
     return random.Random(seed).random() < Current.switches.throttled_share  # noqa: S311 - no secret
 
 
-def _throttle(service: str, refuse: Callable[[], Answer]) -> None:
-    original: Callable[..., Awaitable[Answer]] = app.SERVICE_HANDLERS[service]
+def _throttle(service: str, refuse: Callable[[], Response]) -> None:
+    original: Callable[..., Awaitable[Response]] = app.SERVICE_HANDLERS[service]
 
     @functools.wraps(original)
-    async def answer(
+    async def handle_request(
         method: str,
         path: str,
         headers: dict[str, str],
         body: bytes,
         query: dict[str, list[str]],
-    ) -> Answer:
+    ) -> Response:
         key_id = extract_access_key_id(headers, query) or ""
-        if key_id.startswith(_SESSION) and _is_drawn():
+        if key_id.startswith(_SESSION) and _is_throttled():
             return refuse()
         return await original(method, path, headers, body, query)
 
-    app.SERVICE_HANDLERS[service] = answer
+    app.SERVICE_HANDLERS[service] = handle_request
 
 
-_throttle("secretsmanager", lambda: error_response_json(*_REFUSED, 400))
-_throttle("iam", lambda: iam._error(400, *_REFUSED))
+_throttle("secretsmanager", lambda: error_response_json(*_THROTTLED, 400))
+_throttle("iam", lambda: iam._error(400, *_THROTTLED))

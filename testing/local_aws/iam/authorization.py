@@ -1,4 +1,4 @@
-"""What IAM compares a request with: resources, and the keys of conditions."""
+"""The resources and condition keys that IAM evaluates for a request."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from testing.local_aws.patching import Function, around
 
 @around(iam_actions, "extract_resource_arn")
 def extract_resource_arn(original: Function, service: str, *request: Any) -> str:
-    """Name users and roles with their path, and the user whose key is asked about.
+    """Use the full ARN of users and roles, with their path; for an access key, use its user.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     """
-    named = str(original(service, *request))
+    arn = str(original(service, *request))
     if service != "iam":
-        return named
+        return arn
     parameters: dict[str, Any] = request[4]
     key = iam._access_keys.get(iam._p(parameters, "AccessKeyId"), {})
     role = iam._roles.get(iam._p(parameters, "RoleName"))
     user = iam._users.get(iam._p(parameters, "UserName") or key.get("UserName"))
     entity = role or user
-    if entity is None:
-        return named
-    return str(entity["Arn"])
+    return arn if entity is None else str(entity["Arn"])
 
 
 @around(iam_evaluator, "_resolve_condition_key")
 def resolve_condition_key(original: Function, key: str, context: Any) -> object:
-    """Name the role, not its session, as aws:PrincipalArn.
+    """Set aws:PrincipalArn to the ARN of the role, not of its session.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
     """
@@ -53,7 +51,7 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
     resource_arn: str = "*",
     service_context: dict[str, Any] | None = None,
 ) -> object:
-    """Tell which function rotates a secret.
+    """Add the condition key secretsmanager:resource/AllowRotationLambdaArn.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
     """
@@ -67,7 +65,9 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
 
 @around(iam_evaluator, "is_root_access_key")
 def is_root_access_key(_original: Function, access_key_id: str) -> bool:
-    """Know no key that needs no signature; where there is none, S3 asks the bucket's policy.
+    """Require a signature for every access key; MiniStack exempts the root user's.
+
+    A request without a key stays anonymous, and S3 evaluates the bucket policy.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
     """

@@ -1,4 +1,4 @@
-"""Access keys of IAM users: their number, their use, and when services know of them."""
+"""Access keys of IAM users: their quota, their last use, and the delay of changes."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import AccountScopedDict, get_account_id
 from ministack.services import iam
 
-from testing.local_aws.patching import Answer, Function, Handler, Json, around
+from testing.local_aws.patching import Function, Handler, Json, Response, around
 from testing.local_aws.switches import Current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _QUOTA = 2
-_TURN_SECONDS = 0.2
+_ALTERNATION_SECONDS = 0.2
 
 
 class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no types.
-    """IAM's keys or other credentials, and what other services know of them.
+    """Access keys or credentials as IAM and, after a delay, other services see them.
 
-    IAM itself reads it as a dictionary. Services resolve a key by get_scoped.
+    IAM reads this object as a dictionary; other services look up a key with get_scoped.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
     """
 
     def __init__(self, field: str = "SecretAccessKey") -> None:
         super().__init__()
         self.issued: list[str] = []
-        """The secret half of every one that there is or was, for who looks whether one leaked."""
+        """The secret part of every key or credential ever created, for leak searches."""
         self._field = field
-        self._made: dict[str, float] = {}
+        self._created: dict[str, float] = {}
         self._deleted: dict[str, tuple[float, Json]] = {}
 
     def __setitem__(self, key_id: str, record: Json) -> None:
-        self._made[key_id] = time.monotonic()
+        self._created[key_id] = time.monotonic()
         self.issued.append(record[self._field])
         super().__setitem__(key_id, record)
 
@@ -45,10 +45,10 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
         super().__delitem__(key_id)
 
     def items(self) -> Iterator[tuple[str, Json]]:
-        """Return the keys as IAM lists them now; the quota counts all."""
-        least = time.monotonic() - Current.switches.key_listing_seconds
+        """Return the keys that IAM lists now; the quota counts all keys."""
+        latest = time.monotonic() - Current.switches.key_listing_seconds
         for key_id, record in super().items():
-            if self._made.get(key_id, -math.inf) <= least:
+            if self._created.get(key_id, -math.inf) <= latest:
                 yield key_id, record
 
     def get_scoped(self, account: str, region: str | None, key_id: str) -> Json | None:
@@ -59,15 +59,15 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
             deleted, record = self._deleted.get(key_id, (0.0, None))
             return record if now - deleted < Current.switches.deleted_key_seconds else None
         settling = (
-            now - self._made.get(key_id, -math.inf) - Current.switches.key_propagation_seconds
+            now - self._created.get(key_id, -math.inf) - Current.switches.key_propagation_seconds
         )
         if settling < 0:
             return None
         unsettled = settling < Current.switches.key_settling_seconds
-        return None if unsettled and int(settling / _TURN_SECONDS) % 2 else record
+        return None if unsettled and int(settling / _ALTERNATION_SECONDS) % 2 else record
 
     def known(self) -> Iterator[Json]:
-        """Return the keys that another service sees now."""
+        """Return all keys that another service accepts now."""
         for key_id in {*super().keys(), *self._deleted}:
             record = self.get_scoped(get_account_id(), None, key_id)
             if record is not None:
@@ -77,20 +77,20 @@ class PropagatingKeys(AccountScopedDict):  # type: ignore[misc]  # It has no typ
 iam._access_keys = PropagatingKeys()
 
 
-def _first(parameters: Json, name: str) -> str:
+def _value(parameters: Json, name: str) -> str:
     return str(iam._p(parameters, name))
 
 
 @around(iam._IAM_HANDLERS, "CreateAccessKey")
-def create_access_key(original: Handler, parameters: Json) -> Answer:
+def create_access_key(original: Handler, parameters: Json) -> Response:
     """Refuse a third key.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
-    user_name = _first(parameters, "UserName")
-    held = [key for key in iam._access_keys.values() if key["UserName"] == user_name]
-    if len(held) >= _QUOTA:
-        refused: Answer = iam._error(
+    user_name = _value(parameters, "UserName")
+    keys = [key for key in iam._access_keys.values() if key["UserName"] == user_name]
+    if len(keys) >= _QUOTA:
+        refused: Response = iam._error(
             409, "LimitExceeded", f"Cannot exceed quota for AccessKeysPerUser: {_QUOTA}"
         )
         return refused
@@ -98,14 +98,14 @@ def create_access_key(original: Handler, parameters: Json) -> Answer:
 
 
 @around(iam._IAM_HANDLERS, "ListAccessKeys")
-def list_access_keys(original: Handler, parameters: Json) -> Answer:
+def list_access_keys(original: Handler, parameters: Json) -> Response:
     """Refuse a user who does not exist.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html
     """
-    user_name = _first(parameters, "UserName")
+    user_name = _value(parameters, "UserName")
     if user_name and user_name not in iam._users:
-        refused: Answer = iam._error(
+        refused: Response = iam._error(
             404, "NoSuchEntity", f"The user with name {user_name} cannot be found."
         )
         return refused
@@ -122,7 +122,7 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
     resource_arn: str = "*",
     service_context: dict[str, Any] | None = None,
 ) -> object:
-    """Note when a key was last used, whether or not it was allowed what it asked for.
+    """Record the last use of a key, also when the request is denied.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
     """
@@ -134,13 +134,13 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
 
 
 @around(iam._IAM_HANDLERS, "GetAccessKeyLastUsed")
-def get_access_key_last_used(original: Handler, parameters: Json) -> Answer:
-    """Answer with the last use that was noted.
+def get_access_key_last_used(original: Handler, parameters: Json) -> Response:
+    """Return the recorded last use.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
     """
     status, headers, body = original(parameters)
-    key = iam._access_keys.get(_first(parameters, "AccessKeyId"), {})
+    key = iam._access_keys.get(_value(parameters, "AccessKeyId"), {})
     if "LastUsed" in key:
         date, region, service = key["LastUsed"]
         body = body.replace(

@@ -1,4 +1,4 @@
-"""Accounts beside the one that is served, by the organisation that it may make.
+"""Member accounts, which the server's account creates through AWS Organizations.
 
 https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access.html
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ministack.core import responses
 from ministack.services import iam, organizations
 
-from testing.local_aws.patching import OK, Answer, Handler, Json, around, content
+from testing.local_aws.patching import OK, Handler, Json, Response, around, content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +31,11 @@ def in_account(account_id: str) -> Iterator[None]:
 
 
 @around(organizations._DISPATCH, "CreateAccount")
-def create_account(original: Handler, request: Json) -> Answer:
-    """Give the account the role by which whoever made it gets in."""
-    answer = original(request)
-    if answer[0] != OK:
-        return answer
+def create_account(original: Handler, request: Json) -> Response:
+    """Create the role in the new account that gives the management account access to it."""
+    response = original(request)
+    if response[0] != OK:
+        return response
     trust = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -43,7 +43,7 @@ def create_account(original: Handler, request: Json) -> Answer:
     }
     name = request.get("RoleName", "OrganizationAccountAccessRole")
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    with in_account(content(answer)["CreateAccountStatus"]["AccountId"]):
+    with in_account(content(response)["CreateAccountStatus"]["AccountId"]):
         iam._IAM_HANDLERS["CreateRole"]({"RoleName": name, "AssumeRolePolicyDocument": document})
         iam._IAM_HANDLERS["AttachRolePolicy"]({"RoleName": name, "PolicyArn": _ADMINISTRATOR})
-    return answer
+    return response

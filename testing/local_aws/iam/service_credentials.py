@@ -1,4 +1,4 @@
-"""Service-specific credentials of IAM users: their number, their service, and who logs in."""
+"""Service-specific credentials of IAM users: quota, changes, and logging in with one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from testing.local_aws.patching import around
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from testing.local_aws.patching import Answer, Function, Handler, Json
+    from testing.local_aws.patching import Function, Handler, Json, Response
 
 _QUOTA: Final = 2
 _DAY_SECONDS: Final = 86_400
 _AGES: Final = range(1, 36_601)
 _ID_CHARACTERS: Final = string.ascii_uppercase + "234567"
-# By what name a service knows who logs in, and what IAM calls the secret half.
+# IAM's names for the user name and the secret of a credential of each service.
 _FIELDS: Final = {
     "bedrock.amazonaws.com": ("ServiceCredentialAlias", "ServiceCredentialSecret"),
     "cassandra.amazonaws.com": ("ServiceUserName", "ServicePassword"),
     "codecommit.amazonaws.com": ("ServiceUserName", "ServicePassword"),
 }
-_SHOWN: Final = (
+_RESPONSE_FIELDS: Final = (
     *("CreateDate", "ExpirationDate", "ServiceName", "ServiceUserName", "ServiceCredentialAlias"),
     *("ServiceSpecificCredentialId", "UserName", "Status"),
 )
@@ -41,7 +41,7 @@ def _value(parameters: Json, name: str) -> str:
     return str(iam._p(parameters, name))
 
 
-def _held(user_name: str, service_name: str) -> list[Json]:
+def _credentials_of(user_name: str, service_name: str) -> list[Json]:
     return [
         record
         for record in iam._service_credentials.values()
@@ -49,33 +49,33 @@ def _held(user_name: str, service_name: str) -> list[Json]:
     ]
 
 
-def _written(record: Json, *, with_secret: bool) -> str:
+def _as_xml(record: Json, *, with_secret: bool) -> str:
     _, secret = _FIELDS[record["ServiceName"]]
-    shown: Json = {name: record[name] for name in _SHOWN if name in record}
+    fields: Json = {name: record[name] for name in _RESPONSE_FIELDS if name in record}
     if with_secret:
-        shown[secret] = record["Secret"]
-    return "".join(f"<{name}>{text}</{name}>" for name, text in shown.items())
+        fields[secret] = record["Secret"]
+    return "".join(f"<{name}>{text}</{name}>" for name, text in fields.items())
 
 
-def _answered(action: str, content: str) -> Answer:
-    answer: Answer = iam._xml(
+def _success(action: str, content: str) -> Response:
+    response: Response = iam._xml(
         200, f"{action}Response", f"<{action}Result>{content}</{action}Result>"
     )
-    return answer
+    return response
 
 
-def _refused(status: int, code: str, message: str) -> Answer:
-    answer: Answer = iam._error(status, code, message)
-    return answer
+def _error(status: int, code: str, message: str) -> Response:
+    response: Response = iam._error(status, code, message)
+    return response
 
 
-def _no_user(user_name: str) -> Answer:
-    return _refused(404, "NoSuchEntity", f"The user with name {user_name} cannot be found.")
+def _unknown_user(user_name: str) -> Response:
+    return _error(404, "NoSuchEntity", f"The user with name {user_name} cannot be found.")
 
 
-def _no_service(service_name: str) -> Answer:
+def _unsupported_service(service_name: str) -> Response:
     message = f"No such service {service_name} is supported for Service Specific Credentials"
-    return _refused(404, "NotSupportedService", message)
+    return _error(404, "NotSupportedService", message)
 
 
 def _new_secret(service_name: str, name: str) -> str:
@@ -85,8 +85,8 @@ def _new_secret(service_name: str, name: str) -> str:
     return f"ABSK{base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-def create(parameters: Json) -> Answer:
-    """Make one of two.
+def create(parameters: Json) -> Response:
+    """Create a credential; a user has at most two per service.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceSpecificCredential.html
     """
@@ -94,18 +94,18 @@ def create(parameters: Json) -> Answer:
     service_name = _value(parameters, "ServiceName").lower()
     age = _value(parameters, "CredentialAgeDays")
     if user_name not in iam._users:
-        return _no_user(user_name)
+        return _unknown_user(user_name)
     if service_name not in _FIELDS:
-        return _no_service(service_name)
+        return _unsupported_service(service_name)
     if age and int(age) not in _AGES:
-        return _refused(400, "ValidationError", "CredentialAgeDays is from 1 to 36600.")
-    held = _held(user_name, service_name)
-    if len(held) >= _QUOTA:
+        return _error(400, "ValidationError", "CredentialAgeDays must be from 1 to 36600.")
+    existing = _credentials_of(user_name, service_name)
+    if len(existing) >= _QUOTA:
         message = f"Cannot exceed quota for ContextSpecificCredentialsPerUserPerContext: {_QUOTA}"
-        return _refused(409, "LimitExceeded", message)
+        return _error(409, "LimitExceeded", message)
     field, _ = _FIELDS[service_name]
-    names = [f"{user_name}{more}-at-{get_account_id()}" for more in ("", "+1")]
-    name = next(name for name in names if name not in {record[field] for record in held})
+    names = [f"{user_name}{suffix}-at-{get_account_id()}" for suffix in ("", "+1")]
+    name = next(name for name in names if name not in {record[field] for record in existing})
     identity = "ACCA" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(17))
     record: Json = {
         "CreateDate": iam._now(),
@@ -119,73 +119,73 @@ def create(parameters: Json) -> Answer:
     if age:
         record["ExpirationDate"] = iam._future(int(age) * _DAY_SECONDS)
     iam._service_credentials[identity] = record
-    content = _written(record, with_secret=True)
-    return _answered(
+    content = _as_xml(record, with_secret=True)
+    return _success(
         "CreateServiceSpecificCredential",
         f"<ServiceSpecificCredential>{content}</ServiceSpecificCredential>",
     )
 
 
-def list_all(parameters: Json) -> Answer:
-    """List those of a user, of one service or of all.
+def list_all(parameters: Json) -> Response:
+    """List a user's credentials, for one service or for all services.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListServiceSpecificCredentials.html
     """
     user_name = _value(parameters, "UserName")
     service_name = _value(parameters, "ServiceName").lower()
     if user_name not in iam._users:
-        return _no_user(user_name)
+        return _unknown_user(user_name)
     if service_name and service_name not in _FIELDS:
-        return _no_service(service_name)
+        return _unsupported_service(service_name)
     listed = {identity for identity, _ in iam._service_credentials.items()}
     members = "".join(
-        f"<member>{_written(record, with_secret=False)}</member>"
-        for record in _held(user_name, service_name)
+        f"<member>{_as_xml(record, with_secret=False)}</member>"
+        for record in _credentials_of(user_name, service_name)
         if record["ServiceSpecificCredentialId"] in listed
     )
-    return _answered(
+    return _success(
         "ListServiceSpecificCredentials",
         f"<ServiceSpecificCredentials>{members}</ServiceSpecificCredentials>"
         "<IsTruncated>false</IsTruncated>",
     )
 
 
-def _of_user(change: Callable[[Json, Json], Answer]) -> Handler:
-    """Refuse an id that there is not, or that is another user's."""
+def _change(change: Callable[[Json, Json], Response]) -> Handler:
+    """Return a handler that refuses an unknown ID and another user's credential."""
 
-    def handler(parameters: Json) -> Answer:
+    def handler(parameters: Json) -> Response:
         user_name = _value(parameters, "UserName")
         identity = _value(parameters, "ServiceSpecificCredentialId")
         record = iam._service_credentials.get(identity)
         if record is None:
-            return _refused(404, "NoSuchEntity", f"No such credential {identity} exists")
+            return _error(404, "NoSuchEntity", f"No such credential {identity} exists")
         if user_name and record["UserName"] != user_name:
             message = f"User {user_name} does not have a service specific credential {identity}"
-            return _refused(400, "ValidationError", message)
+            return _error(400, "ValidationError", message)
         return change(record, parameters)
 
     return handler
 
 
-def _delete(record: Json, _parameters: Json) -> Answer:
+def _delete(record: Json, _parameters: Json) -> Response:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteServiceSpecificCredential.html."""
     del iam._service_credentials[record["ServiceSpecificCredentialId"]]
-    return _answered("DeleteServiceSpecificCredential", "")
+    return _success("DeleteServiceSpecificCredential", "")
 
 
-def _update(record: Json, parameters: Json) -> Answer:
+def _update(record: Json, parameters: Json) -> Response:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateServiceSpecificCredential.html."""
     record["Status"] = _value(parameters, "Status")
-    return _answered("UpdateServiceSpecificCredential", "")
+    return _success("UpdateServiceSpecificCredential", "")
 
 
-def _reset(record: Json, _parameters: Json) -> Answer:
+def _reset(record: Json, _parameters: Json) -> Response:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResetServiceSpecificCredential.html."""
     field, _ = _FIELDS[record["ServiceName"]]
     record["Secret"] = _new_secret(record["ServiceName"], record[field])
     iam._service_credentials.issued.append(record["Secret"])
-    content = _written(record, with_secret=True)
-    return _answered(
+    content = _as_xml(record, with_secret=True)
+    return _success(
         "ResetServiceSpecificCredential",
         f"<ServiceSpecificCredential>{content}</ServiceSpecificCredential>",
     )
@@ -193,20 +193,20 @@ def _reset(record: Json, _parameters: Json) -> Answer:
 
 iam._IAM_HANDLERS["CreateServiceSpecificCredential"] = create
 iam._IAM_HANDLERS["ListServiceSpecificCredentials"] = list_all
-iam._IAM_HANDLERS["DeleteServiceSpecificCredential"] = _of_user(_delete)
-iam._IAM_HANDLERS["UpdateServiceSpecificCredential"] = _of_user(_update)
-iam._IAM_HANDLERS["ResetServiceSpecificCredential"] = _of_user(_reset)
+iam._IAM_HANDLERS["DeleteServiceSpecificCredential"] = _change(_delete)
+iam._IAM_HANDLERS["UpdateServiceSpecificCredential"] = _change(_update)
+iam._IAM_HANDLERS["ResetServiceSpecificCredential"] = _change(_reset)
 
 
 @around(iam._IAM_HANDLERS, "DeleteUser")
-def delete_user(original: Handler, parameters: Json) -> Answer:
-    """Refuse while the user has credentials.
+def delete_user(original: Handler, parameters: Json) -> Response:
+    """Refuse to delete a user who has credentials.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
     """
-    if _held(_value(parameters, "UserName"), ""):
+    if _credentials_of(_value(parameters, "UserName"), ""):
         message = "Cannot delete entity, must remove referenced objects first."
-        return _refused(409, "DeleteConflict", message)
+        return _error(409, "DeleteConflict", message)
     return original(parameters)
 
 
@@ -214,9 +214,9 @@ def delete_user(original: Handler, parameters: Json) -> Answer:
 def request_context(
     original: Function, service: str, action: str, body: bytes, parameters: Json
 ) -> Json:
-    """Tell the service of a credential, and how long one is to live.
+    """Add the service of a credential and the age of a new one to the context of the request.
 
-    Of a credential that is gone nothing is known.
+    The context has no service for a deleted credential.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     """
     context: Json = dict(original(service, action, body, parameters))
@@ -224,34 +224,34 @@ def request_context(
     if service != "iam" or not operation.endswith("ServiceSpecificCredential"):
         return context
     identity = _value(parameters, "ServiceSpecificCredentialId")
-    found = iam._service_credentials.get(identity, {})
+    record = iam._service_credentials.get(identity, {})
     if operation.startswith("Create"):
-        found = {"ServiceName": _value(parameters, "ServiceName").lower()}
+        record = {"ServiceName": _value(parameters, "ServiceName").lower()}
     keys = {
         "iam:ServiceSpecificCredentialAgeDays": _value(parameters, "CredentialAgeDays"),
-        "iam:ServiceSpecificCredentialServiceName": found.get("ServiceName", ""),
+        "iam:ServiceSpecificCredentialServiceName": record.get("ServiceName", ""),
     }
-    return context | {key: told for key, told in keys.items() if told}
+    return context | {key: value for key, value in keys.items() if value}
 
 
 def log_in(service_name: str, secret: str, actions: Mapping[str, str]) -> str | None:
-    """Name whom a service lets in with a secret; None: nobody.
+    """Return the user name of a credential, or None if the service rejects it.
 
-    The service asks for the actions, each on its resource, on behalf of the user.
+    The credential must be active, and its user must be allowed each action on its resource.
     """
     for record in iam._service_credentials.known():
         if (record["ServiceName"], record["Secret"]) == (service_name, secret):
             field, _ = _FIELDS[service_name]
-            is_good = (
+            is_accepted = (
                 record["Status"] == "Active"
                 and record.get("ExpirationDate", "9") > iam._now()
-                and all(_may(record["UserName"], *one) for one in actions.items())
+                and all(_user_may(record["UserName"], *one) for one in actions.items())
             )
-            return str(record[field]) if is_good else None
+            return str(record[field]) if is_accepted else None
     return None
 
 
-def _may(user_name: str, action: str, resource: str) -> bool:
+def _user_may(user_name: str, action: str, resource: str) -> bool:
     account = get_account_id()
     context = iam_evaluator.EvalContext(
         principal_arn=iam._users[user_name]["Arn"],

@@ -1,4 +1,4 @@
-"""What a request to KMS says of the signature that it asks for, as keys of conditions."""
+"""The condition keys of a kms:Sign request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEYS: Final = {
 def request_context(
     original: Function, service: str, action: str, body: bytes, parameters: object
 ) -> Json:
-    """Tell the type of the message and the algorithm.
+    """Add the message type and the signing algorithm to the context of the request.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-signing-algorithm
     """
@@ -30,5 +30,5 @@ def request_context(
     if action != "kms:Sign":
         return context
     # https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html: RAW is the default.
-    asked: Json = {"MessageType": "RAW", **json.loads(body or b"{}")}
-    return context | {key: asked[name] for key, name in _KEYS.items() if name in asked}
+    request: Json = {"MessageType": "RAW", **json.loads(body or b"{}")}
+    return context | {key: request[name] for key, name in _KEYS.items() if name in request}

@@ -1,4 +1,4 @@
-"""Secrets under a customer key: what their readers and writers need in KMS.
+"""The KMS permissions that readers and writers of a secret need for a customer managed key.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
 """
@@ -9,14 +9,14 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import kms, secretsmanager
 
-from testing.local_aws.patching import Answer, Handler, Json, around, caller
+from testing.local_aws.patching import Handler, Json, Response, around, caller
 from testing.local_aws.refusals import KeyDenied
 
 _MANAGED_KEY = "alias/aws/secretsmanager"
 
 
 def _require(action: str, key_id: str | None, secret_arn: str | None) -> None:
-    """Let KMS decide on the caller's behalf."""
+    """Require the caller's permission for the key, which Secrets Manager uses for the caller."""
     if not key_id or key_id.endswith(_MANAGED_KEY):
         return
     key = kms._resolve_key(key_id)
@@ -34,13 +34,9 @@ def _require(action: str, key_id: str | None, secret_arn: str | None) -> None:
         raise KeyDenied
 
 
-def _has_value(request: Json) -> bool:
-    return "SecretString" in request or "SecretBinary" in request
-
-
 @around(secretsmanager, "_get_secret_value")
-def get_secret_value(original: Handler, request: Json) -> Answer:
-    """Decrypt with the reader's own grant."""
+def get_secret_value(original: Handler, request: Json) -> Response:
+    """Require kms:Decrypt of the reader."""
     _, secret = secretsmanager._resolve(request.get("SecretId"))
     if secret is not None:
         _require("kms:Decrypt", secret.get("KmsKeyId"), secret["ARN"])
@@ -48,8 +44,8 @@ def get_secret_value(original: Handler, request: Json) -> Answer:
 
 
 @around(secretsmanager, "_put_secret_value")
-def put_secret_value(original: Handler, request: Json) -> Answer:
-    """Encrypt with the writer's own grant."""
+def put_secret_value(original: Handler, request: Json) -> Response:
+    """Require kms:GenerateDataKey of the writer."""
     _, secret = secretsmanager._resolve(request.get("SecretId"))
     if secret is not None:
         _require("kms:GenerateDataKey", secret.get("KmsKeyId"), secret["ARN"])

@@ -1,4 +1,4 @@
-"""The password of a database's master user, which RDS keeps in a secret and rotates itself.
+"""The secret in which RDS stores a master user password and which RDS rotates.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html
@@ -17,13 +17,13 @@ from ministack.services import eventbridge, rds, secretsmanager
 
 from testing.local_aws.patching import (
     OK,
-    Answer,
     Handler,
     Json,
-    answered,
+    Response,
     around,
     content,
     find_secret,
+    success,
 )
 from testing.local_aws.refusals import InvalidRequest, OneSchedule
 from testing.local_aws.secretsmanager.rotation_schedule import next_rotation
@@ -31,37 +31,37 @@ from testing.local_aws.secretsmanager.versions import touch
 
 _WEEKLY: Final = {"AutomaticallyAfterDays": 7}
 _SERVICE_ROLE: Final = "role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
-_NEEDED: Final = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
+_REQUIRED: Final = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
 
 
 class ManagedByService(InvalidRequest):
-    """A function cannot rotate what a service rotates."""
+    """A function cannot rotate a secret that a service manages."""
 
     message = "You can't use a Lambda function to rotate a secret that is managed by rds."
 
 
 @around(rds._ACTION_MAP, "CreateDBInstance")
-def create_db_instance(original: Handler, request: Json) -> Answer:
-    """Have RDS make the password, and keep it in a secret that is rotated every seven days.
+def create_db_instance(original: Handler, request: Json) -> Response:
+    """Create a password and store it in a secret that RDS rotates every seven days.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
     """
     if rds._p(request, "ManageMasterUserPassword") != "true":
         return original(request)
     password = rds._generate_master_user_password()
-    answer = original({**request, "MasterUserPassword": [password]})
-    if answer[0] == OK:
+    response = original({**request, "MasterUserPassword": [password]})
+    if response[0] == OK:
         instance = rds._instances[rds._p(request, "DBInstanceIdentifier")]
         instance["MasterUserSecret"] = {
-            "SecretArn": _keep(instance, password),
+            "SecretArn": _store(instance, password),
             "SecretStatus": "active",
             "KmsKeyId": rds._p(request, "MasterUserSecretKmsKeyId")
             or f"arn:aws:kms:{get_region()}:{get_account_id()}:key/aws-secretsmanager-default",
         }
-    return answer
+    return response
 
 
-def _keep(instance: Json, password: str) -> str:
+def _store(instance: Json, password: str) -> str:
     text = json.dumps({"username": instance["MasterUsername"], "password": password})
     arn = str(secretsmanager.create_secret_in_process(f"rds!db-{uuid.uuid4()}", text))
     _, secret = secretsmanager._resolve(arn)
@@ -80,30 +80,30 @@ def _keep(instance: Json, password: str) -> str:
 
 @around(rds, "_instance_xml")
 def instance_xml(original: Handler, instance: Json) -> str:
-    """Name the secret of an instance.
+    """Add the secret of an instance to its description.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
     """
-    written = str(original(instance))
-    held = instance.get("MasterUserSecret", {})
-    members = "".join(f"<{name}>{value}</{name}>" for name, value in held.items())
-    return f"{written}<MasterUserSecret>{members}</MasterUserSecret>" if held else written
+    xml = str(original(instance))
+    master_secret = instance.get("MasterUserSecret", {})
+    members = "".join(f"<{name}>{value}</{name}>" for name, value in master_secret.items())
+    return f"{xml}<MasterUserSecret>{members}</MasterUserSecret>" if master_secret else xml
 
 
 @around(rds._ACTION_MAP, "DeleteDBInstance")
-def delete_db_instance(original: Handler, request: Json) -> Answer:
-    """Delete the secret with its instance."""
+def delete_db_instance(original: Handler, request: Json) -> Response:
+    """Delete the secret together with its instance."""
     instance = rds._instances.get(rds._p(request, "DBInstanceIdentifier"), {})
-    answer = original(request)
-    held = instance.get("MasterUserSecret")
-    if answer[0] == OK and held:
-        secretsmanager.delete_secret_in_process(held["SecretArn"])
-    return answer
+    response = original(request)
+    master_secret = instance.get("MasterUserSecret")
+    if response[0] == OK and master_secret:
+        secretsmanager.delete_secret_in_process(master_secret["SecretArn"])
+    return response
 
 
 @around(secretsmanager, "_rotate_secret")
-def rotate_secret(original: Handler, request: Json) -> Answer:
-    """Rotate a managed secret without a function, which it must not have.
+def rotate_secret(original: Handler, request: Json) -> Response:
+    """Rotate a managed secret without a function, and refuse a function for it.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html
     """
@@ -121,27 +121,27 @@ def rotate_secret(original: Handler, request: Json) -> Answer:
     touch(secret)
     fields = {"ARN": secret["ARN"], "Name": secret["Name"]}
     if not request.get("RotateImmediately", True):
-        return answered(**fields)
+        return success(**fields)
     instance = next(
         one
         for one in rds._instances.values()
         if one.get("MasterUserSecret", {}).get("SecretArn") == secret["ARN"]
     )
-    held = instance["MasterUserSecret"]
+    master_secret = instance["MasterUserSecret"]
     if not _rds_may_rotate(secret):
-        held["SecretStatus"] = "impaired"
-        _tell_of_the_failure(secret)
-        return answered(**fields, VersionId=str(uuid.uuid4()))
-    held["SecretStatus"] = "active"
+        master_secret["SecretStatus"] = "impaired"
+        _publish_rotation_failed(secret)
+        return success(**fields, VersionId=str(uuid.uuid4()))
+    master_secret["SecretStatus"] = "active"
     instance["_MasterUserPassword"] = password = rds._generate_master_user_password()
     text = json.dumps({"username": instance["MasterUsername"], "password": password})
     fields["VersionId"] = secretsmanager._publish_new_version(secret, secret_string=text)
     secret["LastRotatedDate"] = round(now, 3)
-    return answered(**fields)
+    return success(**fields)
 
 
 def _rds_may_rotate(secret: Json) -> bool:
-    """Ask the secret's own policy; what RDS may otherwise is its own affair.
+    """Check whether the secret's policy denies RDS access; RDS has every other permission.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
     """
@@ -155,7 +155,7 @@ def _rds_may_rotate(secret: Json) -> bool:
             resource_arn=secret["ARN"],
             region=get_region(),
         )
-        for action in _NEEDED
+        for action in _REQUIRED
     )
     return not any(
         iam_evaluator.evaluate_resource_policy(policy, request).decision == "Deny"
@@ -163,14 +163,14 @@ def _rds_may_rotate(secret: Json) -> bool:
     )
 
 
-def _tell_of_the_failure(secret: Json) -> None:
-    """Hand EventBridge what CloudTrail writes, as in an account that has a trail.
+def _publish_rotation_failed(secret: Json) -> None:
+    """Send EventBridge the event that CloudTrail records, as in an account that has a trail.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
     """
     detail = {
-        # Where those found the ARN who wrote down such events; AWS shows none.
+        # Published examples of this event have the ARN here. AWS documents no example.
         "additionalEventData": {"SecretId": secret["ARN"]},
         "awsRegion": get_region(),
         "eventName": "RotationFailed",
@@ -187,14 +187,14 @@ def _tell_of_the_failure(secret: Json) -> None:
 
 
 @around(secretsmanager, "_describe_secret")
-def describe_secret(original: Handler, request: Json) -> Answer:
-    """Tell which service a secret is managed by.
+def describe_secret(original: Handler, request: Json) -> Response:
+    """Add the service that manages the secret.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
-    answer = original(request)
-    if answer[0] != OK:
-        return answer
+    response = original(request)
+    if response[0] != OK:
+        return response
     _, secret = secretsmanager._resolve(request["SecretId"])
     owner = {"OwningService": secret["OwningService"]} if secret.get("OwningService") else {}
-    return answered(**content(answer), **owner)
+    return success(**content(response), **owner)

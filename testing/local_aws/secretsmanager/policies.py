@@ -1,4 +1,4 @@
-"""BlockPublicPolicy: no secret for everybody."""
+"""BlockPublicPolicy rejects a resource policy that grants public access to a secret."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final
 
 from ministack.services import secretsmanager
 
-from testing.local_aws.patching import Answer, Handler, Json, around
+from testing.local_aws.patching import Handler, Json, Response, around
 from testing.local_aws.refusals import PublicPolicy
 
-# A fixed value of one of these narrows "everybody" to somebody.
+# A policy is not public if a condition compares one of these keys with fixed values.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status
 _NARROWING: Final = {
     "aws:principalaccount",
@@ -24,14 +24,14 @@ _NARROWING: Final = {
 }
 
 
-def _as_list(held: object) -> list[object]:
-    return held if isinstance(held, list) else [held]
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _is_public(statement: Json) -> bool:
     principal = statement.get("Principal")
-    everybody = "*" in _as_list(principal.get("AWS") if isinstance(principal, dict) else principal)
-    if statement.get("Effect") != "Allow" or not (everybody or "NotPrincipal" in statement):
+    anyone = "*" in _as_list(principal.get("AWS") if isinstance(principal, dict) else principal)
+    if statement.get("Effect") != "Allow" or not (anyone or "NotPrincipal" in statement):
         return False
     compared = {
         key.lower()
@@ -43,13 +43,13 @@ def _is_public(statement: Json) -> bool:
 
 
 @around(secretsmanager, "_put_resource_policy")
-def put_resource_policy(original: Handler, request: Json) -> Answer:
-    """Refuse a public policy where the caller asks for that.
+def put_resource_policy(original: Handler, request: Json) -> Response:
+    """Refuse a public policy if the request sets BlockPublicPolicy.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
     """
     if request.get("BlockPublicPolicy"):
         statements = _as_list(json.loads(request["ResourcePolicy"]).get("Statement", []))
-        if any(isinstance(held, dict) and _is_public(held) for held in statements):
+        if any(isinstance(one, dict) and _is_public(one) for one in statements):
             raise PublicPolicy
     return original(request)

@@ -1,4 +1,4 @@
-"""Replicas of a secret in other regions."""
+"""Replicas of a secret in other Regions."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from ministack.services import secretsmanager
 
 from testing.local_aws.patching import (
     OK,
-    Answer,
     Handler,
     Json,
-    answered,
+    Response,
     around,
     content,
     find_secret,
-    further_action,
+    new_action,
+    success,
 )
 from testing.local_aws.refusals import NoRegion
 
 
 @around(secretsmanager, "_replicate_secret_to_regions")
-def replicate_secret_to_regions(original: Handler, request: Json) -> Answer:
-    """Replicate, and report the key of each replica.
+def replicate_secret_to_regions(original: Handler, request: Json) -> Response:
+    """Replicate the secret and return the KMS key of each replica.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ReplicateSecretToRegions.html
     """
-    answer = original(request)
-    if answer[0] != OK:
-        return answer
+    response = original(request)
+    if response[0] != OK:
+        return response
     secret = find_secret(request)
     for status in secret["ReplicationStatus"]:
         status["StatusMessage"] = "Replication succeeded."
         status.setdefault("KmsKeyId", "alias/aws/secretsmanager")
-    return answered(ARN=secret["ARN"], ReplicationStatus=secret["ReplicationStatus"])
+    return success(ARN=secret["ARN"], ReplicationStatus=secret["ReplicationStatus"])
 
 
 @around(secretsmanager, "_create_secret")
-def create_secret(original: Handler, request: Json) -> Answer:
-    """Replicate a secret from its creation on.
+def create_secret(original: Handler, request: Json) -> Response:
+    """Replicate a new secret to the Regions in the request.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
     """
-    answer = original(request)
+    response = original(request)
     regions = request.get("AddReplicaRegions")
-    if answer[0] != OK or not regions:
-        return answer
-    created = content(answer)
+    if response[0] != OK or not regions:
+        return response
+    created = content(response)
     replicated = secretsmanager._replicate_secret_to_regions(
         {
             "SecretId": created["ARN"],
@@ -55,29 +55,29 @@ def create_secret(original: Handler, request: Json) -> Answer:
     )
     if replicated[0] != OK:
         secretsmanager._secrets.pop(created["Name"])
-        refused: Answer = replicated
+        refused: Response = replicated
         return refused
     created["ReplicationStatus"] = content(replicated)["ReplicationStatus"]
-    return answered(**created)
+    return success(**created)
 
 
-@further_action("RemoveRegionsFromReplication")
-def remove_regions_from_replication(request: Json) -> Answer:
-    """Delete the replicas in some regions.
+@new_action("RemoveRegionsFromReplication")
+def remove_regions_from_replication(request: Json) -> Response:
+    """Delete the replicas in the given Regions.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RemoveRegionsFromReplication.html
     """
     secret = find_secret(request)
-    leaving = set(request.get("RemoveReplicaRegions") or [])
-    if not leaving:
+    removed = set(request.get("RemoveReplicaRegions") or [])
+    if not removed:
         raise NoRegion
-    for region in leaving & {status["Region"] for status in secret["ReplicationStatus"]}:
+    for region in removed & {status["Region"] for status in secret["ReplicationStatus"]}:
         replica = secretsmanager._secrets.pop_scoped(get_account_id(), region, secret["Name"], None)
         if replica is not None:
             secretsmanager._resource_policies.pop_scoped(
                 get_account_id(), region, replica["ARN"], None
             )
     secret["ReplicationStatus"] = [
-        status for status in secret["ReplicationStatus"] if status["Region"] not in leaving
+        status for status in secret["ReplicationStatus"] if status["Region"] not in removed
     ]
-    return answered(ARN=secret["ARN"], ReplicationStatus=secret["ReplicationStatus"])
+    return success(ARN=secret["ARN"], ReplicationStatus=secret["ReplicationStatus"])

@@ -1,4 +1,4 @@
-"""RotateSecret: the state machine that calls a rotation function.
+"""RotateSecret and CancelRotateSecret: the state machine that invokes a rotation function.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
@@ -18,16 +18,16 @@ from ministack.services import lambda_svc, secretsmanager
 from testing.local_aws.functions.callers import in_account_of, service_may_invoke
 from testing.local_aws.patching import (
     OK,
-    Answer,
     Handler,
     Json,
-    answered,
+    Response,
     around,
     caller,
     content,
     find_secret,
-    further_action,
     in_place_of,
+    new_action,
+    success,
 )
 from testing.local_aws.refusals import (
     CallerMayNotInvoke,
@@ -37,7 +37,7 @@ from testing.local_aws.refusals import (
     ServiceMayNotInvoke,
 )
 from testing.local_aws.secretsmanager.rotation_schedule import describe_rules, next_rotation
-from testing.local_aws.secretsmanager.versions import attach, holder_of, stage_empty, touch
+from testing.local_aws.secretsmanager.versions import attach, stage_empty, touch, version_with_label
 from testing.local_aws.switches import Current
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _turns: dict[int, asyncio.Semaphore] = {}
 
 
 def _require_permissions(function_arn: str, secret_arn: str) -> None:
-    # The caller needs lambda:InvokeFunction, too.
+    # The caller also needs lambda:InvokeFunction.
     # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
     denied = iam_evaluator.enforce(
         caller(), "lambda:InvokeFunction", "lambda", get_region(), resource_arn=function_arn
@@ -65,12 +65,13 @@ def _require_permissions(function_arn: str, secret_arn: str) -> None:
 
 def _is_complete(secret: Json) -> bool:
     """AWSPENDING is on no version, or on the same one as AWSCURRENT."""
-    return holder_of(secret, "AWSPENDING") in {None, holder_of(secret, "AWSCURRENT")}
+    pending = version_with_label(secret, "AWSPENDING")
+    return pending is None or pending == version_with_label(secret, "AWSCURRENT")
 
 
 @in_place_of(secretsmanager, "_rotate_secret")
-def rotate_secret(request: Json) -> Answer:
-    """Configure rotation and start it, or the test of its configuration.
+def rotate_secret(request: Json) -> Response:
+    """Configure rotation, then start a rotation or a test of the configuration.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
     """
@@ -86,7 +87,7 @@ def rotate_secret(request: Json) -> Answer:
     if not _is_complete(secret) and not secret.get("_Testing"):
         # https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html
         if secret["ARN"] not in _running:
-            _start(_rotate, secret["ARN"], str(holder_of(secret, "AWSPENDING")))
+            _start(_rotate, secret["ARN"], str(version_with_label(secret, "AWSPENDING")))
         raise PreviousRotation
     secret.update(RotationLambdaARN=function_arn, RotationRules=rules, RotationEnabled=True)
     secret["NextRotationDate"] = next_rotation(rules, time.time())
@@ -98,33 +99,33 @@ def rotate_secret(request: Json) -> Answer:
     else:
         _start(_test, secret["ARN"], token)
     touch(secret)
-    return answered(ARN=secret["ARN"], Name=secret["Name"], VersionId=token)
+    return success(ARN=secret["ARN"], Name=secret["Name"], VersionId=token)
 
 
-@further_action("CancelRotateSecret")
-def cancel_rotate_secret(request: Json) -> Answer:
-    """Turn rotation off; one in progress stops before its next step, labels as they are.
+@new_action("CancelRotateSecret")
+def cancel_rotate_secret(request: Json) -> Response:
+    """Turn off rotation. A running rotation stops before its next step; labels do not change.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CancelRotateSecret.html
     """
     secret = find_secret(request)
     secret["RotationEnabled"] = False
     touch(secret)
-    pending = holder_of(secret, "AWSPENDING")
+    pending = version_with_label(secret, "AWSPENDING")
     version = {} if pending is None else {"VersionId": pending}
-    return answered(ARN=secret["ARN"], Name=secret["Name"], **version)
+    return success(ARN=secret["ARN"], Name=secret["Name"], **version)
 
 
 @around(secretsmanager, "_describe_secret")
-def describe_secret(original: Handler, request: Json) -> Answer:
-    """Describe a secret with the dates of its rotation.
+def describe_secret(original: Handler, request: Json) -> Response:
+    """Add the dates of the last and next rotation.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
-    answer = original(request)
-    if answer[0] != OK:
-        return answer
-    described = content(answer)
+    response = original(request)
+    if response[0] != OK:
+        return response
+    described = content(response)
     _, secret = secretsmanager._resolve(request["SecretId"])
     if described["RotationEnabled"]:
         for field in ("LastRotatedDate", "NextRotationDate"):
@@ -134,11 +135,11 @@ def describe_secret(original: Handler, request: Json) -> Answer:
         described["RotationRules"] = describe_rules(described["RotationRules"])
     if not described["VersionIdsToStages"]:
         del described["VersionIdsToStages"]
-    return answered(**described)
+    return success(**described)
 
 
 def _start(work: Callable[[str, str], Awaitable[None]], secret_arn: str, token: str) -> None:
-    """Let work run after what already runs for this secret; the request does not wait."""
+    """Start work in the background, after the work that already runs for this secret."""
     before = _running.get(secret_arn)
     limit = Current.switches.rotation_concurrency
     turn = _turns.setdefault(limit, asyncio.Semaphore(limit))
@@ -157,7 +158,7 @@ def _start(work: Callable[[str, str], Awaitable[None]], secret_arn: str, token: 
 
 
 def _enabled(secret_arn: str) -> Json | None:
-    """Return the secret unless it, or its rotation, is gone."""
+    """Return the secret, or None if it is deleted or its rotation is turned off."""
     _, secret = secretsmanager._resolve(secret_arn)
     if secret is None or secret.get("DeletedDate") or not secret.get("RotationEnabled"):
         return None
@@ -166,7 +167,7 @@ def _enabled(secret_arn: str) -> Json | None:
 
 
 async def _rotate(secret_arn: str, token: str) -> None:
-    """Run the four steps; when one fails, retry all of them with the same token.
+    """Run the four steps. If one fails, retry all of them with the same token.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_how.html
     """
@@ -175,11 +176,11 @@ async def _rotate(secret_arn: str, token: str) -> None:
             await asyncio.sleep(Current.switches.rotation_retry_seconds)
         if await _run_steps(secret_arn, token):
             return
-    _log.warning("Rotation of %s failed; AWSPENDING stays where it is.", secret_arn)
+    _log.warning("Rotation of %s failed; AWSPENDING is left in place.", secret_arn)
 
 
 async def _run_steps(secret_arn: str, token: str) -> bool:
-    """Tell whether the steps are over: done, or the rotation was cancelled."""
+    """Return whether there is nothing to retry: the steps succeeded, or rotation was cancelled."""
     for step in _STEPS:
         secret = _enabled(secret_arn)
         if secret is None:
@@ -198,7 +199,7 @@ async def _run_steps(secret_arn: str, token: str) -> bool:
 
 
 async def _test(secret_arn: str, token: str) -> None:
-    """Run testSecret alone, on a version that lives as long as the test.
+    """Run only testSecret, on a version that exists for the length of the test.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html#SecretsManager-RotateSecret-request-RotateImmediately
     """
@@ -206,7 +207,7 @@ async def _test(secret_arn: str, token: str) -> None:
     if secret is None:
         return
     version = stage_empty(secret, token)
-    current = holder_of(secret, "AWSCURRENT")
+    current = version_with_label(secret, "AWSCURRENT")
     if current is not None:
         for field in ("SecretString", "SecretBinary"):
             version[field] = secret["Versions"][current][field]
@@ -222,7 +223,7 @@ async def _test(secret_arn: str, token: str) -> None:
 
 
 async def _invoke(secret: Json, step: str, token: str) -> bool:
-    """Invoke the function as any caller would, and wait for its answer."""
+    """Invoke the function and return whether it succeeded."""
     function_arn = secret["RotationLambdaARN"]
     if not service_may_invoke(function_arn, _PRINCIPAL, secret["ARN"]):
         return False
@@ -235,7 +236,7 @@ async def _invoke(secret: Json, step: str, token: str) -> bool:
     }
     with in_account_of(function_arn):
         status, headers, _ = await lambda_svc._invoke(name, event, {}, path_qualifier=qualifier)
-    done = status == OK and "X-Amz-Function-Error" not in headers
-    if not done:
+    succeeded = status == OK and "X-Amz-Function-Error" not in headers
+    if not succeeded:
         _log.warning("%s of %s failed.", step, secret["ARN"])
-    return done
+    return succeeded

@@ -1,4 +1,4 @@
-"""When a secret is rotated next.
+"""The date of a secret's next rotation.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 """
@@ -27,7 +27,7 @@ def _interval(rules: Json) -> timedelta | None:
 
 
 def next_rotation(rules: Json, after: float) -> float | None:
-    """Return the latest moment of the next rotation, in seconds since the epoch."""
+    """Return the latest time of the next rotation, in seconds since the epoch."""
     start = datetime.fromtimestamp(after, UTC)
     interval = _interval(rules)
     if interval is not None:
@@ -38,7 +38,7 @@ def next_rotation(rules: Json, after: float) -> float | None:
 
 
 def describe_rules(rules: Json) -> Json:
-    """Add the number of days that DescribeSecret calculates from a schedule.
+    """Add the number of days, which DescribeSecret calculates from the schedule.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
     """

@@ -1,4 +1,4 @@
-"""Values of a secret and the labels on them."""
+"""The versions of a secret: their values and staging labels."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ministack.services import secretsmanager
 
 from testing.local_aws.patching import (
     OK,
-    Answer,
     Handler,
     Json,
-    answered,
+    Response,
     around,
     content,
     find_secret,
     in_place_of,
+    success,
 )
 from testing.local_aws.refusals import (
     CurrentMustStay,
@@ -31,8 +31,8 @@ from testing.local_aws.switches import Current
 _VALUE = ("SecretString", "SecretBinary")
 
 
-def holder_of(secret: Json, label: str) -> str | None:
-    """Return the version that a label is on."""
+def version_with_label(secret: Json, label: str) -> str | None:
+    """Return the ID of the version that has a label."""
     for version_id, version in secret["Versions"].items():
         if label in version["Stages"]:
             return str(version_id)
@@ -40,7 +40,7 @@ def holder_of(secret: Json, label: str) -> str | None:
 
 
 def has_value(version: Json) -> bool:
-    """Tell a version that RotateSecret has only staged from one that was put."""
+    """Return False for a version that RotateSecret has staged and that has no value yet."""
     return any(version.get(field) is not None for field in _VALUE)
 
 
@@ -57,31 +57,31 @@ def stage_empty(secret: Json, version_id: str) -> Json:
 
 
 def attach(secret: Json, version_id: str, label: str) -> None:
-    """Move a label, which one version holds at most, and AWSPREVIOUS after AWSCURRENT.
+    """Move a label to a version. If AWSCURRENT moves, move AWSPREVIOUS to its former version.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
     """
-    holder = holder_of(secret, label)
-    if holder == version_id:
+    former = version_with_label(secret, label)
+    if former == version_id:
         return
-    if holder is not None:
-        secret["Versions"][holder]["Stages"].remove(label)
+    if former is not None:
+        secret["Versions"][former]["Stages"].remove(label)
     secret["Versions"][version_id]["Stages"].append(label)
     if label not in {"AWSPENDING", "AWSPREVIOUS"}:
         secretsmanager._emit_secret_label_updated(secret, label, version_id)
-    if label == "AWSCURRENT" and holder is not None:
-        attach(secret, holder, "AWSPREVIOUS")
+    if label == "AWSCURRENT" and former is not None:
+        attach(secret, former, "AWSPREVIOUS")
 
 
 def touch(secret: Json) -> None:
-    """Note that a secret was changed, and carry the change to its replicas."""
+    """Record the time of a change and copy the change to the replicas."""
     secret["LastChangedDate"] = round(time.time(), 3)
     secretsmanager._sync_replicas(secret)
 
 
 @in_place_of(secretsmanager, "_apply_current_promotion")
 def make_current(secret: Json, version_id: str) -> None:
-    """Promote a version; one that loses its last label stays readable by its id.
+    """Make a version current. A version that loses its last label stays readable by its ID.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version
     """
@@ -89,14 +89,14 @@ def make_current(secret: Json, version_id: str) -> None:
 
 
 @in_place_of(secretsmanager, "_put_secret_value")
-def put_secret_value(request: Json) -> Answer:
-    """Store a value once under its token, and label it.
+def put_secret_value(request: Json) -> Response:
+    """Store a value under its token, which can never get a different value, and attach labels.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     """
     secret = find_secret(request)
     value = {field: request.get(field) for field in _VALUE}
-    if len([part for part in value.values() if part is not None]) != 1:
+    if sum(part is not None for part in value.values()) != 1:
         raise OneValue
     version_id = request.get("ClientRequestToken") or str(uuid.uuid4())
     versions = secret["Versions"]
@@ -112,7 +112,7 @@ def put_secret_value(request: Json) -> Answer:
         touch(secret)
     elif any(existing.get(field) != value[field] for field in _VALUE):
         raise TokenInUse(version_id=version_id, secret_arn=secret["ARN"])
-    return answered(
+    return success(
         ARN=secret["ARN"],
         Name=secret["Name"],
         VersionId=version_id,
@@ -120,32 +120,32 @@ def put_secret_value(request: Json) -> Answer:
     )
 
 
-def _put_current(request: Json, secret_arn: str) -> Answer:
+def _put_current(request: Json, secret_arn: str) -> Response:
     value = {field: request[field] for field in _VALUE if field in request}
     token = {"ClientRequestToken": request.get("ClientRequestToken")}
-    answer: Answer = secretsmanager._put_secret_value(
+    response: Response = secretsmanager._put_secret_value(
         {**value, **token, "SecretId": secret_arn, "VersionStages": ["AWSCURRENT"]}
     )
-    return answer
+    return response
 
 
 @around(secretsmanager, "_create_secret")
-def create_secret(original: Handler, request: Json) -> Answer:
-    """Create a secret that has a version only if it is given a value.
+def create_secret(original: Handler, request: Json) -> Response:
+    """Create a secret; only a request with a value creates a version.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
     """
     existing = secretsmanager._secrets.get(request.get("Name"))
     if existing is not None and existing.get("DeletedDate"):
         raise NameMarkedForDeletion
-    answer = original({key: held for key, held in request.items() if key not in _VALUE})
-    if answer[0] != OK:
-        return answer
-    created = content(answer)
+    response = original({key: value for key, value in request.items() if key not in _VALUE})
+    if response[0] != OK:
+        return response
+    created = content(response)
     del created["VersionId"]
     secret = secretsmanager._secrets[request["Name"]]
     secret["Versions"].clear()
-    # DescribeSecret returns null until rotation is configured for the first time.
+    # DescribeSecret returns null until rotation is first configured.
     secret["RotationEnabled"] = None
     if any(field in request for field in _VALUE):
         put = _put_current(request, created["ARN"])
@@ -153,57 +153,57 @@ def create_secret(original: Handler, request: Json) -> Answer:
             del secretsmanager._secrets[request["Name"]]
             return put
         created["VersionId"] = content(put)["VersionId"]
-    return answered(**created)
+    return success(**created)
 
 
 @around(secretsmanager, "_update_secret")
-def update_secret(original: Handler, request: Json) -> Answer:
-    """Change what describes a secret, and put its new value if there is one.
+def update_secret(original: Handler, request: Json) -> Response:
+    """Change the secret's description, and store a new value if the request has one.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecret.html
     """
-    description = {key: held for key, held in request.items() if key not in _VALUE}
-    answer = original(description)
-    if answer[0] != OK or len(description) == len(request):
-        return answer
-    return _put_current(request, content(answer)["ARN"])
+    description = {key: value for key, value in request.items() if key not in _VALUE}
+    response = original(description)
+    if response[0] != OK or len(description) == len(request):
+        return response
+    return _put_current(request, content(response)["ARN"])
 
 
 @around(secretsmanager, "_get_secret_value")
-def get_secret_value(original: Handler, request: Json) -> Answer:
-    """Answer with a value; a version that is only staged has none.
+def get_secret_value(original: Handler, request: Json) -> Response:
+    """Return a value, or an error for a version that has none yet.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
     """
-    answer = original(request)
-    if answer[0] != OK:
-        return answer
-    found = content(answer)
+    response = original(request)
+    if response[0] != OK:
+        return response
+    found = content(response)
     stage = request.get("VersionStage")
     if request.get("VersionId") and stage and stage not in found["VersionStages"]:
         raise OtherVersion
     if not has_value(found):
         raise NoValue(version_id=request.get("VersionId"), stage=stage or "AWSCURRENT")
-    return answer
+    return response
 
 
 @around(secretsmanager, "_list_secret_version_ids")
-def list_secret_version_ids(original: Handler, request: Json) -> Answer:
-    """List versions, those without labels only on request.
+def list_secret_version_ids(original: Handler, request: Json) -> Response:
+    """List versions; those without labels only if the request asks for them.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
     """
-    answer = original(request)
-    if answer[0] != OK or request.get("IncludeDeprecated"):
-        return answer
-    listed = content(answer)
+    response = original(request)
+    if response[0] != OK or request.get("IncludeDeprecated"):
+        return response
+    listed = content(response)
     listed["Versions"] = [version for version in listed["Versions"] if version["VersionStages"]]
-    return answered(**listed)
+    return success(**listed)
 
 
 @around(secretsmanager, "_update_secret_version_stage")
-def update_secret_version_stage(original: Handler, request: Json) -> Answer:
-    """Move a label; AWSCURRENT may be moved, never removed.
+def update_secret_version_stage(original: Handler, request: Json) -> Response:
+    """Move a label, but refuse to remove AWSCURRENT.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
     """
