@@ -1,4 +1,4 @@
-"""Debian's redis-server on a free port of the loopback interface, with TLS and users."""
+"""Runs redis-server on a free port of the loopback interface, with TLS and users."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ _PAUSE_SECONDS: Final = 0.02
 
 
 class NotStartedError(RuntimeError):
-    """The server is not installed, ended, or did not answer."""
+    """The server is not installed, exited, or did not respond."""
 
-    def __init__(self, said: str = "") -> None:
-        super().__init__(f"redis-server did not start; Debian's package is redis-server. {said}")
+    def __init__(self, output: str = "") -> None:
+        super().__init__(
+            f"redis-server did not start. On Debian, install the package redis-server. {output}"
+        )
 
 
 class LocalRedis:
-    """A server, whose only user is its administrator."""
+    """A server whose only user, at first, is its administrator."""
 
     def __init__(self, folder: Path, certificate: Path, key: Path) -> None:
-        """Take the folder that it writes into; it does not run yet."""
+        """Configure the server, which writes to the folder; `start` starts it."""
         with socket.create_server((HOST, 0)) as free:
             self.port: int = free.getsockname()[1]
         self.administrator = {"username": _ADMINISTRATOR, "password": secrets.token_hex(16)}
@@ -61,10 +63,10 @@ class LocalRedis:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start, with the users that were saved.
+        """Start the server with its saved users.
 
         Raises:
-            NotStartedError: It could not be started.
+            NotStartedError: The server is not installed, exited, or did not respond.
         """
         try:
             self._process = subprocess.Popen(
@@ -75,28 +77,27 @@ class LocalRedis:
         deadline = time.monotonic() + _START_SECONDS
         while not self._serves():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                said = self.stop()
-                raise NotStartedError(said)
+                raise NotStartedError(self.stop())
             time.sleep(_PAUSE_SECONDS)
 
     def stop(self) -> str:
-        """Stop, and return what it wrote."""
+        """Stop the server and return its output."""
         if self._process is None:
             return ""
         self._process.terminate()
-        said, _ = self._process.communicate()
+        output, _ = self._process.communicate()
         self._process = None
-        return said
+        return output
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        """Be stopped for the length of the block."""
+        """Stop the server for the length of the block."""
         self.stop()
         yield
         self.start()
 
     def add_user(self, name: str) -> None:
-        """Add a user who may log in and ping, and has no password yet."""
+        """Add a user who may only log in and ping, and who has no password yet."""
         with self._client(self.administrator) as client:
             client.acl_setuser(name, enabled=True, reset=True, commands=["+ping"])
             client.acl_save()
@@ -107,7 +108,7 @@ class LocalRedis:
             client.acl_deluser(name)
 
     def accepts(self, username: str, password: str) -> bool:
-        """Say whether an application is served with this password."""
+        """Return whether the user can log in with this password."""
         try:
             with self._client({"username": username, "password": password}) as client:
                 return bool(client.ping())
@@ -115,7 +116,7 @@ class LocalRedis:
             return False
 
     def passwords(self, name: str) -> set[str]:
-        """Return the SHA-256 of each password of a user."""
+        """Return the SHA-256 hash of each password of a user."""
         with self._client(self.administrator) as client:
             user = client.acl_getuser(name)
         return set(user["passwords"])
@@ -126,19 +127,19 @@ class LocalRedis:
         except redis.ConnectionError:
             return False
 
-    def _client(self, who: dict[str, str]) -> redis.Redis:
+    def _client(self, user: dict[str, str]) -> redis.Redis:
         return redis.Redis(
             host=HOST,
             port=self.port,
-            username=who["username"],
-            password=who["password"],
+            username=user["username"],
+            password=user["password"],
             ssl=True,
             ssl_ca_certs=str(self._certificate),
         )
 
 
 def digest(password: str) -> str:
-    """Spell a password as the server lists it."""
+    """Return the hash by which the server lists a password."""
     return hashlib.sha256(password.encode()).hexdigest()
 
 
@@ -147,11 +148,11 @@ def local_redis(certificate: Path, key: Path) -> Iterator[LocalRedis]:
     """Run a server.
 
     Args:
-        certificate: for the loopback address.
-        key: of that certificate.
+        certificate: A certificate for the loopback address, which clients must trust.
+        key: The key of the certificate.
 
     Raises:
-        NotStartedError: It could not be started.
+        NotStartedError: The server is not installed, exited, or did not respond.
     """
     with tempfile.TemporaryDirectory(prefix="local-redis-") as folder:
         server = LocalRedis(Path(folder), certificate, key)

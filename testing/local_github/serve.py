@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from testing.certificate import write_certificate
 from testing.local_github import api
-from testing.local_github.certificate import write_certificate
 from testing.local_github.description import API_VERSION
 from testing.local_github.exchange import REST, Answer, RefusedError, Request, refusal
 from testing.local_github.github import LocalGitHub

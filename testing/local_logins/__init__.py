@@ -1,4 +1,4 @@
-"""Bedrock, CodeCommit and Keyspaces as far as they let users of the local AWS in."""
+"""Local Bedrock, CodeCommit and Keyspaces: the requests by which a credential is verified."""
 
 from testing.local_logins.serve import LocalLogins, local_logins
 

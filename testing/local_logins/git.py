@@ -1,4 +1,4 @@
-"""Repositories over HTTP: git's own program answers, as behind any web server.
+"""Serves repositories over HTTP with git's own server program.
 
 https://git-scm.com/docs/git-http-backend
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What came in for a repository."""
+    """An HTTP request for a repository."""
 
     method: str
     path: str
@@ -27,8 +27,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is sent back."""
+class Response:
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,12 +36,12 @@ class Answer:
 
 
 def create(folder: Path, name: str) -> None:
-    """Make an empty repository."""
+    """Create an empty repository."""
     subprocess.run(["git", "init", "--quiet", "--bare", folder / name], check=True)
 
 
-def serve(folder: Path, request: Request) -> Answer:
-    """Let git answer a request for one of the repositories in the folder."""
+def serve(folder: Path, request: Request) -> Response:
+    """Let git handle a request for a repository in the folder."""
     output = subprocess.run(
         ["git", "http-backend"],
         check=True,
@@ -59,6 +59,6 @@ def serve(folder: Path, request: Request) -> Answer:
         },
     ).stdout
     head, _, content = output.partition(b"\r\n\r\n")
-    told = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-    status = int(told.pop("Status", "200").split(" ")[0])
-    return Answer(status=status, headers=told, body=content)
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    status = int(headers.pop("Status", "200").split(" ")[0])
+    return Response(status=status, headers=headers, body=content)

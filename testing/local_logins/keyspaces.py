@@ -1,4 +1,4 @@
-"""Cassandra's native protocol, version 4, up to the log-in.
+"""Serves Cassandra's native protocol, version 4, up to authentication.
 
 https://github.com/apache/cassandra/blob/trunk/doc/native_protocol_v4.spec
 """
@@ -21,20 +21,20 @@ _AUTHENTICATOR: Final = "org.apache.cassandra.auth.PasswordAuthenticator"
 
 
 def serve(stream: BinaryIO, log_in: Callable[[str, str], bool]) -> None:
-    """Answer the requests of one connection until the client is gone."""
+    """Respond to the requests of one connection until the client closes it."""
     while len(header := stream.read(_HEADER.size)) == _HEADER.size:
         version, _, number, operation, length = _HEADER.unpack(header)
         body = stream.read(length)
-        answered, content = (
-            _answer(operation, body, log_in)
+        response, content = (
+            _respond(operation, body, log_in)
             if version == _REQUEST
             else _error(_WRONG_PROTOCOL, "Invalid or unsupported protocol version")
         )
-        stream.write(_HEADER.pack(_RESPONSE, 0, number, answered, len(content)) + content)
+        stream.write(_HEADER.pack(_RESPONSE, 0, number, response, len(content)) + content)
         stream.flush()
 
 
-def _answer(operation: int, body: bytes, log_in: Callable[[str, str], bool]) -> tuple[int, bytes]:
+def _respond(operation: int, body: bytes, log_in: Callable[[str, str], bool]) -> tuple[int, bytes]:
     if operation == _OPTIONS:
         return _SUPPORTED, _multimap({"COMPRESSION": [], "CQL_VERSION": ["3.4.4"]})
     if operation == _STARTUP:
@@ -45,7 +45,7 @@ def _answer(operation: int, body: bytes, log_in: Callable[[str, str], bool]) -> 
     _, user_name, password = body[4 : 4 + length].decode().split("\0")
     if not log_in(user_name, password):
         return _error(_BAD_CREDENTIALS, "Provided username and/or password are incorrect")
-    # Null [bytes]: there is nothing more to say.
+    # A null token: the authentication needs no further step.
     return _AUTH_SUCCESS, struct.pack(">i", -1)
 
 
@@ -54,11 +54,11 @@ def _error(code: int, message: str) -> tuple[int, bytes]:
 
 
 def _multimap(lists: Mapping[str, Sequence[str]]) -> bytes:
-    written = struct.pack(">H", len(lists))
+    content = struct.pack(">H", len(lists))
     for key, values in lists.items():
-        written += _string(key) + struct.pack(">H", len(values))
-        written += b"".join(map(_string, values))
-    return written
+        content += _string(key) + struct.pack(">H", len(values))
+        content += b"".join(map(_string, values))
+    return content
 
 
 def _string(text: str) -> bytes:

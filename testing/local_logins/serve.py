@@ -1,4 +1,4 @@
-"""Serves the three behind TLS: who is let in, the local AWS decides."""
+"""Runs the three services with TLS; the local AWS decides which credentials they accept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from testing.local_aws import LocalAws
 
-# As socketserver knows it; here it is always the first.
+# The type that socketserver declares; here it is always a socket.
 _Connection: TypeAlias = socket.socket | tuple[bytes, socket.socket]
 
 _CODECOMMIT_PATH: Final = "/v1/repos"
@@ -41,16 +41,16 @@ _MODELS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalLogins:
-    """The services as they run. A test says what a new connection meets."""
+    """The running services."""
 
     endpoint: str
-    """Where Bedrock and CodeCommit are."""
+    """Host and port of Bedrock and CodeCommit."""
     keyspaces: str
-    """Where Keyspaces is."""
+    """Host and port of Keyspaces."""
     repositories: Path
 
     def create_repository(self, name: str) -> None:
-        """Make an empty repository in CodeCommit."""
+        """Create an empty CodeCommit repository."""
         git.create(self.repositories, name)
 
 
@@ -62,7 +62,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         plain, address = super().get_request()
-        # The handshake is for the thread of the connection: a client may never begin it.
+        # The connection's own thread does the handshake, because a client may never start it.
         connection = self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         self._connections.add(connection)
         return connection, address
@@ -72,7 +72,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def stop(self, thread: threading.Thread) -> None:
-        """Serve no more, and end the connections that clients keep."""
+        """Stop the server and close the connections that clients keep open."""
         self.shutdown()
         thread.join()
         for connection in list(self._connections):
@@ -80,7 +80,7 @@ class _Server(socketserver.ThreadingTCPServer):
                 cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that hung up is its own test's affair."""
+        """Print nothing: a test may close its connection at any time."""
 
     @property
     def address(self) -> str:
@@ -94,46 +94,46 @@ class _Web(BaseHTTPRequestHandler):
     repositories: Path
 
     def do_GET(self) -> None:
-        """Serve Bedrock or CodeCommit, whose paths differ."""
+        """Serve Bedrock or CodeCommit, depending on the path."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         address = urlsplit(self.path)
-        kind, _, shown = self.headers.get("Authorization", "").partition(" ")
+        scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
         if address.path.startswith(f"{_CODECOMMIT_PATH}/"):
-            answer = self._codecommit(kind, shown, body)
+            response = self._codecommit(scheme, credentials, body)
         elif address.path == "/foundation-models":
-            answer = self._bedrock(kind, shown)
+            response = self._bedrock(scheme, credentials)
         else:
-            answer = _told(404, {"message": "Not Found"})
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
+            response = _json_response(404, {"message": "Not Found"})
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     do_POST = do_GET  # noqa: N815 -- http.server's name
 
-    def _bedrock(self, kind: str, shown: str) -> git.Answer:
+    def _bedrock(self, scheme: str, api_key: str) -> git.Response:
         """https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html."""
-        asked = {"bedrock:CallWithBearerToken": "*", "bedrock:ListFoundationModels": "*"}
-        if kind != "Bearer" or self.aws.log_in("bedrock.amazonaws.com", shown, asked) is None:
-            refusal = "Authentication failed: Please make sure your API Key is valid."
-            return _told(403, {"__type": "AccessDeniedException", "Message": refusal})
-        return _told(200, _MODELS)
+        actions = {"bedrock:CallWithBearerToken": "*", "bedrock:ListFoundationModels": "*"}
+        if scheme != "Bearer" or self.aws.log_in("bedrock.amazonaws.com", api_key, actions) is None:
+            message = "Authentication failed: Please make sure your API Key is valid."
+            return _json_response(403, {"__type": "AccessDeniedException", "Message": message})
+        return _json_response(200, _MODELS)
 
-    def _codecommit(self, kind: str, shown: str, body: bytes) -> git.Answer:
+    def _codecommit(self, scheme: str, credentials: str, body: bytes) -> git.Response:
         """https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-gc.html."""
-        if kind != "Basic":
-            # git shows a password where it is asked for one.
+        if scheme != "Basic":
+            # git sends a password only after a challenge.
             challenge = {"WWW-Authenticate": 'Basic realm="CodeCommit"'}
-            return git.Answer(status=401, headers=challenge, body=b"")
+            return git.Response(status=401, headers=challenge, body=b"")
         address = urlsplit(self.path)
         path = address.path.removeprefix(_CODECOMMIT_PATH)
         name = path.split("/")[1]
-        user_name, _, password = base64.b64decode(shown).decode().partition(":")
-        asked = {"codecommit:GitPull": f"arn:aws:codecommit:{REGION}:{ACCOUNT_ID}:{name}"}
-        if self.aws.log_in("codecommit.amazonaws.com", password, asked) != user_name:
-            return git.Answer(status=403, headers={}, body=b"")
+        user_name, _, password = base64.b64decode(credentials).decode().partition(":")
+        actions = {"codecommit:GitPull": f"arn:aws:codecommit:{REGION}:{ACCOUNT_ID}:{name}"}
+        if self.aws.log_in("codecommit.amazonaws.com", password, actions) != user_name:
+            return git.Response(status=403, headers={}, body=b"")
         request = git.Request(
             method=self.command,
             path=path,
@@ -144,7 +144,7 @@ class _Web(BaseHTTPRequestHandler):
         return git.serve(self.repositories, request)
 
     def log_message(self, *_: object) -> None:
-        """Write nothing."""
+        """Print nothing."""
 
 
 class _Cassandra(socketserver.StreamRequestHandler):
@@ -159,9 +159,9 @@ class _Cassandra(socketserver.StreamRequestHandler):
         return self.aws.log_in("cassandra.amazonaws.com", password, {}) == user_name
 
 
-def _told(status: int, answer: Mapping[str, object]) -> git.Answer:
-    kind = {"Content-Type": "application/json"}
-    return git.Answer(status=status, headers=kind, body=json.dumps(answer).encode())
+def _json_response(status: int, content: Mapping[str, object]) -> git.Response:
+    headers = {"Content-Type": "application/json"}
+    return git.Response(status=status, headers=headers, body=json.dumps(content).encode())
 
 
 @contextlib.contextmanager
@@ -169,9 +169,9 @@ def local_logins(aws: LocalAws, certificate: Path, private_key: Path) -> Iterato
     """Run the services on free ports of the loopback interface.
 
     Args:
-        aws: whose users log in.
-        certificate: what clients have to trust.
-        private_key: its key.
+        aws: The account whose credentials the services accept.
+        certificate: The servers' certificate, which clients must trust.
+        private_key: The key of the certificate.
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, private_key)

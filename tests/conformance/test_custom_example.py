@@ -10,7 +10,7 @@ import pytest
 from examples.custom.rotate import RedisUser
 from examples.custom.test_rotate import TestRotate
 from rotation_conformance.account import Account, FakeClients
-from testing.local_github.certificate import write_certificate
+from testing.certificate import write_certificate
 from testing.local_redis import LocalRedis, local_redis
 from tests.readme.blocks import block
 

@@ -1,13 +1,27 @@
-"""The account of the local AWS, as its own tests use it."""
+"""The local services and their credentials, as their own tests use them."""
 
-from testing.local_aws.tests.conftest import (
+from testing.local_logins.tests.conftest import (
     account,
+    check_states,
+    create_credential,
     create_user,
     iam,
     later,
     local,
+    logins,
     name,
     server,
 )
 
-__all__ = ["account", "create_user", "iam", "later", "local", "name", "server"]
+__all__ = [
+    "account",
+    "check_states",
+    "create_credential",
+    "create_user",
+    "iam",
+    "later",
+    "local",
+    "logins",
+    "name",
+    "server",
+]

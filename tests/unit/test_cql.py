@@ -13,7 +13,7 @@ import pytest
 
 from rotation.errors import ProtocolError, ServiceUnavailable
 from rotation.services.login import RejectedError, keyspaces
-from testing.local_github.certificate import write_certificate
+from testing.certificate import write_certificate
 from testing.local_logins.keyspaces import serve
 from tests.leaks.search import found, of_exception
 

@@ -1,4 +1,4 @@
-"""A certificate for the loopback address, its own authority, for as long as a test."""
+"""Creates a self-signed certificate for the loopback address, which clients can trust."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate and its key, and return where."""
+    """Write a new certificate and its key to the folder, and return their paths."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # An authority is looked for by its name, and a process may trust several of these.
+    # TLS finds an authority by its name, and a process may trust several of these certificates.
     serial = x509.random_serial_number()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"Local {serial}")])
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -32,7 +32,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    written, private = folder / "certificate.pem", folder / "key.pem"
-    written.write_bytes(certificate.public_bytes(Encoding.PEM))
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return written, private
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return certificate_file, key_file
