@@ -1,4 +1,4 @@
-"""What the demo and the tests look at, and do by hand, in an AWS account."""
+"""Reads and changes an AWS account for the tests and the demo."""
 
 import contextlib
 import json
@@ -17,21 +17,21 @@ _PAUSE_SECONDS: Final = 0.1
 
 
 class Aws(Protocol):
-    """An account: the local AWS, or one that the environment names."""
+    """An account: the local AWS, or the one of the environment's credentials."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what another process needs to use it."""
+        """Return the environment variables by which another process uses the account."""
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- boto3 makes the type
-        """Return a boto3 client; options as boto3's."""
+        """Return a boto3 client with boto3's options."""
 
 
 class NeverHappenedError(Exception):
     """A condition was not met in time."""
 
     def __init__(self, what: str, patience: float, last: object) -> None:
-        super().__init__(f"{what} did not happen in {patience} s; last seen: {last}")
+        super().__init__(f"{what} did not happen within {patience} s. Last seen: {last}")
 
 
 def eventually(
@@ -42,17 +42,17 @@ def eventually(
     patience: float = _PATIENCE_SECONDS,
     pause: float = _PAUSE_SECONDS,
 ) -> T:
-    """Look again and again until what is seen is accepted.
+    """Call a function until its result is accepted, and return that result.
 
     Args:
-        what: what is waited for, as the error tells it.
-        look: returns what is to be seen now.
-        accept: tells whether that is it.
-        patience: the seconds until it is given up.
-        pause: the seconds between two looks.
+        what: A name for the expected event, for the error message.
+        look: Returns the current state.
+        accept: Returns whether the state is the expected one.
+        patience: The maximum number of seconds to wait.
+        pause: The number of seconds between two calls.
 
     Raises:
-        NeverHappenedError: It was not in time.
+        NeverHappenedError: No result was accepted in time.
     """
     deadline = time.monotonic() + patience
     while not accept(seen := look()):
@@ -64,39 +64,39 @@ def eventually(
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """One rotation that was started."""
+    """A started rotation."""
 
     token: str
     last_rotated: datetime | None
 
 
 class Secret:
-    """One secret, as its owner sees it."""
+    """A secret."""
 
     def __init__(self, aws: Aws, secret_id: str) -> None:
         self._client = aws.client("secretsmanager")
         self.secret_id = secret_id
 
     def text(self, version: str = "AWSCURRENT") -> str | None:
-        """Return the value with a label or a version id; None where there is none."""
-        which = "VersionStage" if version.startswith("AWS") else "VersionId"
+        """Return the value of a label or version ID, or None if there is none."""
+        parameter = "VersionStage" if version.startswith("AWS") else "VersionId"
         try:
-            answer = self._client.get_secret_value(SecretId=self.secret_id, **{which: version})
+            found = self._client.get_secret_value(SecretId=self.secret_id, **{parameter: version})
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return str(answer["SecretString"])
+        return str(found["SecretString"])
 
     def value(self, version: str = "AWSCURRENT") -> dict[str, str]:
-        """Return a value that is JSON; empty where there is none."""
+        """Return the parsed JSON of a value, empty if there is none."""
         text = self.text(version)
         return {} if text is None else dict(json.loads(text))
 
     def versions(self) -> dict[str, list[str]]:
-        """Return the labels of each version that has some."""
+        """Return the labels of each labelled version."""
         return dict(self._describe().get("VersionIdsToStages", {}))
 
     def holder(self, label: str) -> str | None:
-        """Return the version with a label."""
+        """Return the ID of the version with a label."""
         return next((one for one, labels in self.versions().items() if label in labels), None)
 
     def rotate(self) -> Rotation:
@@ -105,28 +105,28 @@ class Secret:
         return Rotation(self._client.rotate_secret(SecretId=self.secret_id)["VersionId"], before)
 
     def has_rotated(self, rotation: Rotation) -> bool:
-        """Tell whether all four steps are over; the date is the last thing to change."""
+        """Return whether the rotation has ended; the date is the last attribute to change."""
         described = self._describe()
         labels = described.get("VersionIdsToStages", {}).get(rotation.token, [])
         return "AWSCURRENT" in labels and described.get("LastRotatedDate") != rotation.last_rotated
 
     def rotate_and_wait(self) -> None:
-        """Rotate, and wait until all is over."""
+        """Rotate the secret and wait for the end of the rotation."""
         self.wait_for(self.rotate())
 
     def wait_for(self, rotation: Rotation) -> None:
-        """Wait until all four steps are over."""
+        """Wait for the end of a rotation."""
         eventually("The rotation", lambda: self.has_rotated(rotation))
 
     def retry_and_wait(self, rotation: Rotation) -> None:
-        """Have AWS try a failed rotation again, and wait until it is over."""
-        # The answer may be that the previous rotation is not complete and is tried again.
+        """Retry a failed rotation and wait for its end."""
+        # AWS may respond that the previous rotation isn't complete and will be reattempted.
         with contextlib.suppress(self._client.exceptions.InvalidRequestException):
             self._client.rotate_secret(SecretId=self.secret_id, ClientRequestToken=rotation.token)
         self.wait_for(rotation)
 
     def give_up(self, rotation: Rotation) -> None:
-        """Take its label from a version that did not get to be current."""
+        """Remove AWSPENDING from a version that did not become current."""
         self._client.update_secret_version_stage(
             SecretId=self.secret_id,
             VersionStage="AWSPENDING",
@@ -134,11 +134,11 @@ class Secret:
         )
 
     def put(self, text: str) -> None:
-        """Put a value by hand."""
+        """Store a value, as an operator would."""
         self._client.put_secret_value(SecretId=self.secret_id, SecretString=text)
 
     def wait_for_a_value(self) -> None:
-        """Wait for the rotation that fills a new secret."""
+        """Wait for the first rotation of a new secret."""
         eventually(
             "The first rotation",
             lambda: self.text() is not None and self._describe().get("LastRotatedDate") is not None,
@@ -149,7 +149,7 @@ class Secret:
 
 
 def is_accepted(aws: Aws, key: Mapping[str, str]) -> bool:
-    """Ask STS, which needs no grant, whether a key works."""
+    """Return whether STS accepts a key; the call needs no permission."""
     client = aws.client(
         "sts",
         aws_access_key_id=key["AccessKeyId"],
@@ -165,30 +165,30 @@ def is_accepted(aws: Aws, key: Mapping[str, str]) -> bool:
 
 
 def messages(aws: Aws, log_group_name: str) -> list[str]:
-    """Return everything that was logged, the oldest first."""
+    """Return all messages of a log group, the oldest first."""
     pages = aws.client("logs").get_paginator("filter_log_events")
     events = pages.paginate(logGroupName=log_group_name).search("events[]")
     return [str(event["message"]) for event in events if event]
 
 
 def step_records(aws: Aws, log_group_name: str) -> list[dict[str, Any]]:
-    """Return the function's records, one for each step, the oldest first."""
+    """Return the function's log record of each step, the oldest first."""
     records = [json.loads(one) for one in messages(aws, log_group_name) if one.startswith("{")]
     return [record for record in records if record.get("event") == "rotation_step"]
 
 
 @contextlib.contextmanager
 def reader(aws: Aws, policy_json: str) -> Iterator[dict[str, str]]:
-    """Make an identity with the module's reader policy, for a program to run under.
+    """Create a user with the module's reader policy and return the environment of its programs.
 
-    In an account of one's own it would be a role; a user is what works on every machine.
+    An application in AWS would have a role. A user works on every machine.
     """
     client, name = aws.client("iam"), "reader-of-rotating-secret"
     client.create_user(UserName=name)
     client.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy_json)
     key = client.create_access_key(UserName=name)["AccessKey"]
     try:
-        # A new key is accepted by one and refused by the next for a while.
+        # For a while, some requests with a new key are accepted and some are rejected.
         eventually("The reader's key", lambda: all(is_accepted(aws, key) for _ in range(10)))
         yield {
             **aws.environment,
@@ -202,7 +202,7 @@ def reader(aws: Aws, policy_json: str) -> Iterator[dict[str, str]]:
 
 
 def empty_bucket(aws: Aws, bucket: str) -> None:
-    """Delete what the application wrote, because Terraform does not."""
+    """Delete the objects that the application wrote, because Terraform does not."""
     client = aws.client("s3")
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for entry in page.get("Contents", []):
@@ -210,7 +210,7 @@ def empty_bucket(aws: Aws, bucket: str) -> None:
 
 
 def inventory(aws: Aws) -> frozenset[str]:
-    """Name everything in the account that the examples could leave behind."""
+    """Return the names of all resources that an example could leave behind."""
     found: list[str] = []
 
     def add(service: str, operation: str, path: str, **arguments: object) -> list[str]:
@@ -222,10 +222,10 @@ def inventory(aws: Aws) -> frozenset[str]:
     for user in add("iam", "list_users", "Users[].UserName"):
         add("iam", "list_access_keys", "AccessKeyMetadata[].AccessKeyId", UserName=user)
         add("iam", "list_user_policies", "PolicyNames[]", UserName=user)
-        held = aws.client("iam").list_service_specific_credentials(UserName=user)
+        listed = aws.client("iam").list_service_specific_credentials(UserName=user)
         found.extend(
             f"iam service-specific credential {one['ServiceSpecificCredentialId']}"
-            for one in held["ServiceSpecificCredentials"]
+            for one in listed["ServiceSpecificCredentials"]
         )
     add("iam", "list_roles", "Roles[].RoleName")
     add("iam", "list_policies", "Policies[].PolicyName", Scope="Local")

@@ -1,4 +1,4 @@
-"""A copy of one example with the module beside it, and Terraform running there."""
+"""Runs Terraform in a copy of the module and its examples."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _CLI_CONFIG: Final = _REPOSITORY / ".cache" / "terraform" / "cli.tfrc"
-# What an example refers to by "../..", and nothing that a run leaves behind.
+# An example refers to the module by "../..". Leave out the files that a run creates.
 _MODULE: Final = ("*.tf", "lambda", "modules", "examples")
 _LEFT_BEHIND: Final = shutil.ignore_patterns(
     "__pycache__", ".terraform*", "*.tfstate*", "*.tfvars", "*.tfplan"
@@ -23,21 +23,21 @@ _CHANGES: Final = 2
 
 
 class TerraformError(Exception):
-    """A command failed."""
+    """A Terraform command failed."""
 
     def __init__(self, *, command: str, output: str) -> None:
         super().__init__(f"terraform {command} failed:\n{output}")
 
 
 class NotEmptyError(Exception):
-    """A plan that has to be empty is not."""
+    """A plan that must be empty has changes."""
 
     def __init__(self, plan: str) -> None:
         super().__init__(f"The plan is not empty:\n{plan}")
 
 
 class Terraform:
-    """Terraform in one root module, with what all its commands are told."""
+    """Terraform in one root module, with the same environment and variables for all commands."""
 
     def __init__(
         self,
@@ -46,13 +46,14 @@ class Terraform:
         environment: Mapping[str, str],
         variables: Mapping[str, object],
     ) -> None:
-        """Take the folders; nothing is run.
+        """Configure Terraform without running a command.
 
         Args:
-            checkout: a copy of the module.
-            root: the root module in it.
-            environment: the account; none of the person's own settings go along.
-            variables: the input variables, which go by the environment, and so into no file.
+            checkout: A copy of the module.
+            root: The path of the root module in the copy.
+            environment: The account's variables; AWS and Terraform settings of the developer are
+                removed.
+            variables: The input variables, passed in the environment so that no file has them.
         """
         self.folder = checkout / root
         self._environment = {
@@ -65,33 +66,34 @@ class Terraform:
             "TF_CLI_CONFIG_FILE": str(_CLI_CONFIG),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
-            # For the sockets of plugins, which are left when they are killed.
+            # Plugins that are killed leave their sockets in this folder.
             "TMPDIR": str(checkout),
             **environment,
         }
         self._variables = dict(variables)
-        self.said = ""
-        """Everything that was written by any command so far."""
+        self.output = ""
+        """The output of all commands so far."""
 
     def init(self) -> None:
         """Install providers and modules."""
         self.run("init")
 
     def apply(self, *plan: str) -> str:
-        """Apply, perhaps a saved plan, and return the sentence that counts the resources."""
+        """Apply the configuration or a saved plan, and return the line that counts resources."""
         output = self.run("apply", "-auto-approve", *plan)
         return next(line for line in output.splitlines() if line.startswith("Apply complete!"))
 
     def destroy(self) -> str:
-        """Destroy, and return the sentence that counts the resources."""
+        """Destroy all resources and return the line that counts them."""
         output = self.run("destroy", "-auto-approve")
         return next(line for line in output.splitlines() if line.startswith("Destroy complete!"))
 
     def require_empty_plan(self, *options: str) -> None:
-        """Plan once more.
+        """Plan again.
 
         Raises:
-            NotEmptyError: There is something to change; the plan is in the message.
+            NotEmptyError: The plan has changes; the message contains it.
+            TerraformError: The command failed.
         """
         code, output = self._result("plan", "-detailed-exitcode", *options)
         if code == _CHANGES:
@@ -105,14 +107,14 @@ class Terraform:
         return {name: output["value"] for name, output in described.items()}
 
     def set(self, **variables: object) -> None:
-        """Change variables for the commands that follow; None leaves one to its default."""
+        """Change variables for the following commands; None restores the default."""
         self._variables |= variables
 
     def run(self, command: str, *arguments: str) -> str:
-        """Run a command and return what it wrote.
+        """Run a command and return its output.
 
         Raises:
-            TerraformError: It failed.
+            TerraformError: The command failed.
         """
         code, output = self._result(command, *arguments)
         if code:
@@ -120,15 +122,15 @@ class Terraform:
         return output
 
     def _result(self, command: str, *arguments: str) -> tuple[int, str]:
-        given = {
+        variables = {
             f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value)
             for name, value in self._variables.items()
             if value is not None
         }
-        # In a session of its own: Ctrl-C is for us to hand on, and the providers go with it.
+        # In a session of its own, Terraform gets no Ctrl-C; _stop ends it with its providers.
         process = subprocess.Popen(
             ["terraform", f"-chdir={self.folder}", command, "-no-color", *arguments],
-            env={**self._environment, **given},
+            env={**self._environment, **variables},
             start_new_session=True,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -140,7 +142,7 @@ class Terraform:
         except BaseException:
             _stop(process)
             raise
-        self.said += output
+        self.output += output
         return process.returncode, output
 
 
@@ -156,7 +158,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def copy_module(destination: Path) -> None:
-    """Copy the module and its examples, without state, values or working folders."""
+    """Copy the module and its examples, without state, variable files or working folders."""
     for pattern in _MODULE:
         for source in _REPOSITORY.glob(pattern):
             if source.is_dir():
@@ -167,8 +169,8 @@ def copy_module(destination: Path) -> None:
 
 @contextlib.contextmanager
 def checkout() -> Iterator[Path]:
-    """Copy the module to a temporary folder, and delete it in the end."""
-    # The path of a plugin's socket in it may have 100 characters: a test's own folder is too deep.
+    """Copy the module to a temporary folder for the length of the block."""
+    # The path of a plugin's socket may have 100 characters, so pytest's tmp_path is too long.
     with tempfile.TemporaryDirectory(prefix="rotating-secret-") as folder:
         copy_module(Path(folder))
         yield Path(folder)

@@ -66,7 +66,7 @@ class LocalAws:
     def log_in(self, service_name: str, secret: str, actions: Mapping[str, str]) -> str | None:
         """Return the user name of a service-specific credential, if the service accepts it.
 
-        Return None if the credential is unknown, or if its user lacks one of the actions.
+        Return None if the credential is unknown, or if its user is not allowed one of the actions.
 
         Args:
             service_name: For example, bedrock.amazonaws.com.

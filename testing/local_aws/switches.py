@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """What AWS does not specify, or does after a delay of unknown length."""
+    """Behaviours that AWS does not specify, or that take effect after an unknown delay."""
 
     first_value_becomes_current: bool = True
     """Whether PutSecretValue always attaches AWSCURRENT to the first value of a secret."""

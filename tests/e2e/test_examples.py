@@ -64,7 +64,7 @@ def _leaks(aws: Aws, terraform: Terraform, values: list[str]) -> list[str]:
 
 def _places(aws: Aws, terraform: Terraform) -> Iterator[tuple[str, bytes]]:
     """Everything that Terraform and the function wrote, except into the secret."""
-    yield "what Terraform said", terraform.said.encode()
+    yield "output of Terraform", terraform.output.encode()
     outputs = terraform.outputs()
     yield "the outputs", json.dumps(outputs).encode()
     written = [path for path in terraform.folder.rglob("*") if path.is_file()]

@@ -226,7 +226,7 @@ def _outputs(terraform: Terraform) -> Found:
 
 
 def _said(terraform: Terraform) -> Found:
-    yield "what was said", terraform.said.encode()
+    yield "what was said", terraform.output.encode()
 
 
 def _trace(terraform: Terraform) -> Found:

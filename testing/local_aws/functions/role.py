@@ -62,7 +62,7 @@ def _require(name: str, role_arn: str, request: Json) -> None:
 
 @around(lambda_svc, "_create_function")
 def create_function(original: Handler, request: Json) -> Response:
-    """Refuse a function whose role lacks a permission that its configuration needs.
+    """Refuse a function whose role is missing a permission that its configuration needs.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
     """
@@ -72,7 +72,7 @@ def create_function(original: Handler, request: Json) -> Response:
 
 @around(lambda_svc, "_update_config")
 def update_function_configuration(original: Function, name: str, request: Json) -> Response:
-    """Refuse a configuration that needs a permission which the role lacks.
+    """Refuse a configuration that needs a permission which is missing from the role.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
     """

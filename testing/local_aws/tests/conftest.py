@@ -1,8 +1,8 @@
-"""The account that the contract is checked against, and the little that the checks need in it.
+"""The AWS account that the tests run in, and fixtures that create resources in it.
 
-CONTRACT_TARGET says which account: `local` (the default) starts the local AWS, `plain` starts
-MiniStack without what testing/local_aws adds, to see each check fail, and `account` takes the
-credentials and the region of the environment.
+CONTRACT_TARGET selects the account. `local`, the default, starts the local AWS. `plain` starts
+MiniStack without the added behaviours, so that each test for one of them fails. `account` uses the
+credentials and the Region of the environment.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from testing.harness import account as demo_account
+from testing.harness import account as harness
 from testing.local_aws import LocalAws, local_aws
 
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
@@ -33,12 +33,12 @@ _PATIENCE_SECONDS = 300 if _TARGET == "account" else 15
 
 
 eventually = functools.partial(
-    demo_account.eventually, patience=_PATIENCE_SECONDS, pause=2 if _TARGET == "account" else 0.02
+    harness.eventually, patience=_PATIENCE_SECONDS, pause=2 if _TARGET == "account" else 0.02
 )
 
 
 def error_code(call: Callable[..., object], **arguments: object) -> str:
-    """The code of the error that a call is answered with; empty if it succeeds."""
+    """Return the error code of a call, or an empty string if it succeeds."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -46,8 +46,8 @@ def error_code(call: Callable[..., object], **arguments: object) -> str:
     return ""
 
 
-def decided(call: Callable[..., object], expected: str, **arguments: object) -> str:
-    """Wait until a decision is the expected one, because grants take time to spread."""
+def eventual_code(call: Callable[..., object], expected: str, **arguments: object) -> str:
+    """Repeat a call until it returns the expected code, because permissions take time to apply."""
     return eventually(
         expected or "success",
         lambda: error_code(call, **arguments),
@@ -66,7 +66,7 @@ def policy(*statements: Json) -> str:
 
 @dataclass(frozen=True)
 class Account:
-    """An AWS account, real or not."""
+    """A real or local AWS account, with the credentials of one principal."""
 
     session: boto3.Session
     account_id: str
@@ -120,8 +120,20 @@ def account(server: LocalAws | None) -> Iterator[Account]:
 
 
 @pytest.fixture
+def another(account: Account, local: LocalAws) -> Account:
+    """A member account that the account creates, as its administrator sees it."""
+    organization = local.client("organizations")
+    created = organization.create_account(Email="another@example.com", AccountName="another")
+    account_id = created["CreateAccountStatus"]["AccountId"]
+    role = f"arn:aws:iam::{account_id}:role/OrganizationAccountAccessRole"
+    sts = account.client("sts")
+    key = sts.assume_role(RoleArn=role, RoleSessionName="contract")["Credentials"]
+    return Account(account.with_key(key).session, account_id)
+
+
+@pytest.fixture
 def later() -> Iterator[contextlib.ExitStack]:
-    """What to do at the end of a test, last things first."""
+    """Callbacks that run at the end of the test, in reverse order."""
     with contextlib.ExitStack() as stack:
         yield stack
 
@@ -163,9 +175,9 @@ CreateUser: TypeAlias = Callable[..., Account]
 def create_user(
     account: Account, iam: Client, later: contextlib.ExitStack, name: str
 ) -> CreateUser:
-    """Creates a user who may what the statements say, and acts as that user.
+    """Creates a user with an inline policy, and returns the account as that user sees it.
 
-    The first one has the name of the fixture `name`.
+    The first user has the name of the fixture `name`.
     """
 
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
@@ -181,8 +193,8 @@ def create_user(
         key = iam.create_access_key(UserName=user_name)["AccessKey"]
         later.callback(iam.delete_access_key, UserName=user_name, AccessKeyId=key["AccessKeyId"])
         user = account.with_key(key)
-        known = user.client("sts").get_caller_identity
-        eventually("the key's propagation", lambda: error_code(known) == "")
+        identify = user.client("sts").get_caller_identity
+        eventually("the key's propagation", lambda: error_code(identify) == "")
         return user
 
     return create
@@ -190,9 +202,9 @@ def create_user(
 
 @dataclass(frozen=True)
 class Rotator:
-    """A rotation function that writes down what it was asked, and fails where it is told to.
+    """A rotation function that logs each event, and that can be made to fail.
 
-    It is told by the secret's tags: `fail-once` and `fail` name a step.
+    The secret's tags `fail-once` and `fail` name the step that fails.
     """
 
     arn: str
@@ -201,7 +213,7 @@ class Rotator:
     read_records: Callable[[], list[Json]]
 
     def records(self, count: int, level: str = "WARN") -> list[Json]:
-        """What the function wrote at a level, once that is so many records at least."""
+        """Return the log records of a level, as soon as there are at least `count` of them."""
 
         def read() -> list[Json]:
             return [record for record in self.read_records() if record["level"] == level]
@@ -210,12 +222,12 @@ class Rotator:
 
 
 def package(source: str) -> bytes:
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         file = zipfile.ZipInfo("index.py")
         file.external_attr = 0o644 << 16
         archive.writestr(file, source)
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 CreateRotator: TypeAlias = Callable[..., Rotator]
@@ -225,7 +237,7 @@ CreateRotator: TypeAlias = Callable[..., Rotator]
 def create_rotator(
     account: Account, iam: Client, later: contextlib.ExitStack, name: str
 ) -> CreateRotator:
-    """Creates a rotation function with its role, log group and invoke permission."""
+    """Creates a rotation function with its role, log group, and permission to invoke it."""
     functions = account.client("lambda")
     logs = account.client("logs")
     group = f"/aws/lambda/{name}"
@@ -252,7 +264,7 @@ def create_rotator(
         return sorted(records, key=lambda record: str(record["timestamp"]))
 
     def create(
-        *further: Json, permission: Mapping[str, str] | None = None, may_log: bool = True
+        *statements: Json, permission: Mapping[str, str] | None = None, may_log: bool = True
     ) -> Rotator:
         logs.create_log_group(logGroupName=group)
         later.callback(logs.delete_log_group, logGroupName=group)
@@ -266,14 +278,14 @@ def create_rotator(
             ],
             account.arn("secretsmanager", f"secret:{name}-??????"),
         )
-        role_arn = create_role((*([log_grant] if may_log else []), *(further or (grant,))))
+        role_arn = create_role((*([log_grant] if may_log else []), *(statements or (grant,))))
         source = Path(__file__).with_name("rotator.py").read_text()
-        made: Json = {}
+        function: Json = {}
 
-        def make() -> str:
-            # Lambda refuses a role that IAM has not told it of yet.
+        def create_function() -> str:
+            # Lambda refuses a new role until IAM has propagated it.
             def call() -> None:
-                made.update(
+                function.update(
                     functions.create_function(
                         FunctionName=name,
                         Role=role_arn,
@@ -286,7 +298,7 @@ def create_rotator(
 
             return error_code(call)
 
-        eventually("the role's propagation", make, lambda code: code == "")
+        eventually("the role's propagation", create_function, lambda code: code == "")
         later.callback(functions.delete_function, FunctionName=name)
         eventually(
             "the function's activation",
@@ -303,24 +315,24 @@ def create_rotator(
                 **(permission or {}),
             },
         )
-        return Rotator(made["FunctionArn"], name, role_arn, read_records)
+        return Rotator(function["FunctionArn"], name, role_arn, read_records)
 
     return create
 
 
 @dataclass(frozen=True)
 class Inbox:
-    """A queue, the rule that sends events to it, and that rule's permission."""
+    """A queue that receives the events of a rule, once its policy allows that."""
 
     queues: Client
     url: str
-    permission: str
+    policy: str
 
-    def let_in(self) -> None:
-        self.queues.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": self.permission})
+    def allow_events(self) -> None:
+        self.queues.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": self.policy})
 
     def events(self) -> list[Json]:
-        """What has come since, once that is something."""
+        """Return the received events, as soon as there is at least one."""
 
         def receive() -> list[Json]:
             found: list[Json] = self.queues.receive_message(
@@ -336,7 +348,7 @@ CreateInbox: TypeAlias = Callable[..., Inbox]
 
 @pytest.fixture
 def create_inbox(account: Account, later: contextlib.ExitStack, name: str) -> CreateInbox:
-    """Creates a queue for the events that a pattern matches; it lets nobody in yet."""
+    """Creates a queue for the events that match a pattern; the queue has no policy yet."""
     events, queues = account.client("events"), account.client("sqs")
 
     def create(**pattern: object) -> Inbox:
@@ -348,7 +360,7 @@ def create_inbox(account: Account, later: contextlib.ExitStack, name: str) -> Cr
         events.put_targets(Rule=name, Targets=[{"Id": "contract", "Arn": queue}])
         later.callback(events.remove_targets, Rule=name, Ids=["contract"])
         grant = allow("sqs:SendMessage", queue, ArnEquals={"aws:SourceArn": rule})
-        permission = policy({**grant, "Principal": {"Service": "events.amazonaws.com"}})
-        return Inbox(queues, url, permission)
+        document = policy({**grant, "Principal": {"Service": "events.amazonaws.com"}})
+        return Inbox(queues, url, document)
 
     return create

@@ -1,4 +1,4 @@
-"""A rotation function for the contract tests: records each step, and fails where a tag says so."""
+"""The rotation function of the tests: it logs each step, and a tag can make a step fail."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ import boto3
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
 
 
-class ToldToFailError(Exception):
-    """A tag of the secret names this step."""
+class StepFailedError(Exception):
+    """A tag of the secret requires this step to fail."""
 
 
 def _version(secrets: Client, secret_id: str, **which: str) -> str | None:
@@ -43,7 +43,7 @@ def handler(event: dict[str, str], _context: object) -> None:
         sys.stdout.write(json.dumps({"timestamp": when, "level": level, **record}) + "\n")
     if step in {tags.get("fail"), tags.get("fail-once")}:
         secrets.untag_resource(SecretId=secret_id, TagKeys=["fail-once"])
-        raise ToldToFailError
+        raise StepFailedError
     if step == "createSecret" and value is None:
         secrets.put_secret_value(
             SecretId=secret_id,
@@ -52,7 +52,7 @@ def handler(event: dict[str, str], _context: object) -> None:
             VersionStages=["AWSPENDING"],
         )
     if step == "finishSecret":
-        current = next((held for held, labels in stages.items() if "AWSCURRENT" in labels), None)
+        current = next((one for one, labels in stages.items() if "AWSCURRENT" in labels), None)
         if current != token:
             remove = {} if current is None else {"RemoveFromVersionId": current}
             secrets.update_secret_version_stage(

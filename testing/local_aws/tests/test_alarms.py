@@ -1,4 +1,4 @@
-"""CloudWatch alarms.
+"""DescribeAlarms.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html
 """
@@ -13,8 +13,8 @@ from botocore.awsrequest import AWSRequest
 from testing.local_aws.tests.conftest import Account, Client
 
 
-def in_the_query_protocol(account: Account, alarms: Client, **parameters: str) -> str:
-    """Ask as the Terraform provider does; boto3 speaks another protocol."""
+def call_in_query_protocol(account: Account, alarms: Client, **parameters: str) -> str:
+    """Send a request in the protocol of the Terraform provider, which boto3 does not use."""
     body = urlencode({"Version": "2010-08-01", **parameters}).encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     url = f"{alarms.meta.endpoint_url}/"
@@ -22,15 +22,15 @@ def in_the_query_protocol(account: Account, alarms: Client, **parameters: str) -
     credentials = account.session.get_credentials()
     assert credentials is not None
     SigV4Auth(credentials, "monitoring", account.region).add_auth(request)
-    sent = urllib.request.Request(  # noqa: S310 - the client's own endpoint
+    signed = urllib.request.Request(  # noqa: S310 - the client's own endpoint
         url, body, dict(request.headers), method="POST"
     )
-    with urllib.request.urlopen(sent) as answer:  # noqa: S310 - see above
-        written: str = answer.read().decode()
-    return "".join(line.strip() for line in written.splitlines())
+    with urllib.request.urlopen(signed) as response:  # noqa: S310 - see above
+        document: str = response.read().decode()
+    return "".join(line.strip() for line in document.splitlines())
 
 
-def test_an_alarm_is_described_as_it_was_put(
+def test_describe_alarms_returns_every_field_of_put_metric_alarm(
     account: Account, later: contextlib.ExitStack, name: str
 ) -> None:
     alarms = account.client("cloudwatch")
@@ -52,7 +52,7 @@ def test_an_alarm_is_described_as_it_was_put(
     )
     later.callback(alarms.delete_alarms, AlarmNames=[name])
 
-    described = in_the_query_protocol(
+    described = call_in_query_protocol(
         account, alarms, **{"Action": "DescribeAlarms", "AlarmNames.member.1": name}
     )
 

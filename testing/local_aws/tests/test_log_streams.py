@@ -1,4 +1,4 @@
-"""Which logs a policy lets in.
+"""Permissions for log groups and log streams.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
 """
@@ -7,7 +7,14 @@ import contextlib
 
 import pytest
 
-from testing.local_aws.tests.conftest import Account, Client, CreateUser, allow, decided, error_code
+from testing.local_aws.tests.conftest import (
+    Account,
+    Client,
+    CreateUser,
+    allow,
+    error_code,
+    eventual_code,
+)
 
 EVENTS = [{"timestamp": 0, "message": "contract"}]
 
@@ -27,7 +34,7 @@ def put(logs: Client, group: str, stream: str) -> str:
     return error_code(logs.put_log_events, **where, logEvents=EVENTS)
 
 
-def test_a_grant_on_a_group_holds_for_its_streams(
+def test_a_permission_for_a_group_covers_its_streams(
     account: Account, create_user: CreateUser, group: str
 ) -> None:
     """AWS: "Use the second version, with the trailing :*, to refer to the ARN when specifying
@@ -36,14 +43,14 @@ def test_a_grant_on_a_group_holds_for_its_streams(
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     logs = create_user(allow(actions, account.arn("logs", f"log-group:{group}:*"))).client("logs")
 
-    made = decided(logs.create_log_stream, "", logGroupName=group, logStreamName="three")
+    created = eventual_code(logs.create_log_stream, "", logGroupName=group, logStreamName="three")
 
-    assert made == ""
+    assert created == ""
     assert put(logs, group, "three") == ""
     assert put(logs, f"{group}-other", "three") == "AccessDeniedException"
 
 
-def test_a_grant_on_a_stream_holds_for_no_other(
+def test_a_permission_for_a_stream_covers_no_other_stream(
     account: Account, create_user: CreateUser, group: str
 ) -> None:
     """AWS: a stream is "log-group:log_group_name:log-stream:log-stream-name"."""
@@ -51,5 +58,5 @@ def test_a_grant_on_a_stream_holds_for_no_other(
     logs = create_user(allow("logs:PutLogEvents", stream)).client("logs")
 
     where = {"logGroupName": group, "logStreamName": "one"}
-    assert decided(logs.put_log_events, "", **where, logEvents=EVENTS) == ""
+    assert eventual_code(logs.put_log_events, "", **where, logEvents=EVENTS) == ""
     assert put(logs, group, "two") == "AccessDeniedException"

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler, which calls any action of AWS under a role.
+"""EventBridge Scheduler, which calls an API action under a role.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 """
@@ -43,7 +43,7 @@ CreateRole = Callable[..., str]
 def create_role(
     account: Account, iam: Client, later: contextlib.ExitStack, name: str
 ) -> CreateRole:
-    """Creates a role that the Scheduler may assume; it may do what the statements say."""
+    """Creates a role that the Scheduler may assume, with an inline policy."""
 
     def create(*statements: Json, **condition: object) -> str:
         source = {
@@ -73,7 +73,7 @@ def create_role(
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A secret that a schedule rotates, and the queue of what could not be delivered."""
+    """A secret that a schedule rotates, and the schedule's dead-letter queue."""
 
     arn: str
     secrets: Client
@@ -82,16 +82,16 @@ class Scheduled:
 
     @property
     def token(self) -> str:
-        """The current version."""
+        """The ID of the current version, which is the token of its rotation."""
         versions = self.secrets.describe_secret(SecretId=self.arn)["VersionIdsToStages"]
         return str(next(one for one, labels in versions.items() if "AWSCURRENT" in labels))
 
     def dead_letter(self) -> Json:
         def receive() -> list[Json]:
-            answer = self.queues.receive_message(
+            response = self.queues.receive_message(
                 QueueUrl=self.queue_url, MessageAttributeNames=["All"]
             )
-            found: list[Json] = answer.get("Messages", [])
+            found: list[Json] = response.get("Messages", [])
             return found
 
         (message,) = eventually("the dead letter", receive)
@@ -110,7 +110,7 @@ def schedule(
     name: str,
     queue_url: str,
 ) -> Schedule:
-    """Configures the rotation of a secret, and schedules it."""
+    """Configures the rotation of a secret and creates a schedule for it."""
     client = account.client("scheduler")
 
     def create(rotator: Rotator, role_arn: str, **options: object) -> Scheduled:
@@ -145,7 +145,7 @@ def schedule(
 
 @pytest.fixture
 def grants(account: Account, name: str) -> list[Json]:
-    """What RotateSecret asks of its caller.
+    """The permissions that RotateSecret requires of its caller.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
     """
@@ -163,7 +163,7 @@ def in_half_an_hour() -> datetime:
 
 @pytest.fixture
 def clock(local: LocalAws) -> Iterator[Callable[[timedelta], None]]:
-    """Moves the scheduler's clock, and in the end back."""
+    """Moves the scheduler's clock forward, and back at the end of the test."""
 
     def move(ahead: timedelta) -> None:
         local.set(scheduler_seconds_ahead=ahead.total_seconds())
@@ -175,7 +175,7 @@ def clock(local: LocalAws) -> Iterator[Callable[[timedelta], None]]:
 Clock = Callable[[timedelta], None]
 
 
-def test_a_rate_calls_its_target_at_the_start_and_after_each_interval(
+def test_a_rate_fires_at_its_start_date_and_after_each_interval(
     clock: Clock,
     create_role: CreateRole,
     create_rotator: CreateRotator,
@@ -191,11 +191,11 @@ def test_a_rate_calls_its_target_at_the_start_and_after_each_interval(
         seen.append(
             eventually("the rotation", lambda: secret.token, lambda token: token not in seen)
         )
-    # The test of the configuration, and four steps for each tick.
+    # One step tests the configuration; each of the three rotations has four.
     assert len(rotator.records(13)) == 13
 
 
-def test_a_rate_without_a_start_begins_at_once(
+def test_a_rate_without_a_start_date_fires_immediately(
     create_role: CreateRole, create_rotator: CreateRotator, grants: list[Json], schedule: Schedule
 ) -> None:
     """AWS: "If you do not provide a StartDate for a rate-based schedule, your schedule starts
@@ -207,7 +207,7 @@ def test_a_rate_without_a_start_begins_at_once(
     eventually("the rotation", lambda: secret.token, lambda token: token != first)
 
 
-def test_a_cron_is_in_the_time_zone_of_the_schedule(
+def test_a_cron_expression_is_evaluated_in_the_time_zone_of_the_schedule(
     clock: Clock,
     create_role: CreateRole,
     create_rotator: CreateRotator,
@@ -217,13 +217,12 @@ def test_a_cron_is_in_the_time_zone_of_the_schedule(
     """AWS: "EventBridge Scheduler evaluates the schedule in the time zone that you specify."
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#time-zones
     """
-    # Kiritimati is fourteen hours ahead of UTC, all year: in UTC this were hours away.
-    due = in_half_an_hour()
-    shown = due + timedelta(hours=14)
+    # Kiritimati is always fourteen hours ahead of UTC, so in UTC this time would be hours away.
+    local_time = in_half_an_hour() + timedelta(hours=14)
     secret = schedule(
         create_rotator(),
         create_role(*grants),
-        ScheduleExpression=f"cron({shown.minute} {shown.hour} * * ? *)",
+        ScheduleExpression=f"cron({local_time.minute} {local_time.hour} * * ? *)",
         ScheduleExpressionTimezone="Pacific/Kiritimati",
     )
     first = secret.token
@@ -232,7 +231,7 @@ def test_a_cron_is_in_the_time_zone_of_the_schedule(
 
 
 @pytest.mark.parametrize("missing", [0, 1], ids=["RotateSecret", "InvokeFunction"])
-def test_the_role_needs_what_the_action_asks_of_its_caller(
+def test_the_role_needs_the_permissions_of_the_action(
     clock: Clock,
     create_role: CreateRole,
     create_rotator: CreateRotator,
@@ -240,8 +239,9 @@ def test_the_role_needs_what_the_action_asks_of_its_caller(
     missing: int,
     schedule: Schedule,
 ) -> None:
-    """AWS: "you also need lambda:InvokeFunction permissions on the rotation function"; what is
-    denied once is denied at each retry, and stands in the dead-letter queue.
+    """AWS: "you also need lambda:InvokeFunction permissions on the rotation function".
+
+    A denied call is not retried; it is sent to the dead-letter queue.
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
@@ -269,7 +269,7 @@ def test_the_role_needs_what_the_action_asks_of_its_caller(
     assert secret.token == first
 
 
-def test_what_may_pass_by_itself_is_retried_as_often_as_the_schedule_says(
+def test_a_throttled_call_is_retried_up_to_the_limit_of_the_schedule(
     clock: Clock,
     create_role: CreateRole,
     create_rotator: CreateRotator,
@@ -299,7 +299,7 @@ def test_what_may_pass_by_itself_is_retried_as_often_as_the_schedule_says(
     "condition",
     [
         pytest.param({"aws:SourceAccount": "210987654321"}, id="another-account"),
-        pytest.param({"aws:SourceArn": "schedule/default/NAME"}, id="the-schedule-itself"),
+        pytest.param({"aws:SourceArn": "schedule/default/NAME"}, id="the-schedule"),
     ],
 )
 def test_a_role_that_trusts_another_source_is_refused(
@@ -314,17 +314,17 @@ def test_a_role_that_trusts_another_source_is_refused(
     prefix. The ARN you specify must be a schedule group."
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
-    meant = {
+    source = {
         key: account.arn("scheduler", value.replace("NAME", name)) if "/" in value else value
         for key, value in condition.items()
     }
-    role_arn = create_role(StringEquals=meant)
+    role_arn = create_role(StringEquals=source)
     assert error_code(schedule, rotator=create_rotator(), role_arn=role_arn) == (
         "ValidationException"
     )
 
 
-def test_a_start_in_the_past_is_refused_at_an_update_too(
+def test_an_update_with_a_start_date_in_the_past_is_refused(
     account: Account,
     clock: Clock,
     create_role: CreateRole,
@@ -333,24 +333,20 @@ def test_a_start_in_the_past_is_refused_at_an_update_too(
     name: str,
     schedule: Schedule,
 ) -> None:
-    """AWS: "The StartDate you specify cannot be earlier than 5 minutes ago." It stands in no page,
-    but in the error, as others tell: https://github.com/getmoto/moto/pull/8172
+    """AWS: "The StartDate you specify cannot be earlier than 5 minutes ago."
+
+    No AWS page documents this. The text is from the error: https://github.com/getmoto/moto/pull/8172
     """
     schedule(create_rotator(), create_role(*grants), StartDate=in_half_an_hour())
     client = account.client("scheduler")
-    held = client.get_schedule(Name=name)
+    current = client.get_schedule(Name=name)
     change = {
         "Name": name,
-        "FlexibleTimeWindow": held["FlexibleTimeWindow"],
-        "Target": held["Target"],
+        "FlexibleTimeWindow": current["FlexibleTimeWindow"],
+        "Target": current["Target"],
         "ScheduleExpression": "rate(40 minutes)",
     }
-    start = held["StartDate"]
+    past, future = current["StartDate"], in_half_an_hour() + timedelta(minutes=30)
     clock(timedelta(minutes=36))
-    assert error_code(client.update_schedule, **change, StartDate=start) == ("ValidationException")
-    assert (
-        error_code(
-            client.update_schedule, **change, StartDate=in_half_an_hour() + timedelta(minutes=30)
-        )
-        == ""
-    )
+    assert error_code(client.update_schedule, **change, StartDate=past) == "ValidationException"
+    assert error_code(client.update_schedule, **change, StartDate=future) == ""

@@ -1,4 +1,4 @@
-"""The server is reached from this machine alone, and leaves nothing."""
+"""The server listens on the loopback interface only, and leaves nothing behind."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ import pytest
 from testing.local_aws.tests.conftest import eventually, package, policy
 
 pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/net/tcp").exists(), reason="Who listens is read from /proc."
+    not Path("/proc/self/net/tcp").exists(), reason="The test reads listening sockets from /proc."
 )
 
 _LISTENS = "0A"
@@ -31,7 +31,7 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Started:
-    """`python -m testing.local_aws`, and what it printed."""
+    """A process of `python -m testing.local_aws`, and the environment that it printed."""
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
@@ -39,7 +39,7 @@ class Started:
 
 
 def descendants(process: int) -> set[int]:
-    """A process and all below it; the ones that are gone have none."""
+    """Return a process and all its descendants; a process that has ended has none."""
     found = {process}
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -49,7 +49,7 @@ def descendants(process: int) -> set[int]:
 
 
 def alive(processes: set[int]) -> set[int]:
-    """Those that run, zombies aside."""
+    """Return the processes that run, without zombies."""
 
     def state(process: int) -> str:
         try:
@@ -61,7 +61,7 @@ def alive(processes: set[int]) -> set[int]:
 
 
 def listening(processes: set[int]) -> set[str]:
-    """The addresses, as the kernel writes them, that these processes listen on."""
+    """Return the addresses that these processes listen on, in the kernel's notation."""
     inodes = set()
     for process in processes:
         for file in Path(f"/proc/{process}/fd").glob("*"):
@@ -97,7 +97,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
 
 
 def invoke_a_function(environment: dict[str, str]) -> None:
-    """So that there is a worker process, and files; a second one is still at work."""
+    """Invoke a function twice, so that there are files and workers; one worker stays busy."""
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
@@ -122,8 +122,8 @@ def invoke_a_function(environment: dict[str, str]) -> None:
         Code={"ZipFile": package(_HANDLER)},
     )
     functions.invoke(FunctionName="contract", InvocationType="Event", Payload=b"300")
-    answer = functions.invoke(FunctionName="contract", Payload=b"0")
-    assert answer["Payload"].read() == b"0"
+    response = functions.invoke(FunctionName="contract", Payload=b"0")
+    assert response["Payload"].read() == b"0"
 
 
 def test_nothing_listens_beyond_loopback(started: Started) -> None:

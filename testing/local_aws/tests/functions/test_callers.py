@@ -1,4 +1,4 @@
-"""Who may invoke a function beside the principals of its own account.
+"""Permissions of services and other accounts to invoke a function.
 
 https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import pytest
 
-from testing.local_aws import LocalAws
 from testing.local_aws.tests.conftest import (
     Account,
     Client,
@@ -27,19 +26,7 @@ DENIED = "AccessDeniedException"
 INVOKE = "lambda:InvokeFunction"
 
 
-@pytest.fixture
-def another(account: Account, local: LocalAws) -> Account:
-    """An account that the organisation of this one has made, as its administrator."""
-    organization = local.client("organizations")
-    made = organization.create_account(Email="another@example.com", AccountName="another")
-    account_id = made["CreateAccountStatus"]["AccountId"]
-    role = f"arn:aws:iam::{account_id}:role/OrganizationAccountAccessRole"
-    sts = account.client("sts")
-    key = sts.assume_role(RoleArn=role, RoleSessionName="contract")["Credentials"]
-    return Account(account.with_key(key).session, account_id)
-
-
-def let_in(account: Account, rotator: Rotator, principal: str, **source: str) -> None:
+def allow_invoke(account: Account, rotator: Rotator, principal: str, **source: str) -> None:
     account.client("lambda").add_permission(
         FunctionName=rotator.name,
         StatementId=uuid.uuid4().hex,
@@ -49,18 +36,7 @@ def let_in(account: Account, rotator: Rotator, principal: str, **source: str) ->
     )
 
 
-def test_another_account_is_its_own(account: Account, another: Account) -> None:
-    """AWS: "When you create a member account in your organization, AWS Organizations
-    automatically creates an IAM role in the member account".
-    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access.html
-    """
-    identity = another.client("sts").get_caller_identity()
-
-    assert identity["Account"] == another.account_id != account.account_id
-    assert another.client("secretsmanager").list_secrets()["SecretList"] == []
-
-
-def test_another_account_invokes_what_lets_it_in(
+def test_another_account_needs_the_policy_of_the_function(
     account: Account, another: Account, create_rotator: CreateRotator, create_secret: CreateSecret
 ) -> None:
     """AWS: cross-account access needs "the resource-based policy" and the principal's own.
@@ -72,13 +48,13 @@ def test_another_account_invokes_what_lets_it_in(
     invoke = another.client("lambda").invoke
 
     before = error_code(invoke, **call)
-    let_in(account, rotator, another.account_id)
+    allow_invoke(account, rotator, another.account_id)
 
     assert (before, error_code(invoke, **call)) == (DENIED, "")
     assert rotator.records(1)[0]["secret_id"] == event["SecretId"]
 
 
-def test_a_function_rotates_for_another_account_what_lets_it_in(
+def test_a_function_rotates_a_secret_of_another_account_if_its_policy_allows_that(
     account: Account,
     another: Account,
     create_rotator: CreateRotator,
@@ -95,18 +71,18 @@ def test_a_function_rotates_for_another_account_what_lets_it_in(
     def start() -> str:
         return error_code(secrets.rotate_secret, **rotation)
 
-    answers = [start()]
-    let_in(account, rotator, another.account_id)
-    # The function's permission is for the secrets of its own account.
-    answers.append(start())
+    codes = [start()]
+    allow_invoke(account, rotator, another.account_id)
+    # So far, Secrets Manager may invoke the function only for secrets of the function's account.
+    codes.append(start())
     source = {"SourceAccount": another.account_id}
-    let_in(account, rotator, "secretsmanager.amazonaws.com", **source)
-    answers.append(start())
+    allow_invoke(account, rotator, "secretsmanager.amazonaws.com", **source)
+    codes.append(start())
 
-    assert answers == [DENIED, DENIED, ""]
+    assert codes == [DENIED, DENIED, ""]
 
 
-def test_an_event_reaches_a_function_that_lets_it_in(
+def test_an_event_reaches_a_function_only_if_its_policy_allows_eventbridge(
     account: Account,
     create_rotator: CreateRotator,
     create_secret: CreateSecret,
@@ -114,7 +90,7 @@ def test_an_event_reaches_a_function_that_lets_it_in(
     name: str,
 ) -> None:
     """AWS: "To invoke your AWS Lambda function using an EventBridge rule", the function's policy
-    has to name events.amazonaws.com.
+    must name events.amazonaws.com.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-lambda-permissions
     """
     rotator, events = create_rotator(), account.client("events")
@@ -124,22 +100,22 @@ def test_an_event_reaches_a_function_that_lets_it_in(
 
     def send(token: str) -> None:
         target = {"Id": "contract", "Arn": rotator.arn}
-        written = json.dumps({**event, "ClientRequestToken": token})
-        events.put_targets(Rule=name, Targets=[{**target, "Input": written}])
+        text = json.dumps({**event, "ClientRequestToken": token})
+        events.put_targets(Rule=name, Targets=[{**target, "Input": text}])
         events.put_events(Entries=[{"Source": name, "DetailType": "contract", "Detail": "{}"}])
 
     later.callback(events.remove_targets, Rule=name, Ids=["contract"])
     send("before".ljust(32, "0"))
-    let_in(account, rotator, "events.amazonaws.com", SourceArn=rule)
+    allow_invoke(account, rotator, "events.amazonaws.com", SourceArn=rule)
     send("after".ljust(32, "0"))
 
     assert {record["token"].strip("0") for record in rotator.records(1)} == {"after"}
 
 
-def test_an_event_reaches_a_queue_that_lets_it_in(
+def test_an_event_reaches_a_queue_only_if_its_policy_allows_eventbridge(
     account: Account, create_inbox: CreateInbox, name: str
 ) -> None:
-    """AWS: "To allow EventBridge to send events to an Amazon SQS queue", the queue's policy has to
+    """AWS: "To allow EventBridge to send events to an Amazon SQS queue", the queue's policy must
     name events.amazonaws.com.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
     """
@@ -149,31 +125,31 @@ def test_an_event_reaches_a_queue_that_lets_it_in(
         events.put_events(Entries=[{"Source": name, "DetailType": kind, "Detail": "{}"}])
 
     send("before")
-    inbox.let_in()
+    inbox.allow_events()
     send("after")
 
     assert {event["detail-type"] for event in inbox.events()} == {"after"}
 
 
-def whole(functions: Client, **arguments: object) -> None:
+def invoke(functions: Client, **arguments: object) -> None:
     functions.invoke(**arguments)["Payload"].read()
 
 
-def streamed(functions: Client, **arguments: object) -> None:
+def invoke_with_stream(functions: Client, **arguments: object) -> None:
     with contextlib.closing(functions.invoke_with_response_stream(**arguments)["EventStream"]):
         pass
 
 
-@pytest.mark.parametrize("invoke", [whole, streamed])
-def test_every_way_to_invoke_needs_the_same_grant(
-    create_rotator: CreateRotator, create_user: CreateUser, invoke: Callable[..., None]
+@pytest.mark.parametrize("call", [invoke, invoke_with_stream])
+def test_invoking_with_a_response_stream_needs_the_same_permission(
+    create_rotator: CreateRotator, create_user: CreateUser, call: Callable[..., None]
 ) -> None:
     """https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html"""
     rotator = create_rotator()
 
-    def answer(*actions: str) -> str:
+    def code(*actions: str) -> str:
         grants = (allow(action, rotator.arn) for action in actions)
         functions = create_user(*grants).client("lambda")
-        return error_code(invoke, functions=functions, FunctionName=rotator.name)
+        return error_code(call, functions=functions, FunctionName=rotator.name)
 
-    assert (answer(), answer(INVOKE)) == (DENIED, "")
+    assert (code(), code(INVOKE)) == (DENIED, "")

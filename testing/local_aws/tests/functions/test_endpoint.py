@@ -1,4 +1,4 @@
-"""Where the code of a function finds AWS.
+"""The AWS endpoint of a function's code.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
@@ -16,17 +16,18 @@ def handler(event, context):
 """
 
 
-def test_a_function_can_be_sent_to_a_proxy(
+def test_a_switch_sets_the_endpoint_of_a_function(
     local: LocalAws, account: Account, create_rotator: CreateRotator, name: str
 ) -> None:
     functions = account.client("lambda")
     create_rotator()
 
-    def told() -> object:
+    def endpoint() -> object:
+        # New code starts a new worker, which gets the current endpoint.
         functions.update_function_code(FunctionName=name, ZipFile=package(SOURCE))
         return json.load(functions.invoke(FunctionName=name)["Payload"])
 
     with local.switched(function_endpoint_url="http://127.0.0.1:1"):
-        proxied = told()
+        proxied = endpoint()
 
-    assert (proxied, told()) == ("http://127.0.0.1:1", local.endpoint_url)
+    assert (proxied, endpoint()) == ("http://127.0.0.1:1", local.endpoint_url)

@@ -1,4 +1,4 @@
-"""What a function writes.
+"""The log records of a function.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 """
@@ -15,7 +15,7 @@ from testing.local_aws.tests.conftest import (
 RULES = {"AutomaticallyAfterDays": 30}
 
 
-def test_a_function_without_a_log_grant_writes_nothing(
+def test_a_function_without_log_permissions_logs_nothing(
     account: Account, secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator
 ) -> None:
     """AWS: "Your function's execution role needs permission to upload logs to CloudWatch Logs."
@@ -32,7 +32,7 @@ def test_a_function_without_a_log_grant_writes_nothing(
     assert streams == []
 
 
-def test_a_function_that_may_not_create_its_log_group_writes_nothing(
+def test_a_function_that_may_not_create_its_log_group_logs_nothing(
     account: Account, secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator
 ) -> None:
     arn, rotator = create_secret(), create_rotator()
@@ -47,7 +47,7 @@ def test_a_function_that_may_not_create_its_log_group_writes_nothing(
     logs.create_log_group(logGroupName=group)
 
 
-def test_a_record_below_the_configured_level_is_left_out(
+def test_a_record_below_the_configured_level_is_dropped(
     account: Account, secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator
 ) -> None:
     """AWS: "Lambda can filter your function's logs so that only logs of a certain detail level or

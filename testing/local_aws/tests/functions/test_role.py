@@ -1,4 +1,4 @@
-"""What a role must be allowed before Lambda takes it."""
+"""The permissions that Lambda requires of a function's role."""
 
 import contextlib
 
@@ -11,8 +11,8 @@ from testing.local_aws.tests.conftest import (
     Json,
     Rotator,
     allow,
-    decided,
     error_code,
+    eventual_code,
     policy,
 )
 
@@ -35,39 +35,41 @@ def network(account: Account, later: contextlib.ExitStack) -> Json:
     return {"SubnetIds": [subnet], "SecurityGroupIds": [found["SecurityGroups"][0]["GroupId"]]}
 
 
-def refused_until_granted(
-    account: Account, rotator: Rotator, needed: list[str], missing: str, **configuration: object
+def code_without_permission(
+    account: Account, rotator: Rotator, required: list[str], missing: str, **configuration: object
 ) -> str:
-    """Configure a function whose role lacks one action, then with a role that has them all."""
+    """Return the error code if one permission is missing; check that all together suffice."""
     iam = account.client("iam")
     configure = account.client("lambda").update_function_configuration
     change = {"FunctionName": rotator.name, **configuration}
     inline = {"RoleName": rotator.name, "PolicyName": "more"}
-    rest = [action for action in needed if action != missing] or ["ec2:DescribeVpcs"]
+    rest = [action for action in required if action != missing] or ["ec2:DescribeVpcs"]
     iam.put_role_policy(**inline, PolicyDocument=policy(allow(rest, "*")))
     try:
         refused = error_code(configure, **change)
-        iam.put_role_policy(**inline, PolicyDocument=policy(allow(needed, "*")))
-        decided(configure, "", **change)
+        iam.put_role_policy(**inline, PolicyDocument=policy(allow(required, "*")))
+        eventual_code(configure, "", **change)
     finally:
         iam.delete_role_policy(**inline)
     return refused
 
 
 @pytest.mark.parametrize("missing", NETWORK)
-def test_a_function_in_a_vpc_needs_to_manage_its_interfaces(
+def test_a_function_in_a_vpc_needs_permissions_for_network_interfaces(
     account: Account, create_rotator: CreateRotator, network: Json, missing: str
 ) -> None:
     """AWS: "make sure to add all of the following permissions" to the function's role.
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-    Of them, Lambda looks at these before it takes the role.
+    Lambda checks these three when the function is configured.
     """
-    refused = refused_until_granted(account, create_rotator(), NETWORK, missing, VpcConfig=network)
+    refused = code_without_permission(
+        account, create_rotator(), NETWORK, missing, VpcConfig=network
+    )
 
     assert refused == "InvalidParameterValueException"
 
 
-def test_a_function_in_a_vpc_may_need_to_delete_anything(
+def test_the_permission_to_delete_network_interfaces_must_be_for_all_resources(
     account: Account, iam: Client, create_rotator: CreateRotator, network: Json
 ) -> None:
     """AWS: "include all resource IDs, for example" a pattern that ends in */*.
@@ -81,7 +83,7 @@ def test_a_function_in_a_vpc_may_need_to_delete_anything(
         deletes = allow("ec2:DeleteNetworkInterface", account.arn("ec2", resource))
         statements = [allow(action, "*") for action in NETWORK if "Delete" not in action]
         iam.put_role_policy(**inline, PolicyDocument=policy(deletes, *statements))
-        return decided(configure, expected, FunctionName=name, VpcConfig=network)
+        return eventual_code(configure, expected, FunctionName=name, VpcConfig=network)
 
     try:
         narrow = configured("network-interface/*", "InvalidParameterValueException")
@@ -93,7 +95,7 @@ def test_a_function_in_a_vpc_may_need_to_delete_anything(
 
 
 @pytest.mark.parametrize("missing", TRACING)
-def test_a_traced_function_needs_to_send_its_traces(
+def test_a_traced_function_needs_the_permission_to_send_traces(
     account: Account, create_rotator: CreateRotator, missing: str
 ) -> None:
     """AWS: "Lambda needs the following permissions to send trace data to X-Ray."
@@ -101,7 +103,7 @@ def test_a_traced_function_needs_to_send_its_traces(
     """
     tracing = {"Mode": "Active"}
 
-    refused = refused_until_granted(
+    refused = code_without_permission(
         account, create_rotator(), TRACING, missing, TracingConfig=tracing
     )
 

@@ -1,4 +1,4 @@
-"""What Lambda's runtime for Python does around a function.
+"""The log level that Lambda's Python runtime sets.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
@@ -15,14 +15,14 @@ from testing.local_aws.tests.conftest import (
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
-def test_the_level_of_a_function_is_that_of_its_libraries(
+def test_the_log_level_of_a_function_applies_to_its_libraries(
     level: str,
     account: Account,
     secrets: Client,
     create_secret: CreateSecret,
     create_rotator: CreateRotator,
 ) -> None:
-    """The runtime gives the root logger the level, as its source says:
+    """The runtime sets the level of the root logger:
     https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
     """
     arn, rotator = create_secret(), create_rotator()
@@ -38,8 +38,8 @@ def test_the_level_of_a_function_is_that_of_its_libraries(
     )
 
     def messages() -> list[str]:
-        answer = logs.filter_log_events(logGroupName=f"/aws/lambda/{rotator.name}")
-        return [event["message"] for event in answer["events"]]
+        page = logs.filter_log_events(logGroupName=f"/aws/lambda/{rotator.name}")
+        return [event["message"] for event in page["events"]]
 
     logged = eventually("the last step", messages, lambda found: "finishSecret" in str(found))
     assert ("DEBUG:botocore" in str(logged)) == (level == "DEBUG")

@@ -1,4 +1,4 @@
-"""Calls of functions that are refused for a while.
+"""Throttled calls of functions.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 """
@@ -17,7 +17,7 @@ ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 @pytest.fixture
 def function(account: Account, iam: Client, later: contextlib.ExitStack, name: str) -> Account:
-    """Acts as a role does, and so as a function."""
+    """The account as a role sees it; the local AWS treats a role's calls as a function's."""
     trusted = {"AWS": f"arn:aws:iam::{account.account_id}:root"}
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -38,15 +38,15 @@ def function(account: Account, iam: Client, later: contextlib.ExitStack, name: s
         pytest.param("iam", "list_users", id="iam"),
     ],
 )
-def test_the_calls_of_functions_are_throttled(
+def test_a_switch_throttles_a_share_of_the_calls_of_functions(
     service: str,
     operation: str,
     local: LocalAws,
     account: Account,
     function: Account,
 ) -> None:
-    """Both services name "ThrottlingException" among their common errors: "The request was denied
-    due to request throttling", with status 400.
+    """Both services list "ThrottlingException" as a common error: "The request was denied due to
+    request throttling", with status 400.
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
     """
 

@@ -1,4 +1,4 @@
-"""What a policy's resources and conditions are compared with."""
+"""The resources and condition keys that IAM evaluates for a request."""
 
 import contextlib
 
@@ -13,8 +13,8 @@ from testing.local_aws.tests.conftest import (
     CreateSecret,
     CreateUser,
     allow,
-    decided,
     error_code,
+    eventual_code,
     policy,
 )
 
@@ -33,7 +33,7 @@ def bucket(account: Account, later: contextlib.ExitStack, name: str) -> str:
     return name
 
 
-def test_a_session_is_known_by_its_role(
+def test_the_principal_arn_of_a_session_is_the_arn_of_its_role(
     account: Account,
     iam: Client,
     secrets: Client,
@@ -60,7 +60,7 @@ def test_a_session_is_known_by_its_role(
     later.callback(iam.delete_role_policy, RoleName=name, PolicyName="contract")
     sts = account.client("sts")
     assume = {"RoleArn": role, "RoleSessionName": "contract"}
-    decided(sts.assume_role, "", **assume)
+    eventual_code(sts.assume_role, "", **assume)
     session = account.with_key(sts.assume_role(**assume)["Credentials"]).client("secretsmanager")
 
     def deny_everyone_but(principal: str) -> None:
@@ -74,13 +74,13 @@ def test_a_session_is_known_by_its_role(
         secrets.put_resource_policy(SecretId=arn, ResourcePolicy=policy(statement))
 
     deny_everyone_but(role)
-    assert decided(session.get_secret_value, "", SecretId=arn) == ""
+    assert eventual_code(session.get_secret_value, "", SecretId=arn) == ""
     deny_everyone_but(account.arn("iam", "role/contract/another"))
-    denied = decided(session.get_secret_value, "AccessDeniedException", SecretId=arn)
+    denied = eventual_code(session.get_secret_value, "AccessDeniedException", SecretId=arn)
     assert denied == "AccessDeniedException"
 
 
-def test_a_grant_may_name_the_function_that_rotates(
+def test_a_policy_can_name_the_rotation_function_of_a_secret(
     secrets: Client,
     create_secret: CreateSecret,
     create_rotator: CreateRotator,
@@ -102,11 +102,11 @@ def test_a_grant_may_name_the_function_that_rotates(
     )
 
     assert before == "AccessDeniedException"
-    assert decided(user.get_secret_value, "", SecretId=arn) == ""
+    assert eventual_code(user.get_secret_value, "", SecretId=arn) == ""
     rotator.records(1)
 
 
-def test_a_grant_may_name_the_tags_that_are_set(
+def test_a_policy_can_name_the_tags_that_a_request_sets(
     create_secret: CreateSecret, create_user: CreateUser
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tagkeys"""
@@ -118,11 +118,11 @@ def test_a_grant_may_name_the_tags_that_are_set(
     def tag(key: str) -> dict[str, object]:
         return {"SecretId": arn, "Tags": [{"Key": key, "Value": "x"}]}
 
-    assert decided(user.tag_resource, "", **tag("rotation-attempt")) == ""
+    assert eventual_code(user.tag_resource, "", **tag("rotation-attempt")) == ""
     assert error_code(user.tag_resource, **tag("owner")) == "AccessDeniedException"
 
 
-def test_a_reader_without_a_grant_reads_nothing(
+def test_a_user_without_permissions_cannot_read_a_secret(
     create_secret: CreateSecret, create_user: CreateUser
 ) -> None:
     arn = create_secret(SecretString="a")
@@ -134,17 +134,17 @@ def test_a_reader_without_a_grant_reads_nothing(
     assert (one, many) == ("AccessDeniedException", "AccessDeniedException")
 
 
-def test_an_unsigned_request_reads_no_bucket(account: Account, bucket: str) -> None:
+def test_an_unsigned_request_cannot_read_a_bucket(account: Account, bucket: str) -> None:
     """AWS: "By default, all Amazon S3 resources are private".
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-iam.html
     """
-    nobody = account.client("s3", config=Config(signature_version=UNSIGNED))
+    unsigned = account.client("s3", config=Config(signature_version=UNSIGNED))
 
-    assert error_code(nobody.list_objects_v2, Bucket=bucket) == "AccessDenied"
+    assert error_code(unsigned.list_objects_v2, Bucket=bucket) == "AccessDenied"
 
 
 @pytest.mark.parametrize("key", ["test", "123456789012"])
-def test_no_key_is_known_that_was_not_made(account: Account, key: str) -> None:
+def test_an_access_key_that_was_never_created_is_rejected(account: Account, key: str) -> None:
     """https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html"""
     stranger = account.with_key({"AccessKeyId": key, "SecretAccessKey": "test"})
 

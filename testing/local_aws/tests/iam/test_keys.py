@@ -16,8 +16,8 @@ from testing.local_aws.tests.conftest import (
     Client,
     CreateUser,
     allow,
-    decided,
     error_code,
+    eventual_code,
     eventually,
 )
 
@@ -28,7 +28,7 @@ CreateKey: TypeAlias = Callable[[], Account]
 def create_key(
     account: Account, iam: Client, create_user: CreateUser, later: contextlib.ExitStack, name: str
 ) -> CreateKey:
-    """Makes a user's second key, and does not wait until it works."""
+    """Creates a user's second key and does not wait for its propagation."""
     create_user()
 
     def delete(key_id: str) -> None:
@@ -52,8 +52,8 @@ def identify(user: Account) -> str:
     return error_code(user.client("sts").get_caller_identity)
 
 
-def test_a_user_has_two_keys_at_most(iam: Client, create_user: CreateUser, name: str) -> None:
-    """AWS: "Access keys assigned to an IAM user: 2", also when they are inactive.
+def test_a_user_has_at_most_two_keys(iam: Client, create_user: CreateUser, name: str) -> None:
+    """AWS: "Access keys assigned to an IAM user: 2". Inactive keys count.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
     first = key_id(create_user())
@@ -68,12 +68,12 @@ def test_a_user_has_two_keys_at_most(iam: Client, create_user: CreateUser, name:
 
 
 @pytest.mark.parametrize("operation", ["create_access_key", "list_access_keys"])
-def test_a_user_who_does_not_exist_has_no_keys(iam: Client, name: str, operation: str) -> None:
+def test_an_unknown_user_is_refused(iam: Client, name: str, operation: str) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html#API_ListAccessKeys_Errors"""
     assert error_code(getattr(iam, operation), UserName=name) == "NoSuchEntity"
 
 
-def test_the_last_use_of_a_key_is_known(
+def test_the_last_use_of_a_key_is_recorded(
     iam: Client, create_user: CreateUser, account: Account
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html"""
@@ -82,7 +82,7 @@ def test_the_last_use_of_a_key_is_known(
     def last_used() -> dict[str, object]:
         return dict(iam.get_access_key_last_used(AccessKeyId=key_id(user))["AccessKeyLastUsed"])
 
-    seen = eventually("the note of the use", last_used, lambda found: "LastUsedDate" in found)
+    seen = eventually("the record of the use", last_used, lambda found: "LastUsedDate" in found)
 
     date = seen["LastUsedDate"]
     assert isinstance(date, datetime)
@@ -91,16 +91,16 @@ def test_the_last_use_of_a_key_is_known(
     assert seen["Region"] in {account.region, "us-east-1"}
 
 
-def test_the_last_use_is_authorised_on_the_user(
+def test_the_permission_to_read_the_last_use_is_for_the_user(
     account: Account, create_user: CreateUser, name: str
 ) -> None:
     """The resource of iam:GetAccessKeyLastUsed is the user.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     """
     user = create_user(allow("iam:GetAccessKeyLastUsed", account.arn("iam", f"user/{name}")))
-    ask = user.client("iam").get_access_key_last_used
+    get_last_used = user.client("iam").get_access_key_last_used
 
-    assert decided(ask, "", AccessKeyId=key_id(user)) == ""
+    assert eventual_code(get_last_used, "", AccessKeyId=key_id(user)) == ""
 
 
 @pytest.mark.parametrize(
@@ -110,17 +110,17 @@ def test_the_last_use_is_authorised_on_the_user(
         pytest.param("user/{name}", False, id="without the path"),
     ],
 )
-def test_a_users_path_is_part_of_its_name(
+def test_the_path_of_a_user_is_part_of_its_arn(
     account: Account, create_user: CreateUser, name: str, resource: str, *, allowed: bool
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns"""
     granted = allow("iam:ListAccessKeys", account.arn("iam", resource.format(name=name)))
     user = create_user(granted, path="/contract/path/")
     expected = "" if allowed else "AccessDenied"
-    assert decided(user.client("iam").list_access_keys, expected, UserName=name) == expected
+    assert eventual_code(user.client("iam").list_access_keys, expected, UserName=name) == expected
 
 
-def test_a_new_key_takes_time_to_be_known(local: LocalAws, create_key: CreateKey) -> None:
+def test_a_new_key_can_be_rejected_at_first(local: LocalAws, create_key: CreateKey) -> None:
     """AWS: "changes that you make … take time to become visible from all possible endpoints".
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
     """
@@ -141,19 +141,21 @@ def test_a_new_key_takes_time_to_be_known(local: LocalAws, create_key: CreateKey
     assert identify(user) == ""
 
 
-def test_a_new_key_may_be_refused_again(local: LocalAws, create_key: CreateKey) -> None:
-    """Eventual consistency: one endpoint knows the key, the next does not yet.
+def test_a_new_key_can_be_accepted_and_then_rejected(
+    local: LocalAws, create_key: CreateKey
+) -> None:
+    """Eventual consistency: one endpoint knows the key, and the next one does not yet.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
     """
     user = create_key()
-    ask = user.client("sts").get_caller_identity
+    get_identity = user.client("sts").get_caller_identity
 
     with local.switched(key_settling_seconds=3600):
         for expected in ("", "InvalidClientTokenId", ""):
-            assert decided(ask, expected) == expected
+            assert eventual_code(get_identity, expected) == expected
 
 
-def test_a_new_key_may_be_missing_from_the_list(
+def test_a_new_key_can_be_missing_from_the_list(
     local: LocalAws, iam: Client, create_user: CreateUser, name: str
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
@@ -168,7 +170,7 @@ def test_a_new_key_may_be_missing_from_the_list(
     assert (at_first, listed()) == (0, 1)
 
 
-def test_a_deleted_key_may_live_on(
+def test_a_deleted_key_can_still_be_accepted(
     local: LocalAws, iam: Client, create_key: CreateKey, name: str
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
@@ -179,16 +181,3 @@ def test_a_deleted_key_may_live_on(
         at_first = identify(user)
 
     assert (at_first, identify(user)) == ("", "InvalidClientTokenId")
-
-
-def test_a_user_can_be_emptied_before_it_is_deleted(
-    iam: Client, create_user: CreateUser, name: str
-) -> None:
-    """Who deletes a user has to look for all of this first.
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html
-    """
-    create_user()
-
-    assert iam.list_ssh_public_keys(UserName=name)["SSHPublicKeys"] == []
-    assert iam.list_signing_certificates(UserName=name)["Certificates"] == []
-    assert iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"] == []

@@ -11,7 +11,14 @@ from typing import Any, TypeAlias
 import pytest
 
 from testing.local_aws import LocalAws
-from testing.local_aws.tests.conftest import Account, Client, CreateUser, allow, decided, error_code
+from testing.local_aws.tests.conftest import (
+    Account,
+    Client,
+    CreateUser,
+    allow,
+    error_code,
+    eventual_code,
+)
 
 CreateCredential: TypeAlias = Callable[..., dict[str, Any]]
 
@@ -23,25 +30,25 @@ CODECOMMIT = "codecommit.amazonaws.com"
 def create_credential(
     iam: Client, create_user: CreateUser, later: contextlib.ExitStack, name: str
 ) -> CreateCredential:
-    """Makes a credential of the user, who is made with it."""
+    """Creates a user, and then credentials of that user."""
     create_user()
 
     def create(service: str = BEDROCK, **options: object) -> dict[str, Any]:
         arguments = {"UserName": name, "ServiceName": service, **options}
-        answer = iam.create_service_specific_credential(**arguments)
-        made: dict[str, Any] = answer["ServiceSpecificCredential"]
-        later.callback(error_code, iam.delete_service_specific_credential, **which(made))
-        return made
+        response = iam.create_service_specific_credential(**arguments)
+        created: dict[str, Any] = response["ServiceSpecificCredential"]
+        later.callback(error_code, iam.delete_service_specific_credential, **identity_of(created))
+        return created
 
     return create
 
 
-def which(credential: dict[str, Any]) -> dict[str, str]:
+def identity_of(credential: dict[str, Any]) -> dict[str, str]:
     names = ("ServiceSpecificCredentialId", "UserName")
     return {name: credential[name] for name in names}
 
 
-def test_a_user_has_two_credentials_for_a_service_at_most(
+def test_a_user_has_at_most_two_credentials_for_a_service(
     iam: Client, create_credential: CreateCredential, name: str
 ) -> None:
     """AWS: "a maximum of two sets of service-specific credentials for each supported service".
@@ -49,22 +56,22 @@ def test_a_user_has_two_credentials_for_a_service_at_most(
     """
     first = create_credential()
     create_credential()
-    iam.update_service_specific_credential(**which(first), Status="Inactive")
-    make = iam.create_service_specific_credential
+    iam.update_service_specific_credential(**identity_of(first), Status="Inactive")
+    create = iam.create_service_specific_credential
 
-    assert error_code(make, UserName=name, ServiceName=BEDROCK) == "LimitExceeded"
+    assert error_code(create, UserName=name, ServiceName=BEDROCK) == "LimitExceeded"
     assert create_credential(CODECOMMIT)["ServiceName"] == CODECOMMIT
 
 
-def test_a_service_that_has_no_credentials_is_refused(
+def test_a_service_without_such_credentials_is_refused(
     iam: Client, create_user: CreateUser, name: str
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceSpecificCredential.html#API_CreateServiceSpecificCredential_Errors"""
     create_user()
-    make = iam.create_service_specific_credential
+    create = iam.create_service_specific_credential
 
-    # NoSuchEntity is what accounts were seen to answer.
-    assert error_code(make, UserName=name, ServiceName="sqs.amazonaws.com") in {
+    # AWS documents NotSupportedService; real accounts return NoSuchEntity.
+    assert error_code(create, UserName=name, ServiceName="sqs.amazonaws.com") in {
         "NoSuchEntity",
         "NotSupportedService",
     }
@@ -78,65 +85,62 @@ def test_a_service_that_has_no_credentials_is_refused(
         ("cassandra.amazonaws.com", {"ServiceUserName", "ServicePassword"}),
     ],
 )
-def test_each_service_has_its_own_fields(
+def test_the_fields_of_a_credential_depend_on_its_service(
     iam: Client, create_credential: CreateCredential, name: str, service: str, fields: set[str]
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ServiceSpecificCredential.html"""
-    made = create_credential(service)
-    of_all = {"CreateDate", "ServiceName", "ServiceSpecificCredentialId", "Status", "UserName"}
+    created = create_credential(service)
+    common = {"CreateDate", "ServiceName", "ServiceSpecificCredentialId", "Status", "UserName"}
     listed = iam.list_service_specific_credentials(UserName=name, ServiceName=service)
     secret = {one for one in fields if one.endswith(("Password", "Secret"))}
 
-    assert made.keys() == of_all | fields
-    assert made["Status"] == "Active"
+    assert created.keys() == common | fields
+    assert created["Status"] == "Active"
     assert [one.keys() for one in listed["ServiceSpecificCredentials"]] == [
-        of_all | fields - secret
+        common | fields - secret
     ]
 
 
-def test_a_credential_ends_after_its_days(create_credential: CreateCredential) -> None:
+def test_a_credential_expires_after_its_age_in_days(create_credential: CreateCredential) -> None:
     """CredentialAgeDays: "The number of days until the service specific credential expires".
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceSpecificCredential.html
     """
-    made = create_credential(CredentialAgeDays=30)
+    created = create_credential(CredentialAgeDays=30)
 
-    assert made["ExpirationDate"] - made["CreateDate"] == timedelta(days=30)
+    assert created["ExpirationDate"] - created["CreateDate"] == timedelta(days=30)
 
 
-def test_a_reset_changes_nothing_but_the_secret(
-    iam: Client, create_credential: CreateCredential
-) -> None:
+def test_a_reset_changes_only_the_secret(iam: Client, create_credential: CreateCredential) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResetServiceSpecificCredential.html"""
-    made = create_credential()
-    answer = iam.reset_service_specific_credential(**which(made))
-    reset = answer["ServiceSpecificCredential"]
+    created = create_credential()
+    response = iam.reset_service_specific_credential(**identity_of(created))
+    reset = response["ServiceSpecificCredential"]
 
-    assert reset.pop("ServiceCredentialSecret") != made.pop("ServiceCredentialSecret")
-    assert reset == made
+    assert reset.pop("ServiceCredentialSecret") != created.pop("ServiceCredentialSecret")
+    assert reset == created
 
 
 def test_a_deleted_credential_is_gone(
     iam: Client, create_credential: CreateCredential, name: str
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteServiceSpecificCredential.html"""
-    made = create_credential()
-    iam.delete_service_specific_credential(**which(made))
+    created = create_credential()
     delete = iam.delete_service_specific_credential
+    delete(**identity_of(created))
 
-    assert error_code(delete, **which(made)) == "NoSuchEntity"
+    assert error_code(delete, **identity_of(created)) == "NoSuchEntity"
     assert iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"] == []
 
 
-def test_a_user_with_credentials_is_not_deleted(
+def test_a_user_with_credentials_cannot_be_deleted(
     iam: Client, later: contextlib.ExitStack, name: str
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html"""
     iam.create_user(UserName=name)
     later.callback(iam.delete_user, UserName=name)
-    answer = iam.create_service_specific_credential(UserName=name, ServiceName=BEDROCK)
-    later.callback(
-        iam.delete_service_specific_credential, **which(answer["ServiceSpecificCredential"])
-    )
+    response = iam.create_service_specific_credential(UserName=name, ServiceName=BEDROCK)
+    identity = identity_of(response["ServiceSpecificCredential"])
+    later.callback(iam.delete_service_specific_credential, **identity)
 
     assert error_code(iam.delete_user, UserName=name) == "DeleteConflict"
 
@@ -148,7 +152,7 @@ def test_a_user_with_credentials_is_not_deleted(
         pytest.param(CODECOMMIT, BEDROCK, "AccessDenied", id="another-service"),
     ],
 )
-def test_a_grant_can_be_for_one_service(
+def test_a_permission_can_be_limited_to_one_service(
     account: Account,
     create_user: CreateUser,
     iam: Client,
@@ -158,7 +162,7 @@ def test_a_grant_can_be_for_one_service(
     service: str,
     expected: str,
 ) -> None:
-    """iam:ServiceSpecificCredentialServiceName works on what makes and deletes a credential.
+    """iam:ServiceSpecificCredentialServiceName applies when a credential is created or deleted.
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     """
     actions = ["iam:CreateServiceSpecificCredential", "iam:DeleteServiceSpecificCredential"]
@@ -169,12 +173,12 @@ def test_a_grant_can_be_for_one_service(
             StringEquals={"iam:ServiceSpecificCredentialServiceName": granted},
         )
     ).client("iam")
-    made = iam.create_service_specific_credential(UserName=name, ServiceName=service)
-    identity = which(made["ServiceSpecificCredential"])
+    response = iam.create_service_specific_credential(UserName=name, ServiceName=service)
+    identity = identity_of(response["ServiceSpecificCredential"])
     later.callback(error_code, iam.delete_service_specific_credential, **identity)
 
-    assert decided(user.delete_service_specific_credential, expected, **identity) == expected
-    # Once it is gone there is no service that a grant could be compared with.
+    assert eventual_code(user.delete_service_specific_credential, expected, **identity) == expected
+    # The deleted credential has no service that IAM could compare with the condition.
     if not expected:
         assert error_code(user.delete_service_specific_credential, **identity) in {
             "AccessDenied",
@@ -183,13 +187,13 @@ def test_a_grant_can_be_for_one_service(
     create = {"UserName": name, "ServiceName": service}
     assert error_code(user.create_service_specific_credential, **create) == expected
     for one in iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"]:
-        iam.delete_service_specific_credential(**which(one))
+        iam.delete_service_specific_credential(**identity_of(one))
 
 
 @pytest.mark.parametrize(
     ("days", "expected"), [(7, ""), (90, "AccessDenied")], ids=["short", "long"]
 )
-def test_a_grant_can_be_for_credentials_that_end_soon(
+def test_a_permission_can_limit_the_age_of_credentials(
     account: Account,
     create_user: CreateUser,
     iam: Client,
@@ -207,12 +211,12 @@ def test_a_grant_can_be_for_credentials_that_end_soon(
     ).client("iam")
     create = {"UserName": name, "ServiceName": BEDROCK, "CredentialAgeDays": days}
 
-    assert decided(user.create_service_specific_credential, expected, **create) == expected
+    assert eventual_code(user.create_service_specific_credential, expected, **create) == expected
     for one in iam.list_service_specific_credentials(UserName=name)["ServiceSpecificCredentials"]:
-        iam.delete_service_specific_credential(**which(one))
+        iam.delete_service_specific_credential(**identity_of(one))
 
 
-def test_a_new_credential_may_be_missing_from_the_list(
+def test_a_new_credential_can_be_missing_from_the_list(
     local: LocalAws, iam: Client, create_credential: CreateCredential, name: str
 ) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""

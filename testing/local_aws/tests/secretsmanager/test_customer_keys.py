@@ -1,4 +1,4 @@
-"""Secrets under a customer key.
+"""Secrets that are encrypted with a customer managed key.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
 """
@@ -14,8 +14,8 @@ from testing.local_aws.tests.conftest import (
     CreateUser,
     Json,
     allow,
-    decided,
     error_code,
+    eventual_code,
 )
 
 DENIED = "AccessDeniedException"
@@ -24,13 +24,13 @@ DENIED = "AccessDeniedException"
 @pytest.fixture
 def key(account: Account, later: contextlib.ExitStack) -> str:
     kms = account.client("kms")
-    made: str = kms.create_key(Description="contract")["KeyMetadata"]["Arn"]
-    later.callback(kms.schedule_key_deletion, KeyId=made, PendingWindowInDays=7)
-    return made
+    arn: str = kms.create_key(Description="contract")["KeyMetadata"]["Arn"]
+    later.callback(kms.schedule_key_deletion, KeyId=arn, PendingWindowInDays=7)
+    return arn
 
 
 def grant(account: Account, action: str, key: str, secret_arn: str, service: str) -> Json:
-    """What a role needs that is to use a key for one secret alone."""
+    """Allow the use of a key for one secret only."""
     conditions = {
         "kms:EncryptionContext:SecretARN": secret_arn,
         "kms:ViaService": f"{service}.{account.region}.amazonaws.com",
@@ -38,7 +38,7 @@ def grant(account: Account, action: str, key: str, secret_arn: str, service: str
     return allow(action, key, StringEquals=conditions)
 
 
-def test_a_reader_needs_to_decrypt(
+def test_a_reader_needs_kms_decrypt(
     account: Account, create_secret: CreateSecret, create_user: CreateUser, key: str
 ) -> None:
     """AWS: "If the secret is encrypted using a customer-managed key instead of the AWS managed key
@@ -52,7 +52,7 @@ def test_a_reader_needs_to_decrypt(
         return create_user(read, *grants).client("secretsmanager").get_secret_value
 
     with_grant = reader(grant(account, "kms:Decrypt", key, arn, "secretsmanager"))
-    assert decided(with_grant, "", SecretId=arn) == ""
+    assert eventual_code(with_grant, "", SecretId=arn) == ""
     for grants in (
         [],
         [grant(account, "kms:GenerateDataKey", key, arn, "secretsmanager")],
@@ -62,11 +62,11 @@ def test_a_reader_needs_to_decrypt(
         assert error_code(reader(*grants), SecretId=arn) == DENIED
 
 
-def test_a_writer_needs_a_data_key(
+def test_a_writer_needs_kms_generate_data_key(
     account: Account, create_secret: CreateSecret, create_user: CreateUser, key: str
 ) -> None:
     """AWS: "Whenever the secret value in a secret changes, Secrets Manager requests a new data key
-    from AWS KMS to protect it", on behalf of the caller.
+    from AWS KMS to protect it", with the permissions of the caller.
     """
     arn = create_secret(KmsKeyId=key)
     write = allow("secretsmanager:PutSecretValue", arn)
@@ -76,11 +76,11 @@ def test_a_writer_needs_a_data_key(
         grants = [grant(account, action, key, arn, "secretsmanager") for action in actions]
         return create_user(write, *grants).client("secretsmanager").put_secret_value
 
-    assert decided(writer("kms:GenerateDataKey", "kms:Decrypt"), "", **value) == ""
+    assert eventual_code(writer("kms:GenerateDataKey", "kms:Decrypt"), "", **value) == ""
     assert error_code(writer("kms:Decrypt"), **value) == DENIED
 
 
-def test_a_secret_read_in_a_batch_needs_the_key_too(
+def test_a_batch_read_also_needs_kms_decrypt(
     create_secret: CreateSecret, create_user: CreateUser, key: str
 ) -> None:
     """https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html"""
@@ -88,7 +88,7 @@ def test_a_secret_read_in_a_batch_needs_the_key_too(
     actions = ["secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"]
     user = create_user(allow(actions, "*")).client("secretsmanager")
 
-    answer = user.batch_get_secret_value(SecretIdList=[arn])
+    response = user.batch_get_secret_value(SecretIdList=[arn])
 
-    assert answer["SecretValues"] == []
-    assert [error["ErrorCode"] for error in answer["Errors"]] == [DENIED]
+    assert response["SecretValues"] == []
+    assert [error["ErrorCode"] for error in response["Errors"]] == [DENIED]

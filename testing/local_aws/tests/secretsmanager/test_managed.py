@@ -1,4 +1,4 @@
-"""The master user's password of an RDS instance, in a secret that RDS makes, rotates and deletes.
+"""The secret of an RDS master user, which RDS creates, rotates, and deletes.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
 """
@@ -22,7 +22,7 @@ from testing.local_aws.tests.conftest import (
 
 @dataclass(frozen=True)
 class Database:
-    """An instance of PostgreSQL, and the ARN of the secret of its master user."""
+    """A PostgreSQL instance and the ARN of its master user's secret."""
 
     described: Json
 
@@ -53,12 +53,12 @@ def database(databases: Client, later: contextlib.ExitStack, name: str) -> Datab
 
     later.callback(delete)
 
-    def look() -> Json:
+    def describe() -> Json:
         found: Json = databases.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
         return found
 
     return Database(
-        eventually("the secret", look, lambda found: found.get("MasterUserSecret") is not None)
+        eventually("the secret", describe, lambda found: found.get("MasterUserSecret") is not None)
     )
 
 
@@ -69,11 +69,11 @@ def password(secrets: Client, database: Database) -> str:
     return value["password"]
 
 
-def test_an_instance_has_its_password_in_a_secret_that_rotates_every_week(
+def test_rds_stores_the_password_in_a_secret_that_rotates_every_week(
     database: Database, secrets: Client
 ) -> None:
-    """By default RDS rotates it every seven days. The fields are those that others saw in an
-    account: https://github.com/floci-io/floci/pull/2378
+    """By default, RDS rotates it every seven days. The fields are those of a real account:
+    https://github.com/floci-io/floci/pull/2378
     """
     described = secrets.describe_secret(SecretId=database.secret_arn)
 
@@ -85,10 +85,10 @@ def test_an_instance_has_its_password_in_a_secret_that_rotates_every_week(
     assert password(secrets, database)
 
 
-def test_rotation_takes_a_schedule_and_no_function(
+def test_rotate_secret_accepts_a_schedule_but_no_function(
     account: Account, database: Database, secrets: Client
 ) -> None:
-    """Managed rotation uses no Lambda function; RotateSecret takes the rules alone.
+    """Managed rotation uses no Lambda function; RotateSecret accepts only the rules.
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html
     """
     before = password(secrets, database)
@@ -109,11 +109,11 @@ def test_rotation_takes_a_schedule_and_no_function(
     assert password(secrets, database) == after
 
 
-def test_what_rds_is_denied_is_not_rotated_and_eventbridge_is_told(
+def test_if_rds_is_denied_access_rotation_fails_with_an_event(
     create_inbox: CreateInbox, database: Database, databases: Client, name: str, secrets: Client
 ) -> None:
-    """AWS: a secret is "impaired" where RDS "can no longer access either the secret or the KMS
-    key"; it cannot be rotated. A trail has to log the account's management events.
+    """AWS: a secret is "impaired" if RDS "can no longer access either the secret or the KMS key";
+    it cannot be rotated. The event needs a trail that logs the account's management events.
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
     """
@@ -122,12 +122,12 @@ def test_what_rds_is_denied_is_not_rotated_and_eventbridge_is_told(
         (found,) = databases.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
         return str(found["MasterUserSecret"]["SecretStatus"])
 
-    of_this_secret = {"additionalEventData": {"SecretId": [database.secret_arn]}}
-    inbox = create_inbox(source=["aws.secretsmanager"], detail=of_this_secret)
-    inbox.let_in()
+    detail = {"additionalEventData": {"SecretId": [database.secret_arn]}}
+    inbox = create_inbox(source=["aws.secretsmanager"], detail=detail)
+    inbox.allow_events()
     before = password(secrets, database)
-    denied = {"Effect": "Deny", "Action": "secretsmanager:PutSecretValue", "Resource": "*"}
-    document = policy({**denied, "Principal": "*"})
+    denial = {"Effect": "Deny", "Action": "secretsmanager:PutSecretValue", "Resource": "*"}
+    document = policy({**denial, "Principal": "*"})
 
     secrets.put_resource_policy(SecretId=database.secret_arn, ResourcePolicy=document)
     secrets.rotate_secret(SecretId=database.secret_arn)
@@ -143,10 +143,8 @@ def test_what_rds_is_denied_is_not_rotated_and_eventbridge_is_told(
     assert status() == "active"
 
 
-def test_a_cancelled_rotation_comes_back_with_its_rules(
-    database: Database, secrets: Client
-) -> None:
-    """Whoever cancels it has the password stay, until somebody sets up rotation again.
+def test_a_cancelled_rotation_can_be_configured_again(database: Database, secrets: Client) -> None:
+    """After CancelRotateSecret, the password does not change until rotation is configured again.
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CancelRotateSecret.html
     """
     rules = {"AutomaticallyAfterDays": 7}
@@ -164,13 +162,12 @@ def test_a_cancelled_rotation_comes_back_with_its_rules(
     assert described["RotationRules"].items() >= rules.items()
 
 
-def test_the_secret_goes_with_its_instance(
+def test_deleting_the_instance_deletes_its_secret(
     database: Database, databases: Client, name: str, secrets: Client
 ) -> None:
-    """Who deletes the instance deletes its secret with it."""
     databases.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
     eventually(
-        "the end of the secret",
+        "the deletion of the secret",
         lambda: error_code(secrets.describe_secret, SecretId=database.secret_arn),
         lambda code: code == "ResourceNotFoundException",
     )

@@ -1,4 +1,4 @@
-"""The policy of a secret.
+"""The resource policy of a secret.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
 """
@@ -12,22 +12,22 @@ from testing.local_aws.tests.conftest import (
     CreateUser,
     Json,
     allow,
-    decided,
     error_code,
+    eventual_code,
     policy,
 )
 
 READ = "secretsmanager:GetSecretValue"
 
 
-def for_everybody(**condition: object) -> Json:
+def allow_anyone(**condition: object) -> Json:
     return {**allow(READ, "*", **condition), "Principal": "*"}
 
 
 @pytest.mark.parametrize(
-    "principal", [pytest.param("*", id="anybody"), pytest.param({"AWS": "*"}, id="any account")]
+    "principal", [pytest.param("*", id="anyone"), pytest.param({"AWS": "*"}, id="any account")]
 )
-def test_a_public_policy_is_refused_on_request(
+def test_block_public_policy_refuses_a_public_policy(
     secrets: Client, create_secret: CreateSecret, principal: str | dict[str, str]
 ) -> None:
     """AWS: "Specifies whether to block resource-based policies that allow broad access to the
@@ -35,7 +35,7 @@ def test_a_public_policy_is_refused_on_request(
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
     """
     arn = create_secret()
-    document = policy({**for_everybody(), "Principal": principal})
+    document = policy({**allow_anyone(), "Principal": principal})
 
     refused = error_code(
         secrets.put_resource_policy, SecretId=arn, ResourcePolicy=document, BlockPublicPolicy=True
@@ -45,20 +45,20 @@ def test_a_public_policy_is_refused_on_request(
     assert "ResourcePolicy" not in secrets.get_resource_policy(SecretId=arn)
 
 
-def test_a_policy_for_some_is_not_public(
+def test_a_policy_for_one_account_is_not_public(
     account: Account, secrets: Client, create_secret: CreateSecret
 ) -> None:
     arn = create_secret()
     own = {"StringEquals": {"aws:PrincipalAccount": account.account_id}}
     another = {"StringNotEquals": {"aws:PrincipalAccount": account.account_id}}
-    document = policy(for_everybody(**own), {**for_everybody(**another), "Effect": "Deny"})
+    document = policy(allow_anyone(**own), {**allow_anyone(**another), "Effect": "Deny"})
 
     secrets.put_resource_policy(SecretId=arn, ResourcePolicy=document, BlockPublicPolicy=True)
 
     assert secrets.get_resource_policy(SecretId=arn)["ResourcePolicy"]
 
 
-def test_a_denial_in_the_policy_outweighs_every_grant(
+def test_a_deny_in_the_policy_overrides_every_allow(
     secrets: Client, create_secret: CreateSecret, create_user: CreateUser
 ) -> None:
     """AWS: "An explicit deny in any of these policies overrides the allow."
@@ -81,7 +81,7 @@ def test_a_denial_in_the_policy_outweighs_every_grant(
     def read(user: Account) -> Client:
         return user.client("secretsmanager").get_secret_value
 
-    assert decided(read(reader), "", SecretId=arn) == ""
-    assert decided(read(other), "AccessDeniedException", SecretId=arn)
+    assert eventual_code(read(reader), "", SecretId=arn) == ""
+    assert eventual_code(read(other), "AccessDeniedException", SecretId=arn)
     batch = other.client("secretsmanager").batch_get_secret_value(SecretIdList=[arn])
     assert batch["SecretValues"] == []

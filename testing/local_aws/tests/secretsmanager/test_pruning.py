@@ -1,4 +1,4 @@
-"""Versions without a label.
+"""The removal of old versions without a staging label.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 """
@@ -11,9 +11,9 @@ from testing.local_aws.tests.conftest import Client, CreateSecret, Json
 
 def _unlabelled(secrets: Client, arn: str, **page: str) -> list[Json]:
     listed = secrets.list_secret_version_ids(SecretId=arn, IncludeDeprecated=True, **page)
-    further = {"NextToken": listed["NextToken"]} if listed.get("NextToken") else {}
+    next_page = {"NextToken": listed["NextToken"]} if listed.get("NextToken") else {}
     found = [version for version in listed["Versions"] if not version.get("VersionStages")]
-    return found + (_unlabelled(secrets, arn, **further) if further else [])
+    return found + (_unlabelled(secrets, arn, **next_page) if next_page else [])
 
 
 @pytest.mark.parametrize(

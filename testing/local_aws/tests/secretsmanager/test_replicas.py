@@ -1,4 +1,4 @@
-"""Replicas.
+"""Replicas of a secret in other Regions.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html
 """
@@ -27,7 +27,7 @@ def elsewhere(account: Account) -> Client:
 def create_replicated(
     secrets: Client, create_secret: CreateSecret, later: contextlib.ExitStack
 ) -> CreateSecret:
-    """Creates a secret that has a replica from the start, and is rid of it in the end."""
+    """Creates a secret with a replica, and removes the replica at the end of the test."""
 
     def create(**arguments: object) -> str:
         arn = create_secret(AddReplicaRegions=[{"Region": OTHER_REGION}], **arguments)
@@ -47,10 +47,10 @@ def status(secrets: Client, arn: str) -> list[tuple[str, str, str]]:
     return [(replica["Region"], replica["Status"], replica["KmsKeyId"]) for replica in replicas]
 
 
-def test_a_secret_is_replicated_from_its_creation(
+def test_a_secret_can_be_created_with_a_replica(
     secrets: Client, create_replicated: CreateSecret, elsewhere: Client, name: str
 ) -> None:
-    """AWS: "A list of the replicas of this secret and their status", InSync once it is created.
+    """AWS: "A list of the replicas of this secret and their status". The status becomes InSync.
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
     arn = create_replicated(SecretString="a")
@@ -62,7 +62,7 @@ def test_a_secret_is_replicated_from_its_creation(
     assert replica["ARN"] == arn.replace(secrets.meta.region_name, OTHER_REGION)
 
 
-def test_a_replica_follows_its_primary(
+def test_a_new_value_is_copied_to_the_replica(
     secrets: Client, create_replicated: CreateSecret, elsewhere: Client, name: str
 ) -> None:
     """AWS: "If you turn on rotation for your primary secret, Secrets Manager rotates the secret in
@@ -71,10 +71,10 @@ def test_a_replica_follows_its_primary(
     arn = create_replicated()
     version = secrets.put_secret_value(SecretId=arn, SecretString="b")["VersionId"]
 
-    def followed() -> str:
+    def read_copy() -> str:
         return error_code(elsewhere.get_secret_value, SecretId=name, VersionId=version)
 
-    assert not eventually("the replica", followed, lambda code: not code)
+    assert not eventually("the replica", read_copy, lambda code: not code)
     assert error_code(elsewhere.put_secret_value, SecretId=name, SecretString="c")
 
 
@@ -88,6 +88,7 @@ def test_a_replica_can_be_removed(
     secrets.remove_regions_from_replication(SecretId=arn, RemoveReplicaRegions=[OTHER_REGION])
 
     assert status(secrets, arn) == []
-    assert eventually("its end", lambda: error_code(elsewhere.describe_secret, SecretId=name)) == (
-        "ResourceNotFoundException"
+    removed = eventually(
+        "the removal", lambda: error_code(elsewhere.describe_secret, SecretId=name)
     )
+    assert removed == "ResourceNotFoundException"

@@ -34,7 +34,7 @@ Rotate: TypeAlias = Callable[..., str]
 
 @pytest.fixture
 def rotate(secrets: Client) -> Rotate:
-    """Starts a rotation with everything configured, and returns its token."""
+    """Configures and starts a rotation, and returns its token."""
 
     def start(arn: str, rotator: Rotator, **options: object) -> str:
         token = str(uuid.uuid4())
@@ -50,7 +50,7 @@ def steps(records: list[Json]) -> list[str]:
 
 
 def wait_until_rotated(secrets: Client, arn: str, token: str) -> Json:
-    """Wait for the end of a rotation, which is when its date is noted."""
+    """Wait until the rotation has ended and its date is recorded."""
 
     def rotated(described: Json) -> bool:
         current = "AWSCURRENT" in described.get("VersionIdsToStages", {}).get(token, [])
@@ -72,7 +72,7 @@ def test_rotation_runs_four_steps_on_an_empty_pending_version(
 ) -> None:
     """AWS: "Secrets Manager invokes the function multiple times, each time with different
     parameters." AWS: "When rotation is unsuccessful, the AWSPENDING staging label might be
-    attached to an empty secret version": the label is there before the value.
+    attached to an empty secret version", so the label precedes the value.
     """
     arn, rotator = create_secret(SecretString="a"), create_rotator()
 
@@ -88,7 +88,7 @@ def test_rotation_runs_four_steps_on_an_empty_pending_version(
     assert records[0]["fields"] == ["ClientRequestToken", "RotationToken", "SecretId", "Step"]
 
 
-def test_rotation_fills_an_empty_secret(
+def test_a_rotation_creates_the_first_value_of_an_empty_secret(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
 ) -> None:
     arn, rotator = create_secret(), create_rotator()
@@ -119,7 +119,7 @@ def test_a_failed_step_repeats_the_whole_rotation_with_the_same_token(
     assert {record["token"] for record in records} == {token}
 
 
-def test_a_rotation_that_is_not_complete_is_reattempted(
+def test_rotate_secret_is_refused_and_reattempts_an_incomplete_rotation(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
 ) -> None:
     """AWS: "If the AWSPENDING staging label is present but not attached to the same version as
@@ -143,7 +143,7 @@ def test_a_rotation_that_is_not_complete_is_reattempted(
     wait_until_rotated(secrets, arn, token)
 
 
-def test_a_failed_rotation_keeps_its_label(
+def test_a_failed_rotation_leaves_its_pending_label(
     local: LocalAws,
     secrets: Client,
     create_secret: CreateSecret,
@@ -164,7 +164,7 @@ def test_a_failed_rotation_keeps_its_label(
 
 
 @pytest.mark.parametrize("value", [pytest.param("a", id="value"), pytest.param(None, id="empty")])
-def test_a_later_rotation_tests_its_configuration_first(
+def test_rotation_that_does_not_start_immediately_tests_its_configuration(
     secrets: Client,
     create_secret: CreateSecret,
     create_rotator: CreateRotator,
@@ -194,7 +194,7 @@ def test_a_later_rotation_tests_its_configuration_first(
     assert "LastRotatedDate" not in described
 
 
-def test_rotation_needs_the_invoke_permission(
+def test_secrets_manager_needs_permission_to_invoke_the_function(
     account: Account, create_secret: CreateSecret, create_rotator: CreateRotator, secrets: Client
 ) -> None:
     """AWS: "When you add a Lambda rotation function Amazon Resource Name (ARN) to your secret,
@@ -207,15 +207,15 @@ def test_rotation_needs_the_invoke_permission(
     functions = account.client("lambda")
     rotation = {"SecretId": arn, "RotationLambdaARN": rotator.arn, "RotationRules": DAILY}
 
-    for_another = error_code(secrets.rotate_secret, **rotation)
+    with_other_secret = error_code(secrets.rotate_secret, **rotation)
     functions.remove_permission(FunctionName=rotator.name, StatementId="contract")
-    for_none = error_code(secrets.rotate_secret, **rotation)
+    without = error_code(secrets.rotate_secret, **rotation)
 
-    assert (for_another, for_none) == ("AccessDeniedException", "AccessDeniedException")
+    assert (with_other_secret, without) == ("AccessDeniedException", "AccessDeniedException")
     assert not secrets.describe_secret(SecretId=arn).get("RotationEnabled")
 
 
-def test_the_permission_may_name_the_secret(
+def test_the_permission_can_name_the_secret(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator
 ) -> None:
     """https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html"""
@@ -229,12 +229,10 @@ def test_the_permission_may_name_the_secret(
     wait_until_rotated(secrets, arn, started["VersionId"])
 
 
-def test_the_caller_needs_to_be_allowed_to_invoke(
+def test_the_caller_needs_permission_to_invoke_the_function(
     create_secret: CreateSecret, create_rotator: CreateRotator, create_user: CreateUser
 ) -> None:
-    """AWS: "You also need lambda:InvokeFunction permissions on the rotation function", the
-    caller.
-    """
+    """AWS: "You also need lambda:InvokeFunction permissions on the rotation function"."""
     arn, rotator = create_secret(SecretString="a"), create_rotator()
     user = create_user(allow("secretsmanager:RotateSecret", arn))
 
@@ -248,7 +246,7 @@ def test_the_caller_needs_to_be_allowed_to_invoke(
     assert refused == "AccessDeniedException"
 
 
-def test_a_secret_without_a_function_is_not_rotated(
+def test_a_secret_without_a_function_cannot_be_rotated(
     secrets: Client, create_secret: CreateSecret
 ) -> None:
     arn = create_secret(SecretString="a")
@@ -258,7 +256,7 @@ def test_a_secret_without_a_function_is_not_rotated(
     assert refused == "InvalidRequestException"
 
 
-def test_describe_tells_the_dates_of_rotation(
+def test_describe_secret_returns_the_dates_of_rotation(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
 ) -> None:
     """AWS: "The next rotation is scheduled to occur on or before this date." AWS: "If the secret
@@ -280,7 +278,7 @@ def test_describe_tells_the_dates_of_rotation(
     assert timedelta(days=9) < interval < timedelta(days=12)
 
 
-def test_cancelled_rotation_keeps_what_was_configured(
+def test_a_cancelled_rotation_keeps_its_configuration(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
 ) -> None:
     """AWS: "If the secret previously had rotation turned on, but it is now turned off, this
@@ -299,7 +297,7 @@ def test_cancelled_rotation_keeps_what_was_configured(
     assert "NextRotationDate" not in described
 
 
-def test_a_cancelled_rotation_stops(
+def test_cancelling_stops_a_running_rotation(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
 ) -> None:
     """AWS: "Turns off automatic rotation, and if a rotation is currently in progress, cancels
@@ -318,14 +316,14 @@ def test_a_cancelled_rotation_stops(
     assert pending(secrets, arn) == [token]
 
 
-def test_many_secrets_rotate_at_once(
+def test_many_secrets_rotate_at_the_same_time(
     secrets: Client,
     create_rotator: CreateRotator,
     account: Account,
     later: contextlib.ExitStack,
     name: str,
 ) -> None:
-    """AWS: "50 per second" is the quota of RotateSecret's group of actions.
+    """AWS: the quota of RotateSecret is "50 per second".
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
     """
 

@@ -1,4 +1,4 @@
-"""Values and labels.
+"""The values and staging labels of a secret's versions.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
@@ -25,7 +25,7 @@ def test_a_secret_created_without_a_value_has_no_version(
     secrets: Client, create_secret: CreateSecret
 ) -> None:
     """AWS: "If you include SecretString or SecretBinary, then Secrets Manager creates an initial
-    version for the secret": without, there is none.
+    version for the secret". Without a value it creates none.
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
     """
     arn = create_secret()
@@ -34,7 +34,7 @@ def test_a_secret_created_without_a_value_has_no_version(
     assert error_code(secrets.get_secret_value, SecretId=arn) == "ResourceNotFoundException"
 
 
-def test_the_token_becomes_the_version(secrets: Client, create_secret: CreateSecret) -> None:
+def test_the_token_becomes_the_version_id(secrets: Client, create_secret: CreateSecret) -> None:
     """AWS: "This value becomes the VersionId of the new version." (CreateSecret, PutSecretValue)"""
 
     first, second, third = token(), token(), token()
@@ -72,7 +72,7 @@ def test_a_switch_keeps_the_first_value_from_becoming_current(
     assert stages(secrets, arn) == {version: {"AWSPENDING"}}
 
 
-def test_a_token_takes_one_value(secrets: Client, create_secret: CreateSecret) -> None:
+def test_a_token_can_have_only_one_value(secrets: Client, create_secret: CreateSecret) -> None:
     """AWS: "If you call this operation with a ClientRequestToken that matches an existing
     version's VersionId, and you specify the same secret data, the operation succeeds but does
     nothing. However, if the secret data is different, then the operation fails."
@@ -89,7 +89,7 @@ def test_a_token_takes_one_value(secrets: Client, create_secret: CreateSecret) -
     assert secrets.get_secret_value(SecretId=arn, VersionId=version)["SecretString"] == "b"
 
 
-def test_one_version_is_pending(secrets: Client, create_secret: CreateSecret) -> None:
+def test_only_one_version_is_pending(secrets: Client, create_secret: CreateSecret) -> None:
     """AWS: "If you specify a staging label that's already associated with a different version of
     the same secret, then Secrets Manager removes the label from the other version."
     """
@@ -102,13 +102,12 @@ def test_one_version_is_pending(secrets: Client, create_secret: CreateSecret) ->
             VersionStages=["AWSPENDING"],
         )
 
-    assert {version for version, held in stages(secrets, arn).items() if "AWSPENDING" in held} == {
-        second
-    }
+    pending = [one for one, labels in stages(secrets, arn).items() if "AWSPENDING" in labels]
+    assert pending == [second]
     assert secrets.get_secret_value(SecretId=arn, VersionId=first)["SecretString"] == first
 
 
-def test_versions_without_labels_are_listed_on_request(
+def test_versions_without_labels_are_listed_only_on_request(
     secrets: Client, create_secret: CreateSecret
 ) -> None:
     """AWS: "By default, versions without staging labels aren't included."
@@ -120,9 +119,9 @@ def test_versions_without_labels_are_listed_on_request(
     for value in ("b", "c"):
         secrets.put_secret_value(SecretId=arn, SecretString=value)
 
-    def listed(**which: bool) -> set[str]:
-        answer = secrets.list_secret_version_ids(SecretId=arn, **which)
-        return {version["VersionId"] for version in answer["Versions"]}
+    def listed(**options: bool) -> set[str]:
+        page = secrets.list_secret_version_ids(SecretId=arn, **options)
+        return {version["VersionId"] for version in page["Versions"]}
 
     assert listed() == set(stages(secrets, arn))
     assert listed(IncludeDeprecated=True) - listed() == {first}
@@ -170,7 +169,7 @@ def test_a_rollback_swaps_current_and_previous(
         pytest.param("none", "ResourceNotFoundException", id="no version"),
     ],
 )
-def test_a_label_moves_only_from_where_it_is(
+def test_moving_a_label_must_name_the_version_that_has_it(
     secrets: Client, create_secret: CreateSecret, remove_from: str | None, code: str
 ) -> None:
     """AWS: "If the label is attached and you either do not specify this parameter, or the
@@ -198,9 +197,11 @@ def test_a_label_moves_only_from_where_it_is(
     assert refused == code
 
 
-def test_current_is_moved_and_never_removed(secrets: Client, create_secret: CreateSecret) -> None:
-    """AWS: "To remove a label from a version, then do not specify this parameter": any but
-    AWSCURRENT, which InvalidParameterException keeps on one version.
+def test_awscurrent_can_be_moved_but_not_removed(
+    secrets: Client, create_secret: CreateSecret
+) -> None:
+    """AWS: "To remove a label from a version, then do not specify this parameter". For AWSCURRENT
+    this returns InvalidParameterException.
     """
 
     version = token()
@@ -216,7 +217,7 @@ def test_current_is_moved_and_never_removed(secrets: Client, create_secret: Crea
     assert refused == "InvalidParameterException"
 
 
-def test_a_label_and_a_version_must_agree(secrets: Client, create_secret: CreateSecret) -> None:
+def test_label_and_version_id_must_match(secrets: Client, create_secret: CreateSecret) -> None:
     """AWS: "If you include both this parameter and VersionStage, the two parameters must refer
     to the same secret version."
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
@@ -232,7 +233,7 @@ def test_a_label_and_a_version_must_agree(secrets: Client, create_secret: Create
     assert refused in {"InvalidRequestException", "ResourceNotFoundException"}
 
 
-def test_the_name_of_a_secret_that_waits_for_its_deletion_is_taken(
+def test_the_name_of_a_secret_scheduled_for_deletion_cannot_be_reused(
     secrets: Client, create_secret: CreateSecret, name: str
 ) -> None:
     """A secret that is scheduled for deletion can be restored, and keeps its name until then.
