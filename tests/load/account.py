@@ -1,4 +1,4 @@
-"""The account, and in it every strategy's example, deployed by one apply."""
+"""An account with the example of every strategy, deployed by one apply."""
 
 import functools
 import threading
@@ -17,11 +17,16 @@ from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
-from tests.load.subjects import FLEETS, Json, Told, deploy
+from tests.load.deployment import deploy
+from tests.load.subject import Json, Services
+from tests.selection import Rotators
+
+LARGE_FLEET = 200
+"""How many secrets `make test-slow` rotates at once; `make test` rotates one of each strategy."""
 
 
 class OneSession:
-    """The local AWS with clients that are made once: hundreds of secrets share them."""
+    """The local AWS, with clients that hundreds of secrets share."""
 
     def __init__(self, local: LocalAws) -> None:
         self.environment = local.environment
@@ -39,7 +44,7 @@ class OneSession:
         with self._making:
             return self._made(service, **options)
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 -- it lives as long as the tests
+    @functools.lru_cache(maxsize=64)  # noqa: B019 -- it exists as long as the tests run
     def _made(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- the same
         make: Any = self._session.client
         return make(service, endpoint_url=self._local.endpoint_url, **options)
@@ -52,20 +57,21 @@ class Account:
     aws: OneSession
     checkout: Path
     github: LocalGitHub
-    told: Told
+    rotators: Rotators
+    services: Services
     outputs: dict[str, Json]
 
 
-def _users() -> Iterator[str]:
+def _users(rotators: Rotators) -> Iterator[str]:
     """Name a user of Redis for the example and for each of its copies."""
     yield "cache"
-    for size in FLEETS:
+    for size in (len(rotators), LARGE_FLEET):
         yield from (f"cache-{number}-of-{size}" for number in range(1, size + 1))
 
 
 @pytest.fixture(scope="session")
-def account() -> Iterator[Account]:
-    # What a real account does in its own time is not what is tested here.
+def account(rotators: Rotators) -> Iterator[Account]:
+    # The delays of a real account are not under test here.
     with (
         local_github(tls=True) as github,
         local_aws(
@@ -75,18 +81,25 @@ def account() -> Iterator[Account]:
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
         local_redis(*github.trusted) as redis,
-        redis_users(local, redis, *_users()) as redis_variables,
+        redis_users(local, redis, *_users(rotators)) as redis_variables,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application is in this process.
         patch.setenv("SSL_CERT_FILE", str(github.certificate))
         aws = OneSession(local)
-        told: Told = {
-            "custom": redis_variables,
-            "github_app_token": variables,
-            "github_deploy_key": {**variables, "layer": layer(folder)},
-            "iam_service_credential": {"endpoint": logins.endpoint},
-        }
+        services = Services(
+            github=variables,
+            layer=layer(folder),
+            logins={"endpoint": logins.endpoint},
+            redis=redis_variables,
+        )
         # Nothing is destroyed: the account ends with the test.
-        outputs = deploy(aws, folder, told)
-        yield Account(aws=aws, checkout=folder, github=github, told=told, outputs=outputs)
+        outputs = deploy(aws, folder, rotators, services)
+        yield Account(
+            aws=aws,
+            checkout=folder,
+            github=github,
+            rotators=rotators,
+            services=services,
+            outputs=outputs,
+        )

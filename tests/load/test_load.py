@@ -1,10 +1,13 @@
-"""Many secrets, and one secret many times, while an application uses what they hold.
+"""Rotates many secrets, and one secret many times, while an application uses their values.
 
-Of the local AWS rather than of AWS: all services are one process, in which the calls of all
-functions queue; a function is a process on this machine and its Python, and stays warm until it is
-deployed anew; four rotations run at a time; throttled is who draws the lot, not who exceeds a
-quota. AWS wants ten minutes between two values of a secret, and keeps those of the last day beside
-a hundred older ones; here all count as older.
+The local AWS differs from AWS:
+
+- All services are one process, in which the calls of all functions queue.
+- A function is a process on this machine, and stays warm until it is deployed again.
+- Four rotations run at a time.
+- Throttled calls are chosen at random, not by a quota.
+- AWS requires ten minutes between two values of a secret. It keeps the versions of the last day and
+  a hundred older ones; here all versions count as older.
 """
 
 import itertools
@@ -15,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import CountCases
-from tests.load.account import Account
+from tests.load.account import LARGE_FLEET, Account
 from tests.load.application import Application, application
-from tests.load.subjects import FLEETS, SUBJECTS, Deployed, copies, deploy, original, package
+from tests.load.deployment import Deployed, copies, deploy, original, package
+from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 pytestmark = [pytest.mark.campaign("Load"), pytest.mark.xdist_group("load")]
 
@@ -30,20 +34,21 @@ _GROWTH = 1.25
 @pytest.mark.parametrize(
     ("size", "batch"),
     [
-        pytest.param(FLEETS[0], FLEETS[0], id="one-of-each"),
-        pytest.param(FLEETS[1], 10, id="many", marks=pytest.mark.slow),
+        pytest.param(None, 10, id="one-of-each"),
+        pytest.param(LARGE_FLEET, 10, id="many", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.strategy
 def test_every_secret_converges_while_calls_are_throttled(
-    size: int, batch: int, account: Account, cases: CountCases
+    size: int | None, batch: int, account: Account, cases: CountCases
 ) -> None:
-    aws = account.aws
+    aws, size = account.aws, size or len(account.rotators)
     made = _in_turn(account, size)
     fleet: list[Deployed] = []
     sent = 0
     with aws.switched(**_THROTTLED):
         while len(fleet) < size:
-            some = list(itertools.islice(made, batch))
+            some = list(itertools.islice(made, min(batch, size)))
             for one in some:
                 one.secret.wait_for_a_value()
             fleet += some
@@ -60,7 +65,7 @@ def test_every_secret_converges_while_calls_are_throttled(
             assert busy.failures + calm.failures == []
             sent += busy.sent + calm.sent
             for one in some:
-                # AWS ends an idle environment by itself.
+                # This ends the function's process; AWS ends an idle one.
                 aws.client("lambda").update_function_code(
                     FunctionName=one.function_name, ZipFile=package(aws, one.function_name)
                 )
@@ -72,14 +77,15 @@ def test_every_secret_converges_while_calls_are_throttled(
 
 
 def _in_turn(account: Account, size: int) -> Iterator[Deployed]:
-    """Make secrets of all strategies, one after the other."""
+    """Make secrets, one of each strategy in turn."""
     kinds = [
-        copies(account.aws, name, outputs, of=size) for name, outputs in account.outputs.items()
+        copies(account.aws, rotator, account.outputs[rotator.name], of=size)
+        for rotator in account.rotators
     ]
     return itertools.chain.from_iterable(zip(*kinds, strict=True))
 
 
-@pytest.mark.parametrize("strategy", SUBJECTS)
+@pytest.mark.parametrize("strategy", [case(one) for one in ROTATORS])
 @pytest.mark.parametrize(
     "rotations",
     [
@@ -88,10 +94,10 @@ def _in_turn(account: Account, size: int) -> Iterator[Deployed]:
     ],
 )
 def test_nothing_grows_with_the_number_of_rotations(
-    rotations: int, strategy: str, account: Account, cases: CountCases
+    rotations: int, strategy: RotatorUnderTest, account: Account, cases: CountCases
 ) -> None:
     aws = account.aws
-    one = original(aws, strategy, account.outputs[strategy])
+    one = original(aws, strategy, account.outputs[strategy.name])
     early = rotations // 3
     with (
         aws.switched(version_retention_seconds=0),
@@ -106,7 +112,7 @@ def test_nothing_grows_with_the_number_of_rotations(
     assert _tags(account, one) == tags
     assert _versions(account, one) <= _VERSIONS
     grown = _memory(account, one)
-    assert grown.keys() == memory.keys(), "It was one process from the first to the last."
+    assert grown.keys() == memory.keys(), "The process of the function has changed."
     assert all(grown[process] < _GROWTH * memory[process] for process in memory)
     cases(rotations)
 
@@ -114,14 +120,16 @@ def test_nothing_grows_with_the_number_of_rotations(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
-    [name for name, subject in SUBJECTS.items() if "settling_seconds" in subject.variables],
+    [case(one) for one in ROTATORS if "settling_seconds" in one.load.variables],
 )
 def test_the_default_settling_waits_until_a_key_is_known_everywhere(
-    strategy: str, account: Account, cases: CountCases
+    strategy: RotatorUnderTest, account: Account, cases: CountCases
 ) -> None:
     aws, rotations = account.aws, 10
-    outputs = deploy(aws, account.checkout, account.told, without="settling_seconds")
-    one = original(aws, strategy, outputs[strategy])
+    outputs = deploy(
+        aws, account.checkout, account.rotators, account.services, without="settling_seconds"
+    )
+    one = original(aws, strategy, outputs[strategy.name])
     with (
         aws.switched(key_propagation_seconds=2, key_settling_seconds=3),
         application([one.send], threads=2) as running,
@@ -144,7 +152,7 @@ def _tags(account: Account, one: Deployed) -> list[str]:
 
 
 def _versions(account: Account, one: Deployed) -> int:
-    """Count the versions, those without a label included."""
+    """Count the versions, with those without a label."""
     client, found = account.aws.client("secretsmanager"), 0
     page: dict[str, str] = {}
     while True:
@@ -166,7 +174,7 @@ def _memory(account: Account, one: Deployed) -> dict[int, int]:
             environment = (process / "environ").read_text(errors="replace")
             status = (process / "status").read_text()
         except OSError:
-            continue  # It has ended, or is not ours to look at.
+            continue  # The process has ended, or belongs to another user.
         if (
             f"-{one.function_name}-" in command
             and f"AWS_ENDPOINT_URL={account.aws.environment['AWS_ENDPOINT_URL']}\0" in environment

@@ -13,6 +13,8 @@ import pytest
 from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from rotation.strategies import REGISTRY
+from tests.faults.proxy import Fault
+from tests.load.subject import Subject
 
 Variables: TypeAlias = Mapping[str, Any]
 """Input variables of the module, or options of a strategy, in Terraform's JSON."""
@@ -55,6 +57,17 @@ class StrategyUnderTest:
 @dataclass(frozen=True, kw_only=True)
 class RotatorUnderTest(StrategyUnderTest):
     """A strategy that runs in a function of this module."""
+
+    load: Subject
+    faults: Mapping[str, Fault]
+    """Operations of AWS, each with the fault that `make test` lets it meet."""
+    github_requests: Sequence[str] = ()
+    """The requests of a rotation to GitHub, as GitHub's API description names them."""
+
+    @property
+    def example(self) -> str:
+        """The folder of its example."""
+        return self.name.replace("_", "-")
 
 
 def case(

@@ -1,0 +1,47 @@
+"""Rotations that meet a fault."""
+
+from typing import Final
+
+from rotation import errors
+from testing.harness.account import Rotation, eventually, step_records
+from tests.faults.proxy import Fault, Proxy
+from tests.load.account import Account
+from tests.load.deployment import Deployed
+
+# The errors that a fault may cause.
+_NAMES: Final = {name for name, value in vars(errors).items() if isinstance(value, type)}
+
+
+def failures(account: Account, deployed: Deployed, rotation: Rotation) -> list[str]:
+    """Return the errors of a rotation."""
+    name = f"/aws/lambda/{deployed.function_name}"
+    return [
+        record["error"]
+        for record in step_records(account.aws, name)
+        if record.get("version_id") == rotation.token and record["outcome"] == "failed"
+    ]
+
+
+def rotate(account: Account, deployed: Deployed) -> list[str]:
+    """Rotate while an application uses the secret, and return the errors of the rotation."""
+    rotation = deployed.secret.rotate()
+
+    def rotated() -> bool:
+        deployed.send()
+        return deployed.secret.has_rotated(rotation)
+
+    eventually("The rotation", rotated)
+    deployed.require_converged(account.aws)
+    return failures(account, deployed, rotation)
+
+
+def spoil(
+    account: Account, between: Proxy, deployed: Deployed, which: int | str, fault: Fault
+) -> None:
+    """Rotate while one call fails, which the proxy knows by its number or its operation."""
+    between.strike(which, fault)
+    found = rotate(account, deployed)
+    assert between.struck > 0
+    assert set(found) <= _NAMES - {"InternalError", "RotationError"}
+    if fault is Fault.LATE:
+        assert found == []
