@@ -1,4 +1,4 @@
-"""The operations of GitHub's API that the strategies use, by the ids that the description gives."""
+"""The operations of GitHub's API that the strategies use, by their operation IDs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from testing.local_github import app_jwt, representations
-from testing.local_github.exchange import Answer, invalid_key, refusal
+from testing.local_github.exchange import Response, invalid_key, refusal
 from testing.local_github.records import allows
 from testing.local_github.switches import Narrowing
 
@@ -31,7 +31,7 @@ _PAGE: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that the description allows, and what it asks for."""
+    """A valid request and its operation."""
 
     github: LocalGitHub
     request: Request
@@ -39,31 +39,31 @@ class Call:
 
     @property
     def see(self) -> str:
-        """The page that GitHub's refusals refer to."""
+        """The documentation page that GitHub's errors link to."""
         page: str = self.operation.described["externalDocs"]["url"]
         return page
 
     def body(self) -> Json:
-        """Return the JSON that was sent, empty if none was."""
-        held: Json = json.loads(self.request.body or b"{}")
-        return held
+        """Return the parsed JSON body, empty if there is none."""
+        parsed: Json = json.loads(self.request.body or b"{}")
+        return parsed
 
 
-def answer(call: Call) -> Answer:
-    """Do what a request asks for.
+def respond(call: Call) -> Response:
+    """Carry out a request.
 
     Raises:
-        RefusedError: GitHub would not.
+        RefusedError: GitHub would return an error.
     """
     return _OPERATIONS[call.operation.described["operationId"]](call)
 
 
-def knows(operation: Operation) -> bool:
-    """Say whether the local GitHub does what GitHub does there."""
+def implements(operation: Operation) -> bool:
+    """Return whether the local GitHub implements an operation."""
     return operation.described["operationId"] in _OPERATIONS
 
 
-# Who asks
+# Authentication
 
 
 def _bearer(call: Call) -> str:
@@ -88,7 +88,7 @@ def _token(call: Call) -> Token:
     return token
 
 
-def _installations_token(call: Call) -> tuple[Token, Installation]:
+def _installation_token(call: Call) -> tuple[Token, Installation]:
     token = _token(call)
     if token.installation is None:
         raise _not_allowed(call, token, {})
@@ -103,30 +103,30 @@ def _installation(call: Call) -> Installation:
     raise refusal(404, "Not Found", see=call.see)
 
 
-def _repository(call: Call, **needed: str) -> tuple[Repository, Token]:
+def _repository(call: Call, **required: str) -> tuple[Repository, Token]:
     token = _token(call)
-    wanted = f"{call.operation.values['owner']}/{call.operation.values['repo']}".lower()
+    full_name = f"{call.operation.values['owner']}/{call.operation.values['repo']}".lower()
     for repository in call.github.repositories_of(token):
-        if repository.full_name.lower() == wanted:
-            if all(allows(token.permissions, *permission) for permission in needed.items()):
+        if repository.full_name.lower() == full_name:
+            if all(allows(token.permissions, *permission) for permission in required.items()):
                 return repository, token
-            raise _not_allowed(call, token, needed)
-        if call.github.renamed.get(wanted) is repository:
+            raise _not_allowed(call, token, required)
+        if call.github.renamed.get(full_name) is repository:
             raise _moved(call, repository)
-    # A repository that may not be seen does not exist.
+    # GitHub hides a repository that the token cannot access.
     raise refusal(404, "Not Found", see=call.see)
 
 
 def _moved(call: Call, repository: Repository) -> RefusedError:
     _, _, _, _, *rest = call.request.path.split("/")
-    there = "/".join([call.github.api_url, "repositories", str(repository.id), *rest])
+    location = "/".join([call.github.api_url, "repositories", str(repository.id), *rest])
     status = 301 if call.request.method == "GET" else 307
-    return refusal(status, "Moved Permanently", headers={"Location": there})
+    return refusal(status, "Moved Permanently", headers={"Location": location})
 
 
-def _not_allowed(call: Call, token: Token, needed: Mapping[str, str]) -> RefusedError:
+def _not_allowed(call: Call, token: Token, required: Mapping[str, str]) -> RefusedError:
     kind = "integration" if token.installation else "personal access token"
-    accepted = ",".join(f"{name}={level}" for name, level in needed.items())
+    accepted = ",".join(f"{name}={level}" for name, level in required.items())
     return refusal(
         403,
         f"Resource not accessible by {kind}",
@@ -138,15 +138,15 @@ def _not_allowed(call: Call, token: Token, needed: Mapping[str, str]) -> Refused
 # Apps and their tokens
 
 
-def _get_app(call: Call) -> Answer:
-    return Answer(status=200, body=representations.app(call.github, _app(call)))
+def _get_app(call: Call) -> Response:
+    return Response(status=200, body=representations.app(call.github, _app(call)))
 
 
-def _get_installation(call: Call) -> Answer:
-    return Answer(status=200, body=representations.installation(call.github, _installation(call)))
+def _get_installation(call: Call) -> Response:
+    return Response(status=200, body=representations.installation(call.github, _installation(call)))
 
 
-def _create_token(call: Call) -> Answer:
+def _create_token(call: Call) -> Response:
     installation = _installation(call)
     if installation.suspended_at:
         raise refusal(403, "This installation has been suspended", see=call.see)
@@ -158,23 +158,23 @@ def _create_token(call: Call) -> Answer:
         case Narrowing.SHORTENED:
             repositories = repositories and repositories[:-1]
             last = max(permissions.keys() - {"metadata"}, default="")
-            permissions = {name: held for name, held in permissions.items() if name != last}
+            permissions = {name: level for name, level in permissions.items() if name != last}
         case Narrowing.HONOURED:
             pass
     token = call.github.issue_token(installation, permissions, repositories)
-    return Answer(status=201, body=representations.token(call.github, token, installation))
+    return Response(status=201, body=representations.token(call.github, token, installation))
 
 
 def _chosen_repositories(call: Call, installation: Installation) -> list[Repository] | None:
-    asked = call.body()
-    names = {name.lower() for name in asked.get("repositories", [])}
-    numbers = set(asked.get("repository_ids", []))
+    body = call.body()
+    names = {name.lower() for name in body.get("repositories", [])}
+    numbers = set(body.get("repository_ids", []))
     if not names and not numbers:
         return None
     if len(names) + len(numbers) > _MOST_REPOSITORIES:
         raise refusal(422, "Validation Failed", see=call.see)
-    reached = call.github.repositories_of(installation)
-    chosen = [each for each in reached if each.name.lower() in names or each.id in numbers]
+    accessible = call.github.repositories_of(installation)
+    chosen = [each for each in accessible if each.name.lower() in names or each.id in numbers]
     if (names | numbers) - {each.name.lower() for each in chosen} - {each.id for each in chosen}:
         raise refusal(
             422,
@@ -186,82 +186,84 @@ def _chosen_repositories(call: Call, installation: Installation) -> list[Reposit
 
 
 def _chosen_permissions(call: Call, installation: Installation) -> dict[str, str]:
-    asked: dict[str, str] = call.body().get("permissions") or installation.permissions
-    if not all(allows(installation.permissions, *permission) for permission in asked.items()):
+    chosen: dict[str, str] = call.body().get("permissions") or installation.permissions
+    if not all(allows(installation.permissions, *permission) for permission in chosen.items()):
         raise refusal(
             422, "The permissions requested are not granted to this installation.", see=call.see
         )
-    # Whoever may do anything with a repository may see that it is there.
-    return {"metadata": "read", **asked}
+    # Every other permission includes this one.
+    return {"metadata": "read", **chosen}
 
 
-def _revoke_token(call: Call) -> Answer:
-    token, _ = _installations_token(call)
+def _revoke_token(call: Call) -> Response:
+    token, _ = _installation_token(call)
     call.github.delete_token(token)
-    return Answer(status=204)
+    return Response(status=204)
 
 
-def _list_repositories(call: Call) -> Answer:
-    token, _ = _installations_token(call)
-    reached = call.github.repositories_of(token)
-    page, headers = _page(call, reached, call.request.path)
+def _list_repositories(call: Call) -> Response:
+    token, _ = _installation_token(call)
+    accessible = call.github.repositories_of(token)
+    page, headers = _page(call, accessible, call.request.path)
     listed = [representations.repository(call.github, each, "repository") for each in page]
-    body = {"total_count": len(reached), "repositories": listed}
-    return Answer(status=200, body=body, headers=headers)
+    body = {"total_count": len(accessible), "repositories": listed}
+    return Response(status=200, body=body, headers=headers)
 
 
 # Repositories and their deploy keys
 
 
-def _get_repository(call: Call) -> Answer:
+def _get_repository(call: Call) -> Response:
     repository, _ = _repository(call, metadata="read")
-    return Answer(
+    return Response(
         status=200, body=representations.repository(call.github, repository, "full-repository")
     )
 
 
-def _list_keys(call: Call) -> Answer:
+def _list_keys(call: Call) -> Response:
     repository, _ = _repository(call, administration="read")
     keys = call.github.keys_of(repository)
     page, headers = _page(call, keys, f"/repositories/{repository.id}/keys")
     listed = [representations.deploy_key(call.github, each) for each in page]
-    return Answer(status=200, body=listed, headers=headers)
+    return Response(status=200, body=listed, headers=headers)
 
 
-def _create_key(call: Call) -> Answer:
+def _create_key(call: Call) -> Response:
     repository, token = _repository(call, administration="write")
-    asked = call.body()
+    body = call.body()
     try:
-        load_ssh_public_key(asked["key"].encode())
+        load_ssh_public_key(body["key"].encode())
     except (ValueError, UnsupportedAlgorithm) as error:
-        said = "key is invalid. You must supply a key in OpenSSH public key format"
-        raise invalid_key(said, see=call.see) from error
+        message = "key is invalid. You must supply a key in OpenSSH public key format"
+        raise invalid_key(message, see=call.see) from error
     if not repository.deploy_keys_allowed:
-        said = "Deploy keys are disabled for this repository"
-        raise invalid_key(said, see=call.see, field_name=None)
-    if asked["key"].split()[:2] in [key.key.split() for key in call.github.deploy_keys]:
-        said = "key is already in use"
-        raise invalid_key(said, see=call.see)
-    made = call.github.add_deploy_key(
+        message = "Deploy keys are disabled for this repository"
+        raise invalid_key(message, see=call.see, field_name=None)
+    if body["key"].split()[:2] in [key.key.split() for key in call.github.deploy_keys]:
+        message = "key is already in use"
+        raise invalid_key(message, see=call.see)
+    key = call.github.add_deploy_key(
         repository,
-        asked["key"],
-        title=asked.get("title", ""),
-        read_only=asked.get("read_only", False),
+        body["key"],
+        title=body.get("title", ""),
+        read_only=body.get("read_only", False),
         token=token,
     )
-    body = representations.deploy_key(call.github, made)
-    return Answer(status=201, body=body, headers={"Location": body["url"]})
+    created = representations.deploy_key(call.github, key)
+    return Response(status=201, body=created, headers={"Location": created["url"]})
 
 
-def _get_key(call: Call) -> Answer:
+def _get_key(call: Call) -> Response:
     repository, _ = _repository(call, administration="read")
-    return Answer(status=200, body=representations.deploy_key(call.github, _key(call, repository)))
+    return Response(
+        status=200, body=representations.deploy_key(call.github, _key(call, repository))
+    )
 
 
-def _delete_key(call: Call) -> Answer:
+def _delete_key(call: Call) -> Response:
     repository, _ = _repository(call, administration="write")
     call.github.deploy_keys.remove(_key(call, repository))
-    return Answer(status=204)
+    return Response(status=204)
 
 
 def _key(call: Call, repository: Repository) -> DeployKey:
@@ -275,16 +277,16 @@ def _key(call: Call, repository: Repository) -> DeployKey:
 # Limits and pages
 
 
-def _get_rate_limit(call: Call) -> Answer:
+def _get_rate_limit(call: Call) -> Response:
     if call.github.enterprise:
         raise refusal(404, "Rate limiting is not enabled.", see=call.see)
     core = rate_limit(call.github)
     resources = {**call.github.description.example("rate-limit-overview")["resources"]}
-    return Answer(status=200, body={"resources": resources | {"core": core}, "rate": core})
+    return Response(status=200, body={"resources": resources | {"core": core}, "rate": core})
 
 
 def rate_limit(github: LocalGitHub) -> dict[str, int]:
-    """Tell how many requests are left."""
+    """Return the state of the primary rate limit."""
     limit, remaining = 5000, github.switches.primary_remaining
     remaining = limit if remaining is None else remaining
     reset = int(github.now().timestamp()) + github.switches.primary_reset_seconds
@@ -296,19 +298,19 @@ def _page(call: Call, listed: Sequence[T], path: str) -> tuple[Sequence[T], dict
     length = min(int(call.request.query.get("per_page", _PAGE)) or _PAGE, _LONGEST_PAGE)
     number = int(call.request.query.get("page", 1)) or 1
     last = -(-len(listed) // length)
-    there = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
-    useful = ["prev", "first"] if number >= last else ["next", "last"]
+    numbers = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
+    relations = ["prev", "first"] if number >= last else ["next", "last"]
     if 1 < number < last:
-        useful = list(there)
+        relations = list(numbers)
     link = ", ".join(
-        f'<{call.github.api_url}{path}?per_page={length}&page={there[each]}>; rel="{each}"'
-        for each in useful
+        f'<{call.github.api_url}{path}?per_page={length}&page={numbers[each]}>; rel="{each}"'
+        for each in relations
     )
     page = listed[(number - 1) * length : number * length]
     return page, {"Link": link} if last > 1 else {}
 
 
-_OPERATIONS: Final[dict[str, Callable[[Call], Answer]]] = {
+_OPERATIONS: Final[dict[str, Callable[[Call], Response]]] = {
     "apps/create-installation-access-token": _create_token,
     "apps/get-authenticated": _get_app,
     "apps/get-installation": _get_installation,

@@ -1,4 +1,4 @@
-"""Who signed a JSON web token, by GitHub's rules and with its words.
+"""Verifies the JSON web token of a GitHub App, with GitHub's rules and error messages.
 
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 """
@@ -39,18 +39,18 @@ _ISSUED_AT: Final = (
 
 
 def signer(token: str, apps: Iterable[App], now: datetime) -> App:
-    """Return the App that signed a token, by GitHub's clock.
+    """Return the App that signed a token that is valid now.
 
     Raises:
-        RefusedError: GitHub would not take the token.
+        RefusedError: GitHub would reject the token.
     """
     try:
         signed, _, signature = token.rpartition(".")
         header, claims = (_decode(part) for part in signed.split("."))
         if header.get("alg") != "RS256":
             raise refusal(401, _UNDECODED)
-        held = {str(app.id): app for app in apps} | {app.client_id: app for app in apps}
-        app = held.get(str(claims.get("iss")))
+        issuers = {str(app.id): app for app in apps} | {app.client_id: app for app in apps}
+        app = issuers.get(str(claims.get("iss")))
         if app is None:
             raise refusal(404, "Integration not found")
         if app.public_key is None:
@@ -60,12 +60,12 @@ def signer(token: str, apps: Iterable[App], now: datetime) -> App:
         )
     except (InvalidSignature, ValueError) as error:
         raise refusal(401, _UNDECODED) from error
-    if found := _fault(claims, int(now.timestamp())):
-        raise found
+    if invalid := _time_error(claims, int(now.timestamp())):
+        raise invalid
     return app
 
 
-def _fault(claims: Json, now: int) -> RefusedError | None:
+def _time_error(claims: Json, now: int) -> RefusedError | None:
     expiry, issued_at = claims.get("exp"), claims.get("iat")
     if not isinstance(expiry, int) or expiry <= now:
         return refusal(401, _EXPIRY)

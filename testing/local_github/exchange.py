@@ -1,4 +1,4 @@
-"""A request, its answer, and the answers by which GitHub refuses."""
+"""Requests, responses, and GitHub's error responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REST: Final = "https://docs.github.com/rest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request; the names of its headers are in lower case."""
+    """A request with header names in lower case."""
 
     method: str
     path: str
@@ -25,8 +25,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer: JSON, unless its body is text, which is a page of HTML."""
+class Response:
+    """A response. A text body is an HTML page, any other body is JSON."""
 
     status: int
     body: object = field(default=None, repr=False)
@@ -34,27 +34,27 @@ class Answer:
 
 
 class RefusedError(Exception):
-    """An answer that ends a request."""
+    """GitHub refuses the request with this response."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"Answered {answer.status}.")
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"GitHub returns {response.status}.")
+        self.response = response
 
 
 def refusal(
     status: int, message: str, *, see: str = REST, headers: Mapping[str, str] | None = None
 ) -> RefusedError:
-    """Refuse as GitHub does."""
+    """Return the error that GitHub responds with."""
     body: Json = {"message": message, "documentation_url": see}
-    if status != 422:  # noqa: PLR2004 - GitHub sends it there too, but does not describe it
+    if status != 422:  # noqa: PLR2004 - GitHub also sends it then, but does not describe it
         body["status"] = str(status)
-    return RefusedError(Answer(status=status, body=body, headers=headers or {}))
+    return RefusedError(Response(status=status, body=body, headers=headers or {}))
 
 
 def invalid_key(message: str, *, see: str, field_name: str | None = "key") -> RefusedError:
-    """Refuse a deploy key as GitHub does."""
+    """Return the error that GitHub responds with to an invalid deploy key."""
     error = {"resource": "PublicKey", "code": "custom", "message": message}
     if field_name:
         error["field"] = field_name
     body: Json = {"message": "Validation Failed", "errors": [error], "documentation_url": see}
-    return RefusedError(Answer(status=422, body=body))
+    return RefusedError(Response(status=422, body=body))

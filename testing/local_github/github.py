@@ -1,4 +1,4 @@
-"""The local GitHub as a test sees it: what there is, what changes, what went wrong."""
+"""The state of the local GitHub, and the methods by which a test reads and changes it."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from testing.local_github.exchange import Answer
+    from testing.local_github.exchange import Response
 
 _TOKEN_LIFE: Final = timedelta(hours=1)
 
 
 class ContractBrokenError(AssertionError):
-    """An exchange was not as GitHub describes it."""
+    """A request or response does not match GitHub's description."""
 
     def __init__(self, violations: Sequence[str]) -> None:
         super().__init__("GitHub's description does not allow:\n" + "\n".join(violations))
 
 
 class NotAnRsaKeyError(TypeError):
-    """An App's key is not RSA."""
+    """The key of an App is not an RSA key."""
 
 
 class NoTlsError(RuntimeError):
-    """There is no certificate, as nothing is encrypted."""
+    """The local GitHub runs without TLS and has no certificate."""
 
 
 class LocalGitHub:
-    """A running local GitHub. What a test reads and changes here holds for the next request."""
+    """A running local GitHub. A change applies from the next request."""
 
     def __init__(
         self,
@@ -62,40 +62,40 @@ class LocalGitHub:
         self.enterprise = enterprise
         self.server_url = server_url
         self.api_url = f"{server_url}/api/v3" if enterprise else server_url
-        """What the setting `api_url` of a strategy is to hold."""
+        """The value for the option `api_url` of a strategy."""
         self.certificate = certificate
-        """What a client has to trust, e.g. by SSL_CERT_FILE; None without TLS."""
+        """The certificate that a client must trust, e.g. by SSL_CERT_FILE; None without TLS."""
         self._private_key = private_key
         self.description = description.load(
             description.ENTERPRISE_SERVER if enterprise else description.GITHUB_COM
         )
-        # GitHub Enterprise Server 3.19 issues the format that it always has.
+        # GitHub Enterprise Server 3.19 issues tokens in the old format.
         self.switches = Switches(stateless_tokens=not enterprise)
         self.apps: list[App] = []
         self.installations: list[Installation] = []
         self.repositories: list[Repository] = []
         self.renamed: dict[str, Repository] = {}
         self.tokens: list[Token] = []
-        """Those that are neither revoked nor deleted; the expired ones stay."""
+        """All tokens that are neither revoked nor deleted, including expired ones."""
         self.deploy_keys: list[DeployKey] = []
         self.requests: list[str] = []
-        """What was asked and answered, e.g. `DELETE /installation/token 204`."""
+        """All valid requests, each with the status of its response: `GET /app 200`."""
         self.violations: list[str] = []
-        self.amend: Callable[[Answer], Answer] | None = None
-        """Changes each answer before it is held against the description."""
+        self.amend: Callable[[Response], Response] | None = None
+        """A function that changes each response before it is validated."""
         self.lock = threading.RLock()
         self._lost: list[tuple[str, bool]] = []
         self._ahead = timedelta()
         self._ids = itertools.count(1001)
 
-    # What there is
+    # Apps, repositories, tokens and keys
 
     @property
     def trusted(self) -> tuple[Path, Path]:
         """The certificate and its key, for another server that the same clients trust.
 
         Raises:
-            NoTlsError: It was started without.
+            NoTlsError: The local GitHub runs without TLS.
         """
         if self.certificate is None or self._private_key is None:
             raise NoTlsError
@@ -114,7 +114,7 @@ class LocalGitHub:
         return app
 
     def add_repository(self, full_name: str, *, private: bool = True) -> Repository:
-        """Make a repository; its owner need not be made before."""
+        """Create a repository; its owner needs no record of its own."""
         owner, name = full_name.split("/")
         repository = Repository(id=next(self._ids), owner=owner, name=name, private=private)
         self.repositories.append(repository)
@@ -128,7 +128,7 @@ class LocalGitHub:
         permissions: dict[str, str],
         repositories: Sequence[Repository] | None = None,
     ) -> Installation:
-        """Install an App on an account, for some repositories or for all of them."""
+        """Install an App on an account, for all of its repositories by default."""
         installation = Installation(
             id=next(self._ids),
             app=app,
@@ -143,7 +143,7 @@ class LocalGitHub:
     def add_personal_token(
         self, login: str, *, permissions: dict[str, str], repositories: Sequence[Repository]
     ) -> Token:
-        """Make a fine-grained personal access token, as only a person can."""
+        """Create a fine-grained personal access token, which the API cannot do."""
         token = Token(
             value=f"github_pat_{_characters(82)}",
             login=login,
@@ -159,7 +159,7 @@ class LocalGitHub:
         permissions: dict[str, str],
         repositories: Sequence[Repository] | None,
     ) -> Token:
-        """Make an installation's token; a test asks for it through the API."""
+        """Create an installation access token. A test does this through the API."""
         token = Token(
             value=self._installation_token(installation.app),
             login=f"{installation.app.slug}[bot]",
@@ -180,8 +180,8 @@ class LocalGitHub:
         read_only: bool = True,
         token: Token | None = None,
     ) -> DeployKey:
-        """Add a deploy key with a token, or as a person would by hand."""
-        made = DeployKey(
+        """Add a deploy key with a token, or without one, as a user does in the browser."""
+        added = DeployKey(
             id=next(self._ids),
             repository=repository,
             # GitHub keeps the type and the key, and drops the comment.
@@ -192,30 +192,29 @@ class LocalGitHub:
             created_at=self.now(),
             token=token,
         )
-        self.deploy_keys.append(made)
-        return made
+        self.deploy_keys.append(added)
+        return added
 
     def keys_of(self, repository: Repository) -> list[DeployKey]:
         """Return a repository's deploy keys, the oldest first."""
         return [key for key in self.deploy_keys if key.repository is repository]
 
     def repositories_of(self, holder: Installation | Token) -> list[Repository]:
-        """Return what a token, or any token of an installation, can reach."""
+        """Return the repositories that a token or an installation can access."""
         if isinstance(holder, Installation):
-            mine = [each for each in self.repositories if each.owner == holder.account]
-            chosen = holder.repositories
+            accessible = [each for each in self.repositories if each.owner == holder.account]
         else:
             installation = holder.installation
-            mine = self.repositories_of(installation) if installation else self.repositories
-            chosen = holder.repositories
-        return [each for each in mine if chosen is None or each in chosen]
+            accessible = self.repositories_of(installation) if installation else self.repositories
+        chosen = holder.repositories
+        return [each for each in accessible if chosen is None or each in chosen]
 
     def accepts(self, token: str) -> bool:
-        """Say whether GitHub takes a token."""
+        """Return whether GitHub accepts a token."""
         return self.find_token(token) is not None
 
     def find_token(self, value: str) -> Token | None:
-        """Find a token that was neither revoked nor has expired."""
+        """Find a token that is neither revoked nor expired."""
         return next(
             (
                 token
@@ -227,30 +226,30 @@ class LocalGitHub:
         )
 
     def authenticates(self, private_key: str | bytes, repository: Repository) -> bool:
-        """Say whether git over SSH would let a deploy key in, as `ssh -T git@github.com` asks.
+        """Return whether a deploy key gives access to a repository over SSH.
 
         Args:
-            private_key: In the format of OpenSSH, without a passphrase.
-            repository: What the key is to open.
+            private_key: A key in OpenSSH format, without a passphrase.
+            repository: The repository.
         """
-        held = private_key.encode() if isinstance(private_key, str) else private_key
-        public = load_ssh_private_key(held, password=None).public_key()
+        content = private_key.encode() if isinstance(private_key, str) else private_key
+        public = load_ssh_private_key(content, password=None).public_key()
         line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
         return line in {key.key for key in self.keys_of(repository)}
 
-    # What changes
+    # Changes
 
     def suspend(self, installation: Installation) -> None:
-        """Suspend an App's installation, as an owner of the account can."""
+        """Suspend an installation, as an owner of the account can."""
         installation.suspended_at = self.now()
 
     def uninstall(self, installation: Installation) -> None:
-        """Remove an App from an account; its tokens go, the deploy keys that it made stay."""
+        """Remove an App and its tokens from an account; the deploy keys that it added remain."""
         self.installations.remove(installation)
         self.tokens = [token for token in self.tokens if token.installation is not installation]
 
     def delete_token(self, token: Token) -> None:
-        """Revoke a token. The deploy keys that a personal token made go with it.
+        """Revoke a token. GitHub removes the deploy keys that a personal token added.
 
         https://docs.github.com/rest/deploy-keys/deploy-keys
         """
@@ -259,16 +258,16 @@ class LocalGitHub:
             self.deploy_keys = [key for key in self.deploy_keys if key.token is not token]
 
     def rename(self, repository: Repository, full_name: str) -> None:
-        """Rename or transfer a repository: its old name redirects."""
+        """Rename or transfer a repository; the old name redirects to it."""
         self.renamed[repository.full_name.lower()] = repository
         repository.owner, repository.name = full_name.split("/")
 
     def now(self) -> datetime:
-        """Tell the time here."""
+        """Return the time of the local GitHub's clock."""
         return datetime.fromtimestamp(time.time(), tz=UTC) + self._ahead
 
     def move_clock(self, seconds: float) -> None:
-        """Let so much time pass here, for the tokens and for the clocks of others."""
+        """Move the local GitHub's clock forward."""
         self._ahead += timedelta(seconds=seconds)
 
     def set(self, **switches: object) -> None:
@@ -277,7 +276,7 @@ class LocalGitHub:
 
     @contextlib.contextmanager
     def switched(self, **switches: object) -> Iterator[None]:
-        """Set some switches, and set them back."""
+        """Set some switches for the length of the block."""
         before = self.switches
         self.set(**switches)
         try:
@@ -285,29 +284,29 @@ class LocalGitHub:
         finally:
             self.switches = before
 
-    def lose_answer(self, request: str, *, carried_out: bool) -> None:
-        """Close the connection instead of answering, once.
+    def lose_response(self, request: str, *, carried_out: bool) -> None:
+        """Close the connection of the next such request instead of responding.
 
         Args:
-            request: A method and a described path, e.g. `POST /repos/{owner}/{repo}/keys`.
-            carried_out: Whether what was asked for is done before.
+            request: A method and the template of a path, e.g. `POST /repos/{owner}/{repo}/keys`.
+            carried_out: Whether the request is carried out before.
         """
         self._lost.append((request, carried_out))
 
     def is_lost(self, request: str, *, carried_out: bool) -> bool:
-        """Say whether an answer is to be lost here, and forget it."""
+        """Return whether the next such response is to be lost, and forget that."""
         if (request, carried_out) not in self._lost:
             return False
         self._lost.remove((request, carried_out))
         return True
 
-    # What went wrong
+    # Violations
 
     def check(self) -> None:
-        """Fail if an exchange so far was not as described, and forget it.
+        """Report all violations so far, once.
 
         Raises:
-            ContractBrokenError: There was one.
+            ContractBrokenError: A request or response did not match the description.
         """
         with self.lock:
             violations, self.violations = self.violations, []

@@ -1,4 +1,4 @@
-"""What the local GitHub remembers."""
+"""The records of the local GitHub."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LEVELS = ("read", "write", "admin")
 
 
 def allows(permissions: Mapping[str, str], name: str, level: str) -> bool:
-    """Say whether a permission is held, at this level or a higher one."""
-    held = permissions.get(name)
-    return held is not None and _LEVELS.index(held) >= _LEVELS.index(level)
+    """Return whether the permissions include one, at this level or a higher one."""
+    granted = permissions.get(name)
+    return granted is not None and _LEVELS.index(granted) >= _LEVELS.index(level)
 
 
 @dataclass(slots=True, kw_only=True)
 class Repository:
-    """A repository, private unless a test says otherwise."""
+    """A repository, private by default."""
 
     id: int
     owner: str
@@ -38,7 +38,7 @@ class Repository:
 
 @dataclass(slots=True, kw_only=True)
 class App:
-    """A GitHub App. Its public key may be replaced, as by a person who makes a new one."""
+    """A GitHub App. A test can replace its public key."""
 
     id: int
     client_id: str
@@ -48,34 +48,34 @@ class App:
 
 @dataclass(slots=True, kw_only=True)
 class Installation:
-    """An App on an account."""
+    """An installation of an App on an account."""
 
     id: int
     app: App
     account: str
     permissions: dict[str, str]
     repositories: list[Repository] | None
-    """None: all of the account's."""
+    """None for all repositories of the account."""
     created_at: datetime
     suspended_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Token:
-    """An installation's token, or a person's. Its repr shows whose, never what."""
+    """An installation access token or a personal access token. Its repr never shows the value."""
 
     value: str = field(repr=False)
     login: str
     permissions: Mapping[str, str]
     repositories: list[Repository] | None
-    """None: all that the installation has."""
+    """None for all repositories of the installation."""
     installation: Installation | None = None
     expires_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class DeployKey:
-    """A deploy key. It is of one repository, wherever that moves."""
+    """A deploy key of one repository, even if that is renamed."""
 
     id: int
     repository: Repository
@@ -86,4 +86,4 @@ class DeployKey:
     created_at: datetime
     last_used: datetime | None = None
     token: Token | None = None
-    """What it was added with; without one, by hand."""
+    """The token that added the key; None if a user added it in the browser."""

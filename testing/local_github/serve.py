@@ -1,4 +1,4 @@
-"""Carries requests to the operations, and holds both sides against the description."""
+"""Serves HTTP and validates each request and response against the description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from testing.certificate import write_certificate
 from testing.local_github import api
 from testing.local_github.description import API_VERSION
-from testing.local_github.exchange import REST, Answer, RefusedError, Request, refusal
+from testing.local_github.exchange import REST, RefusedError, Request, Response, refusal
 from testing.local_github.github import LocalGitHub
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ _LIMITS_PAGE: Final = f"{REST}/using-the-rest-api/rate-limits-for-the-rest-api"
 _HTML: Final = "<html><body>Unicorn!</body></html>"
 
 
-# As http.server knows it; here it is always the first.
+# The type that http.server declares; here it is always a socket.
 _Connection: TypeAlias = socket.socket | tuple[bytes, socket.socket]
 
 
-class _BrokenError(Exception):
-    """An exchange was not as described."""
+class _ViolationError(Exception):
+    """A request or response does not match the description."""
 
     def __init__(self, violations: list[str]) -> None:
         super().__init__("\n".join(violations))
@@ -40,55 +40,55 @@ class _BrokenError(Exception):
 
 
 class _LostError(Exception):
-    """There is to be no answer."""
+    """A test requires this response to be lost."""
 
 
-def _exchange(github: LocalGitHub, request: Request) -> Answer:
+def _exchange(github: LocalGitHub, request: Request) -> Response:
     if github.switches.outage:
-        return Answer(status=github.switches.outage, body=_HTML)
-    call = _described(github, request)
+        return Response(status=github.switches.outage, body=_HTML)
+    call = _validated(github, request)
     name = f"{call.operation.method} {call.operation.template}"
     if github.is_lost(name, carried_out=False):
         raise _LostError
     try:
         _refuse_by_rule(github, call.request)
-        answer = api.answer(call)
+        response = api.respond(call)
     except RefusedError as refused:
-        answer = refused.answer
+        response = refused.response
     if github.is_lost(name, carried_out=True):
         raise _LostError
-    answer = github.amend(answer) if github.amend else answer
-    violations = github.description.violations_of_answer(
-        call.operation, answer.status, _content_type(answer), _written(answer)
+    response = github.amend(response) if github.amend else response
+    violations = github.description.violations_of_response(
+        call.operation, response.status, _content_type(response), _content(response)
     )
     if violations:
-        raise _BrokenError(violations)
-    github.requests.append(f"{name} {answer.status}")
-    return replace(answer, headers={**_limit_headers(github), **answer.headers})
+        raise _ViolationError(violations)
+    github.requests.append(f"{name} {response.status}")
+    return replace(response, headers={**_limit_headers(github), **response.headers})
 
 
-def _described(github: LocalGitHub, request: Request) -> api.Call:
+def _validated(github: LocalGitHub, request: Request) -> api.Call:
     base = urlsplit(github.api_url).path
     if not request.path.startswith(f"{base}/"):
-        raise _BrokenError([f"{request.method} {request.path}: not below {base}"])
+        raise _ViolationError([f"{request.method} {request.path}: not below {base}"])
     request = _by_name(github, replace(request, path=request.path.removeprefix(base)))
     operation = github.description.operation(request.method, request.path)
     if operation is None:
-        raise _BrokenError([f"{request.method} {request.path}: not described"])
+        raise _ViolationError([f"{request.method} {request.path}: not described"])
     violations = github.description.violations_of_request(
         operation, request.query, request.headers.get("content-type", ""), request.body
     )
     if request.headers.get("x-github-api-version", API_VERSION) != API_VERSION:
-        violations.append(f"request: the description is of version {API_VERSION}")
-    if not api.knows(operation):
-        violations.append(f"{request.method} {operation.template}: teach the local GitHub")
+        violations.append(f"request: the description is for version {API_VERSION}")
+    if not api.implements(operation):
+        violations.append(f"{request.method} {operation.template}: not implemented here")
     if violations:
-        raise _BrokenError(violations)
+        raise _ViolationError(violations)
     return api.Call(github, request, operation)
 
 
 def _by_name(github: LocalGitHub, request: Request) -> Request:
-    # Links and redirects name a repository by its number; the description does not.
+    # Links and redirects use the ID of a repository. The description has no such paths.
     _, first, number, *rest = [*request.path.split("/"), ""]
     for repository in github.repositories:
         if (first, number) == ("repositories", str(repository.id)):
@@ -125,20 +125,20 @@ def _limit_headers(github: LocalGitHub) -> dict[str, str]:
     # https://docs.github.com/en/enterprise-server/rest/using-the-rest-api/rate-limits-for-the-rest-api
     if github.enterprise:
         return {}
-    told = {f"X-RateLimit-{name}": str(held) for name, held in api.rate_limit(github).items()}
-    return {**told, "X-RateLimit-Resource": "core"}
+    limit = {f"X-RateLimit-{name}": str(value) for name, value in api.rate_limit(github).items()}
+    return {**limit, "X-RateLimit-Resource": "core"}
 
 
-def _content_type(answer: Answer) -> str:
-    if answer.body is None:
+def _content_type(response: Response) -> str:
+    if response.body is None:
         return ""
-    return "text/html" if isinstance(answer.body, str) else "application/json; charset=utf-8"
+    return "text/html" if isinstance(response.body, str) else "application/json; charset=utf-8"
 
 
-def _written(answer: Answer) -> bytes:
-    if answer.body is None:
+def _content(response: Response) -> bytes:
+    if response.body is None:
         return b""
-    return (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
+    return (response.body if isinstance(response.body, str) else json.dumps(response.body)).encode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -153,7 +153,7 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         if self.context:
-            # The handshake is for the thread of the connection: a client may never begin it.
+            # The connection's own thread does the handshake, because a client may never start it.
             connection = self.context.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
@@ -165,12 +165,12 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that hung up is its own test's affair."""
+        """Print nothing: a test may close its connection at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # Head and body in one go: a client that keeps its connection would wait.
+    wbufsize = -1  # Send head and body together. Otherwise each response would be delayed.
     server_version = "github.com"
     sys_version = ""
     server: _Server
@@ -182,44 +182,44 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             path=address.path,
             query=dict(parse_qsl(address.query, keep_blank_values=True)),
-            headers={name.lower(): held for name, held in self.headers.items()},
+            headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
         )
         with github.lock:
             try:
-                answer = _exchange(github, request)
+                response = _exchange(github, request)
             except _LostError:
                 self.close_connection = True
                 return
-            except _BrokenError as broken:
-                github.violations += broken.violations
-                answer = Answer(status=500, body={"message": str(broken)})
-            except Exception as error:  # noqa: BLE001 - whatever it is, the test must learn of it
+            except _ViolationError as error:
+                github.violations += error.violations
+                response = Response(status=500, body={"message": str(error)})
+            except Exception as error:  # noqa: BLE001 - the test must report every error
                 github.violations.append(f"{request.method} {request.path}: {error!r}")
-                answer = Answer(status=500, body={"message": "The local GitHub is broken."})
-        self._send(answer)
+                response = Response(status=500, body={"message": "The local GitHub has a bug."})
+        self._send(response)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
 
-    def _send(self, answer: Answer) -> None:
-        content = _written(answer)
-        self.send_response(answer.status)
-        for name, held in answer.headers.items():
-            self.send_header(name, held)
+    def _send(self, response: Response) -> None:
+        content = _content(response)
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
         if content:
-            self.send_header("Content-Type", _content_type(answer))
-        if answer.status != 204:  # noqa: PLR2004 - No Content, and no length of it
+            self.send_header("Content-Type", _content_type(response))
+        if response.status != 204:  # noqa: PLR2004 - No Content has no length
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """Tell GitHub's time, by which a client can see that its own clock is wrong."""
+        """Return the local GitHub's time for the header Date."""
         now = self.server.github.now().timestamp() if timestamp is None else timestamp
         return super().date_time_string(cast("int", now))
 
     def log_message(self, *_: object) -> None:
-        """Write nothing: the test reads `requests`."""
+        """Print nothing: a test reads `requests`."""
 
 
 @contextlib.contextmanager
@@ -229,12 +229,12 @@ def local_github(
     """Run a local GitHub on a free port of the loopback interface.
 
     Args:
-        enterprise: A GitHub Enterprise Server: its path, its description, its habits.
-        tls: Serve https, with a certificate that clients have to trust.
-        switches: As in Switches.
+        enterprise: Act as a GitHub Enterprise Server, with its path, description and behaviour.
+        tls: Serve HTTPS with a certificate that clients must trust.
+        switches: See Switches.
 
     Raises:
-        ContractBrokenError: At the end, if an exchange was not as GitHub describes it.
+        ContractBrokenError: At the end, if a request or response did not match the description.
     """
     with contextlib.ExitStack() as stack:
         certificate, key, context = None, None, None
@@ -265,7 +265,7 @@ def local_github(
 def _stop(server: _Server, thread: threading.Thread) -> None:
     server.shutdown()
     thread.join()
-    # Clients keep connections open; their threads end with them.
+    # Clients keep connections open. Closing them ends their threads.
     for connection in list(server.connections):
         with contextlib.suppress(OSError):
             cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What a test sets while the local GitHub runs."""
+"""The behaviours of the local GitHub that a test can change while it runs."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from enum import StrEnum
 
 
 class Narrowing(StrEnum):
-    """What comes of the repositories and permissions that a token is asked to be narrowed to."""
+    """The scope of a token, compared with the requested repositories and permissions."""
 
     HONOURED = "honoured"
+    """The token has exactly the requested scope."""
     WIDENED = "widened"
-    """The token gets all that the installation has."""
+    """The token has the whole scope of the installation."""
     SHORTENED = "shortened"
-    """The token lacks the last of the permissions and of the repositories."""
+    """The token is missing the last requested permission and the last requested repository."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """How it behaves, from now on."""
+    """The current behaviour."""
 
     limit_status: int = 403
-    """Of both rate limits: 403 or 429."""
+    """The status of both rate limits: 403 or 429."""
     narrowing: Narrowing = Narrowing.HONOURED
     outage: int | None = None
-    """Every request is answered with this status and a page of HTML, and nothing is done."""
+    """Every request returns this status with an HTML page, and has no effect."""
     primary_remaining: int | None = None
-    """So many requests are answered until the limit is reset; None: more than any test makes."""
+    """The number of requests until the primary rate limit applies; None for no limit."""
     primary_reset_seconds: int = 3600
     secondary_limit: bool = False
     secondary_retry_after: int | None = 60
-    """None: the answer has no such header, which GitHub allows."""
+    """The value of Retry-After; None omits the header, as GitHub may."""
     stateless_tokens: bool = True
-    """Installation tokens have the long format, `ghs_APPID_JWT`."""
+    """Installation access tokens have the long format, `ghs_APPID_JWT`."""

@@ -107,7 +107,7 @@ def test_a_rotation_completes_after_a_lost_response_of_github(
     between.strike(None)
     deployed = _original(account, strategy)
     # No application sends requests meanwhile, so the lost response is the function's.
-    account.github.lose_answer(request_, carried_out=carried_out)
+    account.github.lose_response(request_, carried_out=carried_out)
     deployed.secret.rotate_and_wait()
     assert not account.github.is_lost(request_, carried_out=carried_out), "No such request was sent"
     deployed.require_converged(account.aws)

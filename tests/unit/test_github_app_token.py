@@ -25,7 +25,7 @@ from rotation.strategies import github_app_token
 from rotation.strategy import Issued
 from rotation_conformance.account import Killed, Side, client_error, kill, refuse
 from rotation_conformance.rotator import assert_converged, watched
-from testing.local_github import Answer, LocalGitHub, Narrowing, local_github
+from testing.local_github import LocalGitHub, Narrowing, Response, local_github
 from tests.readme.blocks import block
 from tests.unit.github import APP_TOKEN, KEY_ARN, GitHub, strategy
 from tests.unit.kms import Kms, private_key
@@ -166,10 +166,10 @@ def test_a_token_that_is_not_as_asked_is_ended_at_once(
     assert scene.github.tokens == []
 
 
-def _with_repositories(github: LocalGitHub) -> Callable[[Answer], Answer]:
+def _with_repositories(github: LocalGitHub) -> Callable[[Response], Response]:
     """Answer with the repositories that were asked for, whatever the token has."""
 
-    def amend(answer: Answer) -> Answer:
+    def amend(answer: Response) -> Response:
         body: Any = answer.body
         if answer.status == 201:
             with_them = github.tokens[0]
@@ -184,7 +184,7 @@ def _with_repositories(github: LocalGitHub) -> Callable[[Answer], Answer]:
 def test_an_answer_that_does_not_say_what_the_token_may_is_refused(
     scene: Scene, lacking: str
 ) -> None:
-    def amend(answer: Answer) -> Answer:
+    def amend(answer: Response) -> Response:
         body = {k: v for k, v in dict(answer.body or {}).items() if k != lacking}  # type: ignore[call-overload]
         return dataclasses.replace(answer, body=body or None)
 
@@ -310,14 +310,16 @@ def test_what_was_not_granted_is_named(scene: Scene, changed: dict[str, Any], to
 
 
 def test_another_denial_asks_for_the_permission(scene: Scene) -> None:
-    def amend(answer: Answer) -> Answer:
+    def amend(answer: Response) -> Response:
         refused = {
             "message": "eyJ no",
             "documentation_url": "https://docs.github.com",
             "status": "403",
         }
         headers = {"X-Accepted-GitHub-Permissions": "contents=read"}
-        return Answer(status=403, body=refused, headers=headers) if answer.status == 201 else answer
+        return (
+            Response(status=403, body=refused, headers=headers) if answer.status == 201 else answer
+        )
 
     scene.github.amend = amend
     scene.refusal(PermissionDenied, "Grant the App or the token contents=read, have an owner")
@@ -327,7 +329,7 @@ def test_another_denial_asks_for_the_permission(scene: Scene) -> None:
 def test_a_redirect_is_not_followed(scene: Scene, status: int) -> None:
     refused = {"message": "Moved", "documentation_url": "https://docs.github.com", "status": "301"}
     there = {"Location": f"{scene.github.api_url}/installation/repositories"}
-    scene.github.amend = lambda _: Answer(status=status, body=refused, headers=there)
+    scene.github.amend = lambda _: Response(status=status, body=refused, headers=there)
     scene.refusal(ConfigurationError, "has moved to another name or address")
     assert len(scene.github.requests) == 1
 
@@ -335,7 +337,7 @@ def test_a_redirect_is_not_followed(scene: Scene, status: int) -> None:
 def test_an_unknown_refusal_is_told_by_its_status(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
-    scene.github.amend = lambda _: Answer(status=304)
+    scene.github.amend = lambda _: Response(status=304)
     with pytest.raises(ProtocolError, match="answered with HTTP_304"):
         strategy.verify(made)
 
@@ -356,7 +358,7 @@ def test_a_page_of_html_in_place_of_an_answer_is_refused(scene: Scene) -> None:
 @pytest.mark.parametrize("carried_out", [True, False])
 def test_a_lost_answer_may_have_taken_effect(scene: Scene, *, carried_out: bool) -> None:
     request = "POST /app/installations/{installation_id}/access_tokens"
-    scene.github.lose_answer(request, carried_out=carried_out)
+    scene.github.lose_response(request, carried_out=carried_out)
     error = scene.refusal(ServiceUnavailable, "got no usable answer")
     assert error.answer_lost
 

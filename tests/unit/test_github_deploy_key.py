@@ -25,7 +25,7 @@ from rotation.strategies import github_deploy_key
 from rotation.strategy import Issued
 from rotation_conformance.account import Killed, Side, client_error, kill
 from rotation_conformance.rotator import assert_converged, watched
-from testing.local_github import Answer, LocalGitHub, local_github
+from testing.local_github import LocalGitHub, Response, local_github
 from tests.readme.blocks import block
 from tests.unit.cloud import Cloud
 from tests.unit.github import KEY_ARN, DeployKeys
@@ -271,7 +271,7 @@ def test_a_key_that_is_not_as_asked_is_not_used(
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
 
-    def amend(answer: Answer) -> Answer:
+    def amend(answer: Response) -> Response:
         body: Any = answer.body
         asked = body and "verified" in body
         return dataclasses.replace(answer, body={**body, field: shown}) if asked else answer
@@ -362,9 +362,9 @@ def test_a_token_that_may_only_look_is_told(scene: Scene) -> None:
     for act in (lambda: strategy.retire(_issued(made), None), lambda: strategy.issue(_MARK)):
         scene.refusal(PermissionDenied, needed, act)
 
-    def hidden(answer: Answer) -> Answer:
+    def hidden(answer: Response) -> Response:
         body = {"message": "Not Found", "documentation_url": "https://docs.github.com"}
-        not_found = Answer(status=404, body={**body, "status": "404"})
+        not_found = Response(status=404, body={**body, "status": "404"})
         return not_found if answer.status == 403 else answer
 
     # As GitHub answers some tokens: a right that lacks looks like a key that is gone.
@@ -506,7 +506,7 @@ def test_a_limit_says_when_it_is_over(
 
 def test_a_key_whose_answer_was_lost_is_found_by_its_mark(scene: Scene) -> None:
     strategy = scene.strategy()
-    scene.github.lose_answer("POST /repos/{owner}/{repo}/keys", carried_out=True)
+    scene.github.lose_response("POST /repos/{owner}/{repo}/keys", carried_out=True)
     error = scene.refusal(ServiceUnavailable, "got no usable answer", lambda: strategy.issue(_MARK))
     assert error.answer_lost
     assert [one.mark for one in strategy.inventory()] == [_MARK]

@@ -1,4 +1,4 @@
-"""A local GitHub with an App on one account, and the little that a client of it needs."""
+"""A local GitHub with an App that is installed on one account, and an HTTP client."""
 
 import base64
 import json
@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
 from testing.local_github import LocalGitHub, local_github
 from testing.local_github.records import App, Installation, Repository
 
-Json: TypeAlias = Any  # What an answer holds is what the tests look at.
+Json: TypeAlias = Any  # The tests check the content of a response.
 
 
 @dataclass(frozen=True)
-class Answered:
+class Reply:
     status: int
     body: Json
     headers: urllib3.HTTPHeaderDict
@@ -32,32 +32,33 @@ class Answered:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks as the strategies do."""
+    """Sends the headers that the strategies send."""
 
     api_url: str
     pool: urllib3.PoolManager
 
     def ask(
         self, request: str, body: object = None, *, token: str | None = None, **headers: str
-    ) -> Answered:
+    ) -> Reply:
         method, _, path = request.partition(" ")
-        address = path if path.startswith("http") else self.api_url + path
-        sent = {"User-Agent": "tests", "Accept": "application/vnd.github+json", **headers}
+        url = path if path.startswith("http") else self.api_url + path
+        all_headers = {"User-Agent": "tests", "Accept": "application/vnd.github+json", **headers}
         if token:
-            sent["Authorization"] = f"Bearer {token}"
+            all_headers["Authorization"] = f"Bearer {token}"
         if body is not None:
-            sent["Content-Type"] = "application/json"
-        answer = self.pool.request(
+            all_headers["Content-Type"] = "application/json"
+        response = self.pool.request(
             method,
-            address,
+            url,
             body=None if body is None else json.dumps(body),
-            headers=sent,
+            headers=all_headers,
             redirect=False,
             retries=False,
             timeout=5,
         )
-        held = json.loads(answer.data) if answer.data[:1] in {b"{", b"["} else answer.data
-        return Answered(answer.status, held, answer.headers)
+        content = response.data
+        parsed = json.loads(content) if content[:1] in {b"{", b"["} else content
+        return Reply(response.status, parsed, response.headers)
 
 
 @pytest.fixture(scope="session")
@@ -97,22 +98,22 @@ def installation(github: LocalGitHub, app: App, repository: Repository) -> Insta
 Jwt: TypeAlias = Callable[..., str]
 
 
-def part(held: object) -> str:
+def part(content: object) -> str:
     encoded = base64.urlsafe_b64encode(
-        held if isinstance(held, bytes) else json.dumps(held).encode()
+        content if isinstance(content, bytes) else json.dumps(content).encode()
     )
     return encoded.rstrip(b"=").decode()
 
 
 @pytest.fixture
 def jwt(github: LocalGitHub, app: App, app_key: rsa.RSAPrivateKey) -> Jwt:
-    """Signs as GitHub's documentation says; an argument changes a claim, None takes it away."""
+    """Signs a valid token; an argument changes a claim, and None removes it."""
 
     def sign(key: rsa.RSAPrivateKey = app_key, alg: str = "RS256", **claims: object) -> str:
         now = int(github.now().timestamp())
-        usual = {"iat": now - 60, "exp": now + 540, "iss": app.client_id}
-        held = {name: claim for name, claim in (usual | claims).items() if claim is not None}
-        signed = f"{part({'alg': alg, 'typ': 'JWT'})}.{part(held)}"
+        valid = {"iat": now - 60, "exp": now + 540, "iss": app.client_id}
+        payload = {name: claim for name, claim in (valid | claims).items() if claim is not None}
+        signed = f"{part({'alg': alg, 'typ': 'JWT'})}.{part(payload)}"
         signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{part(signature)}"
 
@@ -124,13 +125,13 @@ IssueToken: TypeAlias = Callable[..., Json]
 
 @pytest.fixture
 def issue_token(client: Client, installation: Installation, jwt: Jwt) -> IssueToken:
-    """Asks for an installation's token, narrowed by the arguments."""
+    """Creates an installation access token with the scope of the arguments."""
 
-    def issue(**narrowed: object) -> Json:
+    def issue(**scope: object) -> Json:
         address = f"POST /app/installations/{installation.id}/access_tokens"
-        answer = client.ask(address, narrowed or None, token=jwt())
-        assert answer.status == 201
-        return answer.body
+        response = client.ask(address, scope or None, token=jwt())
+        assert response.status == 201
+        return response.body
 
     return issue
 
@@ -142,7 +143,7 @@ class KeyPair:
 
 
 def key_pair() -> KeyPair:
-    made = ed25519.Ed25519PrivateKey.generate()
-    public = made.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    private = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    key = ed25519.Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     return KeyPair(public.decode(), private)

@@ -1,4 +1,4 @@
-"""Deploy keys, by https://docs.github.com/rest/deploy-keys."""
+"""Deploy keys: https://docs.github.com/rest/deploy-keys."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -21,46 +21,44 @@ def pair() -> KeyPair:
     return key_pair()
 
 
-def test_a_deploy_key_is_added_listed_shown_and_removed(
+def test_a_deploy_key_is_added_listed_read_and_removed(
     client: Client, token: str, pair: KeyPair, app: App
 ) -> None:
-    asked = {"key": f"{pair.public} someone@somewhere", "title": "rotated", "read_only": True}
-    made = client.ask(f"POST {KEYS}", asked, token=token)
-    assert made.status == 201
-    assert made.headers["Location"] == made.body["url"]
-    assert made.body["key"] == pair.public
-    assert made.body["added_by"] == f"{app.slug}[bot]"
-    held = {name: made.body[name] for name in ("title", "read_only", "verified", "last_used")}
-    assert held == {"title": "rotated", "read_only": True, "verified": True, "last_used": None}
-    assert client.ask(f"GET {KEYS}", token=token).body == [made.body]
-    one = f"{KEYS}/{made.body['id']}"
-    assert client.ask(f"GET {one}", token=token).body == made.body
+    body = {"key": f"{pair.public} someone@somewhere", "title": "rotated", "read_only": True}
+    added = client.ask(f"POST {KEYS}", body, token=token)
+    assert added.status == 201
+    assert added.headers["Location"] == added.body["url"]
+    assert added.body["key"] == pair.public
+    assert added.body["added_by"] == f"{app.slug}[bot]"
+    rest = {name: added.body[name] for name in ("title", "read_only", "verified", "last_used")}
+    assert rest == {"title": "rotated", "read_only": True, "verified": True, "last_used": None}
+    assert client.ask(f"GET {KEYS}", token=token).body == [added.body]
+    one = f"{KEYS}/{added.body['id']}"
+    assert client.ask(f"GET {one}", token=token).body == added.body
     assert client.ask(f"DELETE {one}", token=token).status == 204
-    asked_again = [client.ask(f"{method} {one}", token=token) for method in ("GET", "DELETE")]
-    assert [each.status for each in asked_again] == [404, 404]
+    repeated = [client.ask(f"{method} {one}", token=token) for method in ("GET", "DELETE")]
+    assert [each.status for each in repeated] == [404, 404]
 
 
-def test_a_deploy_key_may_write_unless_it_is_asked_not_to(
-    client: Client, token: str, pair: KeyPair
-) -> None:
-    made = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token)
-    assert made.body["read_only"] is False
+def test_a_deploy_key_can_write_by_default(client: Client, token: str, pair: KeyPair) -> None:
+    added = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token)
+    assert added.body["read_only"] is False
 
 
-def test_an_rsa_key_is_taken(client: Client, token: str, app_key: rsa.RSAPrivateKey) -> None:
+def test_an_rsa_key_is_accepted(client: Client, token: str, app_key: rsa.RSAPrivateKey) -> None:
     public = app_key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     assert client.ask(f"POST {KEYS}", {"key": public}, token=token).status == 201
 
 
-def test_a_deploy_key_opens_its_repository_until_it_is_removed(
+def test_a_deploy_key_gives_access_until_it_is_removed(
     github: LocalGitHub, client: Client, token: str, repository: Repository, pair: KeyPair
 ) -> None:
     other = github.add_repository("octo-org/other")
-    made = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token).body
+    added = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token).body
     assert github.authenticates(pair.private, repository)
     assert not github.authenticates(pair.private, other)
     assert not github.authenticates(key_pair().private, repository)
-    client.ask(f"DELETE {KEYS}/{made['id']}", token=token)
+    client.ask(f"DELETE {KEYS}/{added['id']}", token=token)
     assert not github.authenticates(pair.private.decode(), repository)
 
 
@@ -72,31 +70,33 @@ def test_a_deploy_key_opens_its_repository_until_it_is_removed(
         pytest.param("ssh-unheard AAAA", id="unknown-kind"),
     ],
 )
-def test_what_is_no_key_is_refused(client: Client, token: str, key: str) -> None:
-    answer = client.ask(f"POST {KEYS}", {"key": key}, token=token)
-    assert (answer.status, answer.body["message"]) == (422, "Validation Failed")
-    (error,) = answer.body["errors"]
+def test_a_text_that_is_no_public_key_is_refused(client: Client, token: str, key: str) -> None:
+    response = client.ask(f"POST {KEYS}", {"key": key}, token=token)
+    assert (response.status, response.body["message"]) == (422, "Validation Failed")
+    (error,) = response.body["errors"]
     assert (error["field"], error["code"]) == ("key", "custom")
     assert error["message"].startswith("key is invalid")
 
 
-def test_a_key_serves_one_repository(
+def test_a_key_can_belong_to_only_one_repository(
     github: LocalGitHub, client: Client, token: str, pair: KeyPair
 ) -> None:
     github.add_deploy_key(github.add_repository("octo-org/other"), pair.public)
-    answer = client.ask(f"POST {KEYS}", {"key": f"{pair.public} again"}, token=token)
-    assert answer.status == 422
-    assert answer.body["errors"][0]["message"] == "key is already in use"
+    response = client.ask(f"POST {KEYS}", {"key": f"{pair.public} again"}, token=token)
+    assert response.status == 422
+    assert response.body["errors"][0]["message"] == "key is already in use"
 
 
-def test_deploy_keys_can_be_forbidden(
+def test_deploy_keys_can_be_disabled_for_a_repository(
     client: Client, token: str, repository: Repository, pair: KeyPair
 ) -> None:
     repository.deploy_keys_allowed = False
-    answer = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token)
-    assert answer.status == 422
-    said = "Deploy keys are disabled for this repository"
-    assert answer.body["errors"] == [{"resource": "PublicKey", "code": "custom", "message": said}]
+    response = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token)
+    assert response.status == 422
+    message = "Deploy keys are disabled for this repository"
+    assert response.body["errors"] == [
+        {"resource": "PublicKey", "code": "custom", "message": message}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,21 +116,21 @@ def test_deploy_keys_need_the_administration_permission(
 ) -> None:
     token = issue_token(permissions=permissions)["token"]
     listed = client.ask(f"GET {KEYS}", token=token)
-    made = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token)
-    assert (listed.status, made.status) == statuses
-    for answer, needed in ((listed, "read"), (made, "write")):
-        if answer.status == 403:
-            assert answer.body["message"] == "Resource not accessible by integration"
-            accepted = answer.headers["X-Accepted-GitHub-Permissions"]
-            assert accepted == f"administration={needed}"
+    added = client.ask(f"POST {KEYS}", {"key": pair.public}, token=token)
+    assert (listed.status, added.status) == statuses
+    for response, required in ((listed, "read"), (added, "write")):
+        if response.status == 403:
+            assert response.body["message"] == "Resource not accessible by integration"
+            accepted = response.headers["X-Accepted-GitHub-Permissions"]
+            assert accepted == f"administration={required}"
 
 
-def test_a_repository_out_of_reach_does_not_exist(
+def test_a_repository_without_access_is_not_found(
     github: LocalGitHub, client: Client, token: str, pair: KeyPair
 ) -> None:
     github.add_repository("mona/private")
-    answer = client.ask("POST /repos/mona/private/keys", {"key": pair.public}, token=token)
-    assert (answer.status, answer.body["message"]) == (404, "Not Found")
+    response = client.ask("POST /repos/mona/private/keys", {"key": pair.public}, token=token)
+    assert (response.status, response.body["message"]) == (404, "Not Found")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_repository_out_of_reach_does_not_exist(
         pytest.param("personal", 0, id="personal-token-deleted"),
     ],
 )
-def test_a_deploy_key_ends_with_a_personal_token_but_not_with_an_app(
+def test_a_deploy_key_is_removed_with_a_personal_token_but_not_with_an_app(
     github: LocalGitHub,
     client: Client,
     token: str,
@@ -166,12 +166,12 @@ def test_a_deploy_key_ends_with_a_personal_token_but_not_with_an_app(
 
 
 @pytest.mark.parametrize(
-    ("asked", "numbers", "links"),
+    ("query", "numbers", "links"),
     [
-        pytest.param("", range(30), {"next": 2, "last": 2}, id="thirty-at-first"),
+        pytest.param("", range(30), {"next": 2, "last": 2}, id="thirty-by-default"),
         pytest.param("?page=2", range(30, 31), {"prev": 1, "first": 1}, id="the-rest"),
         pytest.param("?per_page=100", range(31), {}, id="all"),
-        pytest.param("?per_page=500", range(31), {}, id="no-more-than-a-hundred"),
+        pytest.param("?per_page=500", range(31), {}, id="at-most-a-hundred"),
         pytest.param(
             "?per_page=10&page=2",
             range(10, 20),
@@ -180,26 +180,26 @@ def test_a_deploy_key_ends_with_a_personal_token_but_not_with_an_app(
         ),
     ],
 )
-def test_long_lists_come_in_pages(
+def test_a_long_list_has_pages(
     github: LocalGitHub,
     client: Client,
     token: str,
     repository: Repository,
-    asked: str,
+    query: str,
     numbers: range,
     links: dict[str, int],
 ) -> None:
     for number in range(31):
         github.add_deploy_key(repository, f"ssh-ed25519 {number}", title=str(number))
-    answer = client.ask(f"GET {KEYS}{asked}", token=token)
-    assert [key["title"] for key in answer.body] == [str(number) for number in numbers]
-    told = dict(_link(each) for each in answer.headers.get("Link", "").split(", ") if each)
-    assert {name: int(there.rpartition("page=")[2]) for name, there in told.items()} == links
+    response = client.ask(f"GET {KEYS}{query}", token=token)
+    assert [key["title"] for key in response.body] == [str(number) for number in numbers]
+    found = dict(_link(each) for each in response.headers.get("Link", "").split(", ") if each)
+    assert {name: int(url.rpartition("page=")[2]) for name, url in found.items()} == links
 
 
-def _link(written: str) -> tuple[str, str]:
-    there, _, name = written.partition("; rel=")
-    return name.strip('"'), there.strip("<>")
+def _link(text: str) -> tuple[str, str]:
+    url, _, name = text.partition("; rel=")
+    return name.strip('"'), url.strip("<>")
 
 
 def test_a_link_leads_to_the_next_page(
@@ -230,9 +230,9 @@ def test_a_renamed_repository_redirects(
     status: int,
 ) -> None:
     github.rename(repository, "octo-org/figures")
-    answer = client.ask(request_line, body, token=token)
-    assert answer.status == status
-    there = answer.headers["Location"]
-    assert there.startswith(f"{github.api_url}/repositories/{repository.id}")
+    response = client.ask(request_line, body, token=token)
+    assert response.status == status
+    location = response.headers["Location"]
+    assert location.startswith(f"{github.api_url}/repositories/{repository.id}")
     if body is None:
-        assert client.ask(f"GET {there}", token=token).status == 200
+        assert client.ask(f"GET {location}", token=token).status == 200

@@ -1,4 +1,4 @@
-"""No exchange may differ from what GitHub describes, on either side."""
+"""Requests and responses must match GitHub's description."""
 
 import json
 import ssl
@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 import urllib3
 
-from testing.local_github import Answer, ContractBrokenError, LocalGitHub, local_github
+from testing.local_github import ContractBrokenError, LocalGitHub, Response, local_github
 from testing.local_github.description import Description, UnknownKeywordError
 from testing.local_github.tests.conftest import Client, IssueToken, key_pair
 
@@ -17,10 +17,10 @@ KEYS = "/repos/octo-org/reports/keys"
 
 
 @pytest.mark.parametrize(
-    ("request_line", "body", "said"),
+    ("request_line", "body", "message"),
     [
-        pytest.param(f"POST {KEYS}", {"key": "k", "titel": "t"}, "holds titel", id="field"),
-        pytest.param(f"POST {KEYS}", {"title": "t"}, "lacks key", id="required"),
+        pytest.param(f"POST {KEYS}", {"key": "k", "titel": "t"}, "has titel", id="field"),
+        pytest.param(f"POST {KEYS}", {"title": "t"}, "has no key", id="required"),
         pytest.param(f"POST {KEYS}", {"key": 1}, 'body.key breaks type "string"', id="type"),
         pytest.param(f"POST {KEYS}", None, "content type none", id="no-body"),
         pytest.param(f"GET {KEYS}", {}, "a body is not described", id="body"),
@@ -29,11 +29,11 @@ KEYS = "/repos/octo-org/reports/keys"
         pytest.param(f"GET {KEYS}/one", None, 'key_id breaks type "integer"', id="path"),
         pytest.param("GET /installations/token", None, "not described", id="address"),
         pytest.param(f"PUT {KEYS}", {}, "not described", id="method"),
-        pytest.param("GET /user", None, "teach the local GitHub", id="unknown-here"),
+        pytest.param("GET /user", None, "not implemented here", id="not-implemented"),
         pytest.param(
             "POST /app/installations/1/access_tokens",
             {"permissions": {"content": "read"}},
-            "body.permissions holds content",
+            "body.permissions has content",
             id="permission",
         ),
         pytest.param(
@@ -44,29 +44,29 @@ KEYS = "/repos/octo-org/reports/keys"
         ),
     ],
 )
-def test_a_request_that_is_not_described_fails_its_test(
-    github: LocalGitHub, client: Client, request_line: str, body: object, said: str
+def test_a_request_that_is_not_described_is_a_violation(
+    github: LocalGitHub, client: Client, request_line: str, body: object, message: str
 ) -> None:
-    answer = client.ask(request_line, body)
-    assert answer.status == 500
-    assert said in answer.body["message"]
+    response = client.ask(request_line, body)
+    assert response.status == 500
+    assert message in response.body["message"]
     with pytest.raises(ContractBrokenError) as caught:
         github.check()
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def _ask_one_that_lives_as_long(request_line: str, then: Callable[[], object]) -> None:
+def _run_local_github(request_line: str, then: Callable[[], object]) -> None:
     with urllib3.PoolManager() as pool, local_github() as github:
         Client(github.api_url, pool).ask(request_line)
         then()
 
 
-def test_a_violation_fails_the_end_of_the_local_github() -> None:
+def test_a_violation_is_raised_at_the_end() -> None:
     with pytest.raises(ContractBrokenError, match="GET /nowhere: not described"):
-        _ask_one_that_lives_as_long("GET /nowhere", lambda: None)
+        _run_local_github("GET /nowhere", lambda: None)
 
 
-def test_a_content_type_that_is_not_described_fails_its_test(
+def test_a_content_type_that_is_not_described_is_a_violation(
     github: LocalGitHub, client: Client, issue_token: IssueToken
 ) -> None:
     token = issue_token()["token"]
@@ -80,26 +80,26 @@ def test_a_content_type_that_is_not_described_fails_its_test(
         github.check()
 
 
-def test_a_later_version_of_the_api_fails_its_test(github: LocalGitHub, client: Client) -> None:
+def test_another_version_of_the_api_is_a_violation(github: LocalGitHub, client: Client) -> None:
     client.ask("GET /app", **{"X-GitHub-Api-Version": "2026-03-10"})
     with pytest.raises(ContractBrokenError, match="version 2022-11-28"):
         github.check()
 
 
-def _body(change: Callable[[dict[str, object]], object]) -> Callable[[Answer], Answer]:
-    def amend(answer: Answer) -> Answer:
-        return replace(answer, body=change(cast("dict[str, object]", answer.body)))
+def _body(change: Callable[[dict[str, object]], object]) -> Callable[[Response], Response]:
+    def amend(response: Response) -> Response:
+        return replace(response, body=change(cast("dict[str, object]", response.body)))
 
     return amend
 
 
 @pytest.mark.parametrize(
-    ("amend", "said"),
+    ("amend", "message"),
     [
-        pytest.param(_body(lambda key: {**key, "scope": "all"}), "body holds scope", id="field"),
+        pytest.param(_body(lambda key: {**key, "scope": "all"}), "body has scope", id="field"),
         pytest.param(
-            _body(lambda key: {name: held for name, held in key.items() if name != "id"}),
-            "body lacks id",
+            _body(lambda key: {name: value for name, value in key.items() if name != "id"}),
+            "body has no id",
             id="missing",
         ),
         pytest.param(_body(lambda key: {**key, "id": "1"}), "body.id breaks type", id="type"),
@@ -110,9 +110,11 @@ def _body(change: Callable[[dict[str, object]], object]) -> Callable[[Answer], A
         ),
         pytest.param(_body(lambda key: [key]), 'body breaks type "object"', id="list"),
         pytest.param(_body(lambda _: "<html>"), "content type text/html", id="page"),
-        pytest.param(lambda answer: replace(answer, status=200), "status", id="status"),
+        pytest.param(lambda response: replace(response, status=200), "status", id="status"),
         pytest.param(
-            lambda answer: replace(answer, status=410), "this status is not described", id="gone"
+            lambda response: replace(response, status=410),
+            "this status is not described",
+            id="gone",
         ),
     ],
 )
@@ -120,39 +122,39 @@ def test_an_answer_that_is_not_described_fails_its_test(
     github: LocalGitHub,
     client: Client,
     issue_token: IssueToken,
-    amend: Callable[[Answer], Answer],
-    said: str,
+    amend: Callable[[Response], Response],
+    message: str,
 ) -> None:
     token = issue_token()["token"]
     github.amend = amend
-    answer = client.ask(f"POST {KEYS}", {"key": key_pair().public}, token=token)
-    assert answer.status == 500
+    response = client.ask(f"POST {KEYS}", {"key": key_pair().public}, token=token)
+    assert response.status == 500
     with pytest.raises(ContractBrokenError) as caught:
         github.check()
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_violation_is_told_beside_what_failed_first() -> None:
+def test_a_violation_is_a_note_of_an_earlier_error() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
-        _ask_one_that_lives_as_long("GET /nowhere", lambda: 1 // 0)
+        _run_local_github("GET /nowhere", lambda: 1 // 0)
     assert caught.value.__notes__ == ["The local GitHub: GET /nowhere: not described"]
 
 
-def test_a_violation_is_told_once(github: LocalGitHub, client: Client) -> None:
+def test_a_violation_is_reported_once(github: LocalGitHub, client: Client) -> None:
     client.ask("GET /nowhere")
     with pytest.raises(ContractBrokenError):
         github.check()
     github.check()
 
 
-def test_a_violation_does_not_quote_what_was_sent(github: LocalGitHub, client: Client) -> None:
+def test_a_violation_never_quotes_the_request(github: LocalGitHub, client: Client) -> None:
     client.ask(f"POST {KEYS}", {"key": 1, "title": ["MARKED"]})
     with pytest.raises(ContractBrokenError) as caught:
         github.check()
     assert "MARKED" not in str(caught.value)
 
 
-def test_a_keyword_that_is_not_understood_is_not_passed_over() -> None:
+def test_an_unsupported_keyword_of_a_schema_is_an_error() -> None:
     schema = {"type": "object", "properties": {}, "not": {"required": ["a"]}}
     content = {"application/json": {"schema": schema}}
     responses = {"200": {"content": content}}
@@ -160,10 +162,10 @@ def test_a_keyword_that_is_not_understood_is_not_passed_over() -> None:
     operation = described.operation("GET", "/a")
     assert operation
     with pytest.raises(UnknownKeywordError, match="not"):
-        described.violations_of_answer(operation, 200, "application/json", b"{}")
+        described.violations_of_response(operation, 200, "application/json", b"{}")
 
 
-def test_a_description_prefers_the_plainer_path() -> None:
+def test_a_literal_path_segment_precedes_a_parameter() -> None:
     paths: Mapping[str, object] = {"/a/{b}": {"get": {}}, "/a/c": {"get": {}}}
     described = Description({"paths": dict(paths)})
     found = [described.operation("GET", path) for path in ("/a/c", "/a/d", "/a", "/a/")]
@@ -171,7 +173,7 @@ def test_a_description_prefers_the_plainer_path() -> None:
     assert templates == ["/a/c", "/a/{b}", None, None]
 
 
-def test_an_enterprise_server_is_held_against_its_own_description(
+def test_an_enterprise_server_has_its_own_description(
     repository_keys: Callable[[LocalGitHub, Client], list[int]],
 ) -> None:
     with local_github(enterprise=True) as github, urllib3.PoolManager() as pool:
@@ -179,14 +181,14 @@ def test_an_enterprise_server_is_held_against_its_own_description(
         assert repository_keys(github, Client(github.api_url, pool)) == [201, 200, 200, 204]
 
 
-def test_an_enterprise_server_serves_below_its_path() -> None:
+def test_an_enterprise_server_serves_only_below_its_path() -> None:
     with local_github(enterprise=True) as github, urllib3.PoolManager() as pool:
         Client(github.server_url, pool).ask("GET /app")
         with pytest.raises(ContractBrokenError, match="not below /api/v3"):
             github.check()
 
 
-def test_it_serves_https_to_who_trusts_it(
+def test_https_needs_a_client_that_trusts_the_certificate(
     repository_keys: Callable[[LocalGitHub, Client], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with local_github(tls=True) as github:
@@ -195,7 +197,7 @@ def test_it_serves_https_to_who_trusts_it(
             pytest.raises(urllib3.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"),
         ):
             Client(github.api_url, pool).ask("GET /app")
-        # As a function's worker would be told.
+        # A function's worker gets the same variable.
         monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
         assert ssl.get_default_verify_paths().cafile == str(github.certificate)
         with urllib3.PoolManager() as pool:
@@ -204,23 +206,23 @@ def test_it_serves_https_to_who_trusts_it(
 
 @pytest.fixture
 def repository_keys() -> Callable[[LocalGitHub, Client], list[int]]:
-    """Goes through every operation on deploy keys and tells the statuses."""
+    """Calls every operation on deploy keys and returns the statuses."""
 
     def walk(github: LocalGitHub, client: Client) -> list[int]:
         repository = github.add_repository("octo-org/reports")
         token = github.add_personal_token(
             "mona", permissions={"administration": "write"}, repositories=[repository]
         ).value
-        made = client.ask(f"POST {KEYS}", {"key": key_pair().public}, token=token)
-        one = f"{KEYS}/{made.body['id']}"
-        asked = [f"GET {KEYS}", f"GET {one}", f"DELETE {one}"]
-        answers = [made, *(client.ask(each, token=token) for each in asked)]
-        return [each.status for each in answers]
+        added = client.ask(f"POST {KEYS}", {"key": key_pair().public}, token=token)
+        one = f"{KEYS}/{added.body['id']}"
+        requests = [f"GET {KEYS}", f"GET {one}", f"DELETE {one}"]
+        responses = [added, *(client.ask(each, token=token) for each in requests)]
+        return [each.status for each in responses]
 
     return walk
 
 
-def test_requests_are_noted_without_what_they_held(
+def test_requests_are_recorded_without_their_content(
     github: LocalGitHub, client: Client, issue_token: IssueToken
 ) -> None:
     token = issue_token()["token"]
