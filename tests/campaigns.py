@@ -105,7 +105,7 @@ def _table(rows: Sequence[_Row]) -> str:
     # What no try can bring to its end, and need not.
     remarks = [
         f"\n{row.ending:,} cases of the {row.campaign.lower()} left a token that its issuer "
-        "cannot list. No version holds it, and it ends by itself.\n"
+        "cannot list. No version holds it, and it expires.\n"
         for row in rows
         if row.ending
     ]

@@ -1,4 +1,4 @@
-# The password of a user of a Redis server, which a rotator of one's own renews.
+# The password of a Redis user, rotated by your own file rotate.py.
 
 module "rotating_secret" {
   source = "../.."

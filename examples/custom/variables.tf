@@ -1,4 +1,4 @@
-# Where the server is, who administers it, and what the tests shorten.
+# The Redis server, its administrator, and an option that the tests shorten.
 
 variable "administrator_secret_arn" {
   description = "ARN of a secret with the username and the password of an administrator of the server."
@@ -6,18 +6,18 @@ variable "administrator_secret_arn" {
 }
 
 variable "host" {
-  description = "Name of the server, which its certificate is for."
+  description = "Host name of the server. Its certificate must be valid for this name."
   type        = string
 }
 
 variable "port" {
-  description = "Port of the server, for TLS."
+  description = "TLS port of the server."
   type        = string
   default     = "6379"
 }
 
 variable "recovery_window_in_days" {
-  description = "How long the destroyed secret can be restored."
+  description = "Number of days in which a destroyed secret can be restored."
   type        = number
   default     = 30
 }

@@ -1,4 +1,4 @@
-# The function that exists: in your account it may stand in another root module, or be made by another team.
+# The existing function. In your account, another root module or another team may own it.
 
 data "aws_caller_identity" "current" {}
 
@@ -25,10 +25,10 @@ data "archive_file" "rotate" {
 
 resource "aws_lambda_function" "rotate" {
   #checkov:skip=CKV_AWS_50:An example without tracing is shorter
-  #checkov:skip=CKV_AWS_115:Reserved concurrency is taken from the account's pool
-  #checkov:skip=CKV_AWS_116:Secrets Manager invokes synchronously, so that a dead-letter queue would stay empty
-  #checkov:skip=CKV_AWS_117:It calls nothing in a VPC
-  #checkov:skip=CKV_AWS_272:Nobody signs the package on the machine that makes it
+  #checkov:skip=CKV_AWS_115:Reserved concurrency would reduce the account's pool
+  #checkov:skip=CKV_AWS_116:Secrets Manager invokes the function synchronously, so a dead-letter queue would stay empty
+  #checkov:skip=CKV_AWS_117:The function calls nothing in a VPC
+  #checkov:skip=CKV_AWS_272:The package is built on the caller's machine, where nothing signs it
   function_name    = local.function_name
   role             = aws_iam_role.rotate.arn
   filename         = data.archive_file.rotate.output_path

@@ -1,4 +1,4 @@
-# A secret around a rotation function that exists; this one stands in function.tf and may serve many secrets.
+# A secret that an existing rotation function rotates. Here that function is in function.tf.
 
 module "rotating_secret" {
   source = "../.."

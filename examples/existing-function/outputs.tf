@@ -1,4 +1,4 @@
-# What the tests look at.
+# Outputs for the tests.
 
 output "function_role_name" {
   description = "Name of the role of the function."

@@ -1,7 +1,7 @@
-# What the tests shorten; the default is the module's.
+# An option that the tests shorten. The default is the module's.
 
 variable "recovery_window_in_days" {
-  description = "How long the destroyed secret can be restored."
+  description = "Number of days in which a destroyed secret can be restored."
   type        = number
   default     = 30
 }

@@ -1,4 +1,4 @@
-# A value that somebody else issues; Terraform hands it to AWS and keeps it nowhere.
+# A value that you provide. Terraform sends it to AWS and doesn't store it.
 
 module "rotating_secret" {
   source = "../.."

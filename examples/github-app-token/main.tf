@@ -1,4 +1,4 @@
-# A token of a GitHub App that is always good for use; README.md says how to make the App.
+# A token of a GitHub App, replaced every 30 minutes. README.md explains how to create the App.
 
 module "rotating_secret" {
   source = "../.."

@@ -1,28 +1,28 @@
-# What the page of the App says, and what the tests shorten.
+# The App's data, and an option that the tests shorten.
 
 variable "client_id" {
-  description = "Client ID of the App, from the page of its settings."
+  description = "Client ID of the App, from its settings page."
   type        = string
 }
 
 variable "installation_id" {
-  description = "The number at the end of the address of the App's installation."
+  description = "Installation ID: the number at the end of the URL of the App's installation."
   type        = number
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that the App's private key was imported into."
+  description = "ARN of the KMS key that holds the App's private key."
   type        = string
 }
 
 variable "api_url" {
-  description = "Address of GitHub's API; of a GitHub Enterprise Server https://HOST/api/v3."
+  description = "URL of GitHub's API. For a GitHub Enterprise Server: https://HOST/api/v3."
   type        = string
   default     = "https://api.github.com"
 }
 
 variable "recovery_window_in_days" {
-  description = "How long the destroyed secret can be restored."
+  description = "Number of days in which a destroyed secret can be restored."
   type        = number
   default     = 30
 }

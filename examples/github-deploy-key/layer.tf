@@ -1,4 +1,4 @@
-# The library with which the function makes key pairs.
+# The layer with the library cryptography, which generates the key pairs.
 
 resource "aws_lambda_layer_version" "cryptography" {
   layer_name               = "cryptography"

@@ -1,4 +1,4 @@
-# An SSH key that reads one repository; README.md says how to make the App and the layer.
+# An SSH key that can read one repository. README.md explains how to create the App and the layer.
 
 module "rotating_secret" {
   source = "../.."
@@ -17,7 +17,7 @@ module "rotating_secret" {
     }
   }
 
-  # Lambda's runtime has no library that makes key pairs.
+  # Lambda's runtime doesn't include the library that generates key pairs.
   function = { layers = [aws_lambda_layer_version.cryptography.arn] }
 
   schedule_expression     = "rate(30 days)"

@@ -1,14 +1,14 @@
-# What the key is for: a bucket, and the least that the application may do there.
+# The bucket that the key is for, and the application's permissions there.
 
 data "aws_caller_identity" "current" {}
 
 resource "aws_s3_bucket" "reports" {
-  #checkov:skip=CKV2_AWS_61:How long reports are kept is the caller's choice
-  #checkov:skip=CKV2_AWS_62:Nothing waits for a report
-  #checkov:skip=CKV_AWS_144:A second region would be a second example
-  #checkov:skip=CKV_AWS_145:AWS encrypts with its own key; the secret is what this example is about
-  #checkov:skip=CKV_AWS_18:CloudTrail logs who uses the key; a log of each request is the caller's choice
-  #checkov:skip=CKV_AWS_21:A report is written again, not restored
+  #checkov:skip=CKV2_AWS_61:The caller decides how long to keep reports
+  #checkov:skip=CKV2_AWS_62:Nothing reacts to a new report
+  #checkov:skip=CKV_AWS_144:The example uses one region
+  #checkov:skip=CKV_AWS_145:The example uses AWS's own key
+  #checkov:skip=CKV_AWS_18:The caller decides about access logs
+  #checkov:skip=CKV_AWS_21:A lost report is written again
   bucket = "reports-${data.aws_caller_identity.current.account_id}"
 }
 
@@ -22,7 +22,7 @@ resource "aws_s3_bucket_public_access_block" "reports" {
 }
 
 resource "aws_iam_user_policy" "uploader" {
-  #checkov:skip=CKV_AWS_40:A group for one user would only hide what it may do
+  #checkov:skip=CKV_AWS_40:A group for a single user would hide its permissions
   name = "write-and-read-reports"
   user = aws_iam_user.uploader.name
 

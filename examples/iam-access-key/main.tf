@@ -1,9 +1,9 @@
-# An application's access key that renews itself; neither a person nor the state ever sees it.
+# An IAM user's access key that rotates every 30 days.
 
 resource "aws_iam_user" "uploader" {
-  #checkov:skip=CKV_AWS_273:A key that renews itself is what this example is about; people sign in otherwise
+  #checkov:skip=CKV_AWS_273:This example rotates the access key of an IAM user; the user is for an application, not for a person
   name          = "uploader"
-  force_destroy = true # Terraform did not make the keys, and would not delete the user over them.
+  force_destroy = true # Without this, Terraform can't delete a user that has keys.
 }
 
 module "rotating_secret" {

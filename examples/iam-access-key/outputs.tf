@@ -1,4 +1,4 @@
-# What the application is told, and what the tests and the demo look at.
+# Outputs for the application, the tests and the demo.
 
 output "bucket" {
   description = "Name of the bucket."
@@ -11,12 +11,12 @@ output "function_role_name" {
 }
 
 output "log_group_name" {
-  description = "Name of the log group that tells of each step."
+  description = "Name of the log group with one record per rotation step."
   value       = module.rotating_secret.log_group_name
 }
 
 output "reader_policy_json" {
-  description = "Policy for the role that the application runs with, so that it may read the secret."
+  description = "IAM policy for the application's role. It allows reading this secret."
   value       = module.rotating_secret.reader_policy_json
 }
 

@@ -1,4 +1,4 @@
-# A key for the API of Amazon Bedrock that renews itself, for an application that cannot assume a role.
+# An API key of Amazon Bedrock, for an application that can't assume a role.
 
 module "rotating_secret" {
   source = "../.."
@@ -11,7 +11,7 @@ module "rotating_secret" {
       endpoint            = var.endpoint
       service_name        = "bedrock.amazonaws.com"
       settling_seconds    = var.settling_seconds
-      user_name           = aws_iam_user_policy.assistant.user # With the policy, without which no key is good.
+      user_name           = aws_iam_user_policy.assistant.user # Waits for the policy: without it, Bedrock rejects every key.
     }
   }
 

@@ -1,7 +1,7 @@
-# What the application is told, and what the tests look at.
+# Outputs for the application and for the tests.
 
 output "endpoint" {
-  description = "Host of Bedrock's API; null for AWS's own of the region."
+  description = "Host of Bedrock's API. Null is AWS's own host in the region."
   value       = var.endpoint
 }
 
@@ -11,12 +11,12 @@ output "function_role_name" {
 }
 
 output "log_group_name" {
-  description = "Name of the log group that tells of each step."
+  description = "Name of the log group with one record per rotation step."
   value       = module.rotating_secret.log_group_name
 }
 
 output "reader_policy_json" {
-  description = "Policy for the role that the application runs with, so that it may read the secret."
+  description = "IAM policy for the application's role. It allows reading this secret."
   value       = module.rotating_secret.reader_policy_json
 }
 

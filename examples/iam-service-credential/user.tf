@@ -1,17 +1,17 @@
-# Whose key it is: a user for Bedrock alone, and the least that the application may do there.
+# The IAM user of the key, and its permissions in Bedrock.
 
 resource "aws_iam_user" "assistant" {
-  #checkov:skip=CKV_AWS_273:A key that renews itself is what this example is about; people sign in otherwise
+  #checkov:skip=CKV_AWS_273:This example rotates an API key of an IAM user; the user is for an application, not for a person
   name          = "assistant"
-  force_destroy = true # Terraform did not make the keys, and would not delete the user over them.
+  force_destroy = true # Without this, Terraform can't delete a user that has keys.
 }
 
 resource "aws_iam_user_policy" "assistant" {
-  #checkov:skip=CKV_AWS_40:A group for one user would only hide what it may do
+  #checkov:skip=CKV_AWS_40:A group for a single user would hide its permissions
   name = "ask-models"
   user = aws_iam_user.assistant.name
 
-  # bedrock:CallWithBearerToken and bedrock:ListFoundationModels know no resource, and prove each new key.
+  # The function verifies each new key with these two actions. Neither supports resource-level permissions.
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
   policy = jsonencode({
     Version = "2012-10-17"

@@ -1,25 +1,25 @@
-# Where Bedrock is, and what the tests shorten; the defaults are the module's.
+# The host of Bedrock's API, and options that the tests shorten. The defaults are the module's.
 
 variable "endpoint" {
-  description = "Host of Bedrock's API, e.g. of a VPC endpoint; null for AWS's own of the region."
+  description = "Host of Bedrock's API, e.g. of a VPC endpoint. Null is AWS's own host in the region."
   type        = string
   default     = null
 }
 
 variable "minimum_overlap_minutes" {
-  description = "How long a retired key lives at least beside its successor."
+  description = "Minimum number of minutes for which the previous key stays valid."
   type        = number
   default     = 60
 }
 
 variable "recovery_window_in_days" {
-  description = "How long the destroyed secret can be restored."
+  description = "Number of days in which a destroyed secret can be restored."
   type        = number
   default     = 30
 }
 
 variable "settling_seconds" {
-  description = "How long a new key has to be accepted without a break."
+  description = "Number of seconds for which AWS must accept a new key without a refusal."
   type        = number
   default     = 10
 }

@@ -1,4 +1,4 @@
-# A database whose master user has a password that no person and no state file sees.
+# A database whose master password RDS manages. It isn't in Terraform's state.
 
 resource "aws_db_instance" "reports" {
   #checkov:skip=CKV_AWS_118:An example without enhanced monitoring is shorter
@@ -6,7 +6,7 @@ resource "aws_db_instance" "reports" {
   #checkov:skip=CKV_AWS_157:An example in one zone costs less
   #checkov:skip=CKV_AWS_161:The example is about the password
   #checkov:skip=CKV_AWS_226:The provider's default is true
-  #checkov:skip=CKV_AWS_293:An example is destroyed again
+  #checkov:skip=CKV_AWS_293:An example must be easy to destroy
   #checkov:skip=CKV_AWS_353:An example without performance insights is shorter
   #checkov:skip=CKV2_AWS_30:An example without exported logs is shorter
   #checkov:skip=CKV2_AWS_60:An example leaves no snapshot

@@ -1,4 +1,4 @@
-# The password of a database's master user: RDS makes, keeps and rotates it, and this says when.
+# The master password of a database. RDS creates and rotates it; this module sets the schedule.
 
 module "rotating_secret" {
   source = "../.."

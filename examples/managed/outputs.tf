@@ -1,4 +1,4 @@
-# What the tests look at.
+# Outputs for the tests.
 
 output "secret_arn" {
   description = "ARN of the secret."

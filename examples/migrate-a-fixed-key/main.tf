@@ -1,4 +1,4 @@
-# From a key that somebody made by hand to one that renews itself, without a failed request.
+# Replaces an access key that was created by hand, without a failed request.
 
 data "aws_iam_user" "uploader" {
   user_name = "uploader"

@@ -1,4 +1,4 @@
-# What the tests look at.
+# Outputs for the tests.
 
 output "function_role_name" {
   description = "Name of the role of the function."
@@ -6,7 +6,7 @@ output "function_role_name" {
 }
 
 output "log_group_name" {
-  description = "Name of the log group that tells of each step."
+  description = "Name of the log group with one record per rotation step."
   value       = module.rotating_secret.log_group_name
 }
 

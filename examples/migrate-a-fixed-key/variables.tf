@@ -1,25 +1,25 @@
-# The key that applications use today, and what the tests shorten.
+# The key that applications use today, and options that the tests shorten.
 
 variable "adopted_access_key_id" {
-  description = "Id of the key that is replaced; null once it is gone."
+  description = "ID of the key to replace. Null once the rotation has deleted it."
   type        = string
   default     = null
 }
 
 variable "minimum_overlap_minutes" {
-  description = "How long a retired key lives at least beside its successor."
+  description = "Minimum number of minutes for which the previous key stays valid."
   type        = number
   default     = 60
 }
 
 variable "recovery_window_in_days" {
-  description = "How long the destroyed secret can be restored."
+  description = "Number of days in which a destroyed secret can be restored."
   type        = number
   default     = 30
 }
 
 variable "settling_seconds" {
-  description = "How long a new key has to be accepted without a break."
+  description = "Number of seconds for which AWS must accept a new key without a refusal."
   type        = number
   default     = 10
 }

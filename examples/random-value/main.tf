@@ -1,4 +1,4 @@
-# A value that nobody chose and no service has to be told, new every Sunday night.
+# A random signing key, replaced every Sunday at 03:00 UTC.
 
 module "rotating_secret" {
   source = "../.."

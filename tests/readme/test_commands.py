@@ -1,7 +1,7 @@
-"""README.md's own configuration is applied to the local AWS, and each of its commands is run there.
+"""The pages' own configuration is applied to the local AWS, and their commands are run there.
 
-One after the other on one secret, as its owner would: it stays empty for two foreign keys, is
-filled, read, given up, destroyed and restored.
+One after the other on one secret, as its owner would do it: the secret stays empty because of two
+foreign keys, is filled and read, its rotation is given up, it is destroyed and restored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 
 from testing.harness.account import eventually
 from testing.local_aws import local_aws
-from tests.readme.blocks import block
+from tests.readme.blocks import block, local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.xdist_group("readme")
 SECRET = "reports/uploader"  # noqa: S105 -- its name
 USER = "uploader"
 
-# What a test shortens: Terraform merges an override into the block of the same name.
+# Shortens the test: Terraform merges an override into the block of the same name.
 OVERRIDE = """
 module "rotating_secret" {
   minimum_overlap_minutes = 0
@@ -44,7 +44,7 @@ module "rotating_secret" {
 }
 """
 
-# What the README takes for granted: the application has a role.
+# The pages assume that the application has a role.
 APPLICATION_ROLE = """
 resource "aws_iam_role" "application" {
   name = "application"
@@ -59,7 +59,7 @@ resource "aws_iam_role" "application" {
 """
 
 
-# As the function does, with its package and a layer.
+# Generates a key pair as the function does, with its package and a layer.
 _MAKE_A_PAIR = """
 import sys
 sys.path += sys.argv[1:]
@@ -72,7 +72,7 @@ print(ssh.fit(pair.private_key, pair.public_key))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """The README's configuration, applied, with the environment of the one who runs it."""
+    """The applied configuration of the pages, and the environment of its owner."""
 
     aws: LocalAws
     root: Path
@@ -108,7 +108,7 @@ class Applied:
         return value
 
     def pending(self) -> bool:
-        """Tell a rotation that is not complete: AWSPENDING stands apart from AWSCURRENT."""
+        """Return whether a rotation is incomplete: AWSPENDING and AWSCURRENT differ."""
         stages = self.described().get("VersionIdsToStages", {}).values()
         return any("AWSPENDING" in one and "AWSCURRENT" not in one for one in stages)
 
@@ -130,8 +130,8 @@ def applied(
 ) -> Iterator[Applied]:
     root = tmp_path_factory.mktemp("readme")
     copy_module(root / "terraform-aws-rotating-secret")
-    parts = [block("plan", name) for name in ("smallest", "reader", "output")]
-    (root / "main.tf").write_text("\n".join([*parts, APPLICATION_ROLE]))
+    parts = [block("plan", "smallest"), block("plan", "reader"), block("plan", "output")]
+    (root / "main.tf").write_text(local("\n".join([*parts, APPLICATION_ROLE])))
     (root / "override.tf").write_text(OVERRIDE)
     with local_aws(rotation_attempts=1) as aws:
         environment = terraform_env | aws.environment
@@ -148,7 +148,7 @@ def applied(
         yield one
 
 
-def test_waiting_tells_the_last_error_and_ends_with_the_first_value(applied: Applied) -> None:
+def test_waiting_prints_the_last_error_and_ends_with_the_first_value(applied: Applied) -> None:
     iam = applied.aws.client("iam")
     for _ in range(2):
         iam.create_access_key(UserName=USER)
@@ -156,11 +156,11 @@ def test_waiting_tells_the_last_error_and_ends_with_the_first_value(applied: App
     assert waiting.stdout is not None
     try:
         applied.run(block("run", "rotate"))
-        told = next(line for line in waiting.stdout if "ForeignCredential" in line)
-        assert applied.keys() < set(json.loads(told)["message"].replace(",", "").split())
+        printed = next(line for line in waiting.stdout if "ForeignCredential" in line)
+        assert applied.keys() < set(json.loads(printed)["message"].replace(",", "").split())
         applied.run(block("run", "delete-keys"))
         assert applied.keys() == set()
-        # An error to the CLI, as the README says, and yet the rotation is tried again.
+        # The CLI reports an error, and yet the rotation is tried again, as the page says.
         reattempted, _ = applied.start(block("run", "rotate")).communicate()
         assert "That rotation will be reattempted" in reattempted
         assert waiting.wait(timeout=60) == 0
@@ -172,12 +172,12 @@ def test_waiting_tells_the_last_error_and_ends_with_the_first_value(applied: App
 
 def test_the_value_is_as_shown(applied: Applied) -> None:
     shown = json.loads(block("value", "iam_access_key"))
-    del shown["bucket"]  # A constant, which the example at the top does without.
+    del shown["bucket"]  # A constant. The quick start has none.
     assert applied.value().keys() == shown.keys()
     assert applied.value()["Version"] == shown["Version"]
 
 
-def test_the_sdk_takes_the_value_as_a_credential_process(
+def test_the_sdk_accepts_the_value_of_a_credential_process(
     applied: Applied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "config"
@@ -204,19 +204,19 @@ def test_the_grants_are_as_shown(applied: Applied) -> None:
         policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         statements += [one for one in policy["Statement"] if one["Effect"] == "Allow"]
     shown = json.loads(block("grants", "iam_access_key"))
-    assert shown == statements, f"Paste into README.md:\n{json.dumps(statements, indent=2)}"
+    assert shown == statements, f"Paste into docs/security.md:\n{json.dumps(statements, indent=2)}"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what is in a layer runs on Linux")
-def test_the_layer_is_made_as_shown(
+@pytest.mark.skipif(sys.platform != "linux", reason="the libraries of a layer run on Linux")
+def test_the_layer_is_built_as_shown(
     applied: Applied, cache: Path, tmp_path: Path, repository: Path
 ) -> None:
-    """For this machine's Python, from wheels that the set-up downloaded, to be tried here."""
-    command = block("run", "layer")
+    """For the Python of this machine, from wheels that the set-up downloaded, to import it here."""
+    command = block("run", "layer") + block("run", "publish-layer")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for told, here in {"aarch64": platform.machine(), "3.13": version}.items():
-        assert told in command
-        command = command.replace(told, here)
+    for shown, here in {"aarch64": platform.machine(), "3.13": version}.items():
+        assert shown in command
+        command = command.replace(shown, here)
     environment = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{applied.environment['PATH']}",
         "PIP_FIND_LINKS": str(cache / "layer"),
@@ -237,7 +237,7 @@ def test_the_layer_is_made_as_shown(
         assert outcome in made.stdout + made.stderr
 
 
-def test_a_rotation_is_given_up_and_started_anew(applied: Applied) -> None:
+def test_a_rotation_is_given_up_and_started_again(applied: Applied) -> None:
     foreign = applied.aws.client("iam").create_access_key(UserName=USER)["AccessKey"]
 
     def failures() -> list[dict[str, Any]]:

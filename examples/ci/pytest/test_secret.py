@@ -12,14 +12,14 @@ ROOT = Path(__file__).parent.parent.parent / "random-value"
 
 
 def run(command: Callable[..., tuple[int, str, str]], **options: object) -> None:
-    """Run a command of Terraform's, and show what it wrote if it fails."""
+    """Run a Terraform command. If it fails, show its output."""
     code, output, errors = command(no_color=IsFlagged, **options)
     assert code == 0, output + errors
 
 
 @pytest.fixture(scope="module")
 def terraform() -> Iterator[Terraform]:
-    """Terraform in the root module, applied."""
+    """Terraform in the root module, after apply."""
     terraform = Terraform(working_dir=str(ROOT), variables={"recovery_window_in_days": 0})
     run(terraform.init)
     try:
@@ -30,7 +30,7 @@ def terraform() -> Iterator[Terraform]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
-    """Look once a second, until it is so."""
+    """Check the condition once per second until it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -50,4 +50,4 @@ def test_the_secret_rotates(terraform: Terraform) -> None:
     wait_for(lambda: current() is not None)
     started = client.rotate_secret(SecretId=secret)["VersionId"]
     wait_for(lambda: current() == started)
-    run(terraform.plan, detailed_exitcode=IsFlagged)  # Exit code 2 would say: not empty.
+    run(terraform.plan, detailed_exitcode=IsFlagged)  # Exit code 2 means that the plan isn't empty.

@@ -19,7 +19,7 @@ func TestTheSecretRotates(t *testing.T) {
 		Vars:         map[string]any{"recovery_window_in_days": 0},
 		NoColor:      true,
 	}
-	// The test's own context is over by then.
+	// The test's own context has ended by then.
 	defer terraform.DestroyContext(t, context.Background(), options)
 	terraform.InitAndApplyAndIdempotentContext(t, ctx, options)
 

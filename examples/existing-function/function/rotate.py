@@ -1,4 +1,4 @@
-"""A rotation function of one's own: the least that the four steps ask for.
+"""A minimal rotation function: only what the four steps require.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
@@ -11,7 +11,7 @@ client = boto3.client("secretsmanager")
 
 
 def handler(event: dict[str, str], _context: object) -> None:
-    """Carry out one step, which may be delivered twice."""
+    """Run one step. Secrets Manager may deliver a step twice."""
     secret, token = event["SecretId"], event["ClientRequestToken"]
     if event["Step"] == "createSecret" and not has_value(secret, token):
         client.put_secret_value(
@@ -25,7 +25,7 @@ def handler(event: dict[str, str], _context: object) -> None:
 
 
 def has_value(secret: str, version: str) -> bool:
-    """Tell whether an earlier delivery has put a value; Secrets Manager stages an empty version."""
+    """Return whether the version has a value. Secrets Manager stages it empty."""
     try:
         client.get_secret_value(SecretId=secret, VersionId=version)
     except client.exceptions.ResourceNotFoundException:
@@ -34,7 +34,7 @@ def has_value(secret: str, version: str) -> bool:
 
 
 def promote(secret: str, version: str) -> None:
-    """Make the version current; the first value of a secret is so by itself."""
+    """Make the version current. AWS does this itself for the first value of a secret."""
     labels = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
     current = next((one for one, held in labels.items() if "AWSCURRENT" in held), None)
     if current != version:

@@ -1,4 +1,4 @@
-"""Counts every attempt of every request, before the SDK repeats those that failed."""
+"""Counts every attempt of every request, including those that the SDK retries."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _KEY_ID = re.compile(r"Credential=(\w+)/")
 
 
 class Meter:
-    """What was answered so far, and the key that each thread used last."""
+    """Counts requests and failures, and remembers the last key of each thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,12 +22,12 @@ class Meter:
         self._keys: dict[int, str] = {}
 
     def watch(self, session: boto3.Session, service: str) -> None:
-        """Count what the clients send that this session makes from now on."""
+        """Count the requests of every client that this session creates from now on."""
         session.events.register(f"before-send.{service}", self._sent)
         session.events.register(f"response-received.{service}", self._answered)
 
     def report(self, output: TextIO) -> None:
-        """Write a line of JSON."""
+        """Write one line of JSON."""
         with self._lock:
             numbers = {
                 "requests": self._requests,
@@ -38,9 +38,9 @@ class Meter:
         output.write(json.dumps(numbers) + "\n")
         output.flush()
 
-    # botocore calls both in the thread that makes the request, once for each attempt.
+    # botocore calls both methods in the thread that sends the request, once per attempt.
 
-    def _sent(self, **event: Any) -> None:  # noqa: ANN401 -- botocore does not say what is in it
+    def _sent(self, **event: Any) -> None:  # noqa: ANN401 -- botocore doesn't document the types
         header = event["request"].headers["Authorization"]
         text = header.decode() if isinstance(header, bytes) else header
         with self._lock:

@@ -1,4 +1,4 @@
-"""The plain way: read the secret for each job that ends within the minimum overlap."""
+"""Reads the secret once per job. Each job must end within the minimum overlap."""
 
 import json
 
@@ -6,7 +6,7 @@ import boto3
 
 
 def session(secret_id: str) -> boto3.Session:
-    """Return a session with the key that the secret holds now."""
+    """Return a session with the current key."""
     answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)
     value = json.loads(answer["SecretString"])
     return boto3.Session(

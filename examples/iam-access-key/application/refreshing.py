@@ -1,4 +1,4 @@
-"""The refreshing way: a session that reads the secret again by itself, without a restart."""
+"""A boto3 session that reads the secret again before its key expires, without a restart."""
 
 import json
 import threading
@@ -9,12 +9,12 @@ import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, RefreshableCredentials
 
-# How a service says that it does not know the key, or not any more.
+# Error codes of a service that no longer accepts the key.
 REFUSALS = {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"}
 
 
 class KeyInSecret(CredentialProvider):
-    """Gives botocore the key that the secret holds, read anew before its time is up."""
+    """Gives botocore the current key, and reads it again before the maximum age."""
 
     METHOD = "key-in-secret"
 
@@ -23,16 +23,16 @@ class KeyInSecret(CredentialProvider):
         self._secret_id = secret_id
         self._maximum_age = maximum_age
         self._refused = threading.Event()
-        # The program's own identity reads the secret, not the key that is in it.
+        # The program's own identity reads the secret, not the key in the secret.
         self._reader = boto3.client("secretsmanager")
 
     def load(self) -> RefreshableCredentials:
-        """Read the first key; botocore comes back when half of its time is up."""
+        """Read the first key. botocore refreshes it after half of the maximum age."""
         first, seconds = self._read(), int(self._maximum_age.total_seconds())
         return RefreshableCredentials(
             first["access_key"],
             first["secret_key"],
-            token="",  # Only temporary credentials have one.
+            token="",  # Only temporary credentials have a token.
             expiry_time=datetime.fromisoformat(first["expiry_time"]),
             refresh_using=self._read,
             method=self.METHOD,
@@ -44,7 +44,7 @@ class KeyInSecret(CredentialProvider):
     def try_again_if_refused(
         self, response: tuple[object, dict[str, Any]] | None, attempts: int, **_: object
     ) -> int | None:
-        """Have a refused request signed and sent once more, with what the secret holds by now."""
+        """Read the secret again, then sign and send a refused request once more."""
         code = response[1].get("Error", {}).get("Code") if response else None
         if attempts > 1 or code not in REFUSALS:
             return None
@@ -63,15 +63,15 @@ class KeyInSecret(CredentialProvider):
         }
 
     def _now(self) -> datetime:
-        # A refused key is overdue, but not expired: while one thread reads, another may be refused.
+        # After a refusal the key is overdue but not expired, so other threads can still use it.
         overdue = self._maximum_age * 7 / 8 if self._refused.is_set() else timedelta()
         return datetime.now(UTC) + overdue
 
 
 def session(secret_id: str, maximum_age: timedelta = timedelta(minutes=30)) -> boto3.Session:
-    """Return a session for as long as the program runs.
+    """Return a session that works for as long as the program runs.
 
-    The maximum age has to be shorter than the minimum overlap.
+    The maximum age must be shorter than the minimum overlap.
     """
     key = KeyInSecret(secret_id, maximum_age)
     core = botocore.session.get_session()

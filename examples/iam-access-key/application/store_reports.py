@@ -1,6 +1,6 @@
-"""Writes reports and reads them back, several at a time, while the key is renewed underneath.
+"""Writes reports and reads them back, in several threads, while the key rotates.
 
-Prints a line of JSON each second, and the last one when it is told to stop.
+Prints one line of JSON per second, and a last one when it is stopped.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from meter import Meter
 
 
 class WrongReportError(Exception):
-    """What was read is not what was written."""
+    """The report that was read differs from the report that was written."""
 
 
 def bucket_of(secret_id: str) -> str:
-    """Return the constant that stands in the secret beside the key."""
+    """Return the constant that the secret holds beside the key."""
     answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)
     return str(json.loads(answer["SecretString"])["bucket"])
 
@@ -56,7 +56,7 @@ def main() -> None:
                 client.put_object(Bucket=bucket, Key=key, Body=report)
                 stored = client.get_object(Bucket=bucket, Key=key)["Body"].read()
             except (BotoCoreError, ClientError):
-                continue  # The meter has counted it.
+                continue  # The meter has counted the failure.
             if stored != report:
                 raise WrongReportError(key)
 

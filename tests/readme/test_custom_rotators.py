@@ -1,0 +1,45 @@
+"""docs/custom-rotators.md explains every member of the Protocols, and nothing that isn't there."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from rotation import api, strategy
+from tests.readme.blocks import REPOSITORY
+
+_PAGE = (REPOSITORY / "docs" / "custom-rotators.md").read_text()
+_FAMILIES = (strategy.Generator, strategy.Setter, strategy.Issuer)
+
+
+def _members(family: type) -> dict[str, str]:
+    """Each member as a heading: an attribute by its name, a method with its parameters."""
+    found = {}
+    for kind in family.__mro__:
+        for name, member in vars(kind).items():
+            if name[0] != "_" and isinstance(member, property):
+                found[name] = name
+            elif name[0] != "_" and inspect.isfunction(member):
+                _, *parameters = inspect.signature(member).parameters
+                found[name] = f"{name}({', '.join(parameters)})"
+    return found
+
+
+def test_every_member_has_a_heading_with_its_parameters() -> None:
+    headings = re.findall(r"^### `(.+)`$", _PAGE, re.MULTILINE)
+    members = {heading for family in _FAMILIES for heading in _members(family).values()}
+    assert sorted(headings) == sorted(members)
+
+
+@pytest.mark.parametrize("family", _FAMILIES, ids=lambda family: family.__name__)
+def test_the_table_of_families_lists_all_members(family: type) -> None:
+    (row,) = re.findall(rf"^\| {family.__name__} \|.*\| (.+) \|$", _PAGE, re.MULTILINE)
+    inherited = {"Setter": _members(strategy.Generator)}.get(family.__name__, {})
+    assert {*re.findall(r"`(\w+)`", row)} | inherited.keys() == _members(family).keys()
+
+
+def test_every_class_that_the_page_names_can_be_imported() -> None:
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)*)[`.(]", _PAGE))
+    assert named - {"None"} <= {*api.__all__}
