@@ -7,9 +7,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from testing.harness.provider import AwsProvider
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _CLI_CONFIG: Final = _REPOSITORY / ".cache" / "terraform" / "cli.tfrc"
@@ -70,6 +73,7 @@ class Terraform:
             "TMPDIR": str(checkout),
             **environment,
         }
+        self._stop_provider: Callable[[], object] = lambda: None
         self._variables = dict(variables)
         self.output = ""
         """The output of all commands so far."""
@@ -77,6 +81,11 @@ class Terraform:
     def init(self) -> None:
         """Install providers and modules."""
         self.run("init")
+        # With TF_LOG, the provider's log has to be in that of the command.
+        if "TF_LOG" not in self._environment:
+            provider = AwsProvider(self.folder, self._environment)
+            self._stop_provider = weakref.finalize(self, provider.close)
+            self._environment |= provider.environment
 
     def apply(self, *plan: str) -> str:
         """Apply the configuration or a saved plan, and return the line that counts resources."""
@@ -86,6 +95,7 @@ class Terraform:
     def destroy(self) -> str:
         """Destroy all resources and return the line that counts them."""
         output = self.run("destroy", "-auto-approve")
+        self._stop_provider()
         return next(line for line in output.splitlines() if line.startswith("Destroy complete!"))
 
     def require_empty_plan(self, *options: str) -> None:

@@ -1,0 +1,41 @@
+"""One process of the AWS provider for many commands of Terraform.
+
+Terraform would start one for each command, which costs two seconds of processor time
+(https://developer.hashicorp.com/terraform/plugin/debugging). A root module with two configurations
+of the provider needs a process for each, and so cannot use this.
+"""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_MIRROR: Final = Path(__file__).resolve().parents[2] / ".cache" / "terraform" / "mirror"
+VARIABLE: Final = "TF_REATTACH_PROVIDERS"
+
+
+class AwsProvider:
+    """A process of the provider, for the commands of one root module in one account."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        """Start it where the root module is: it reads the packages of functions from there."""
+        (binary,) = _MIRROR.glob("registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws_*")
+        self._process = subprocess.Popen(
+            [binary, "-debug"],
+            cwd=folder,
+            env=environment,
+            # In a session of its own: after Ctrl-C the resources are destroyed.
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        line = next(line for line in self._process.stdout or () if f"{VARIABLE}=" in line)
+        self.environment = {VARIABLE: line.split("'")[1]}
+        """What Terraform needs to reach it."""
+
+    def close(self) -> None:
+        """End the process."""
+        with self._process:
+            self._process.terminate()
