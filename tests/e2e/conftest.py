@@ -1,11 +1,11 @@
 """The account that the examples are applied in, and a copy of the module to apply them from.
 
-E2E_TARGET says which account: `local` (the default) starts the local AWS, one for each worker of
-pytest; `account` takes the credentials and the region of the environment.
+E2E_TARGET chooses the account: `local` (the default) starts one local AWS per pytest worker;
+`account` takes the credentials and the region from the environment.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from testing.local_aws import LocalAws, local_aws
 from testing.local_github import LocalGitHub, local_github
 from testing.local_logins import LocalLogins, local_logins
 from testing.local_redis import LocalRedis, local_redis
-from tests.e2e.grants import Estate, applied
+from tests.e2e.estate import Estate, applied
+from tests.e2e.roles import Clients, as_role
+from tests.selection import Rotators
 
 _TARGET = os.environ.get("E2E_TARGET", "local")
 
@@ -48,14 +50,14 @@ def aws(github: LocalGitHub) -> Iterator[Aws]:
     if _TARGET == "account":
         yield _RealAws()
     else:
-        # The pause between two tries of a failed rotation is not what is tested here.
+        # The pause between two attempts of a rotation is not under test here.
         with local_aws(rotation_retry_seconds=0.2, trusted=github.certificate) as local:
             yield local
 
 
 @pytest.fixture(scope="session")
 def logins(aws: Aws, github: LocalGitHub) -> Iterator[LocalLogins | None]:
-    """Where service-specific credentials are taken; None: AWS's own services."""
+    """The services that accept service-specific credentials; None: those of AWS."""
     if isinstance(aws, LocalAws):
         with local_logins(aws, *github.trusted) as logins:
             yield logins
@@ -79,8 +81,18 @@ def redis(github: LocalGitHub) -> Iterator[LocalRedis]:
 
 @pytest.fixture(scope="session")
 def estate(
-    aws: Aws, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis
+    rotators: Rotators,
+    aws: Aws,
+    github: LocalGitHub,
+    logins: LocalLogins | None,
+    redis: LocalRedis,
 ) -> Iterator[Estate]:
-    """What the tests of the grants share."""
-    with applied(aws, github, logins, redis) as estate:
+    """The secrets that the tests of the grants share."""
+    with applied(rotators, aws, github, logins, redis) as estate:
         yield estate
+
+
+@pytest.fixture(scope="session")
+def roles(estate: Estate) -> Mapping[str, Clients]:
+    """The clients of each strategy's role."""
+    return {name: as_role(one.aws, one.role) for name, one in estate.secrets.items()}

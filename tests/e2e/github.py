@@ -11,11 +11,19 @@ from testing.harness.account import Aws
 from testing.local_github import LocalGitHub
 from tools.import_github_app_key import create_kms_key, import_private_key
 
+SIGN = {
+    "kms:Sign": {
+        "Message": b"beside",
+        "MessageType": "RAW",
+        "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
+    }
+}
+"""The arguments of a call with the App's key."""
 _PERMISSIONS = {"administration": "write", "contents": "write", "issues": "write"}
 
 
 def layer(folder: Path) -> str:
-    """Write a layer without a library: the local AWS lends a function those of the tests."""
+    """Write a layer without a library: on the local AWS, a function uses those of the tests."""
     path = folder / "cryptography.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("python/README", "")
@@ -24,7 +32,7 @@ def layer(folder: Path) -> str:
 
 @contextlib.contextmanager
 def app(aws: Aws, github: LocalGitHub, repository: str) -> Iterator[dict[str, object]]:
-    """Make an App, have it installed where the repository is, and return what Terraform is told."""
+    """Make an App, install it for the repository's owner, and return Terraform's variables."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     made = github.add_app(key.public_key())
     github.add_repository(repository)

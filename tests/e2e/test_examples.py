@@ -1,34 +1,89 @@
-"""Each example is applied, rotated, broken, mended and destroyed; all take the same walk."""
+"""Each example is applied, rotated, made to fail, repaired and destroyed."""
 
 import json
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from testing.harness.account import Aws, Secret, inventory, messages
-from testing.harness.terraform import Terraform
+from testing.harness.terraform import Terraform, TerraformError
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
-from tests.e2e.scenarios import scenario, secret_parts
+from tests.e2e.walk import Walk
+from tests.strategies import ALL, StrategyUnderTest, case, secret_parts
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
+class _FixedValue(Walk):
+    """Nothing rotates the secret; an operator writes its values."""
+
+    def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
+        super().__init__(github, logins, redis)
+        self.variables["licence"] = f"licence-{uuid.uuid4()}"
+
+    def wait_for_the_first(self, secret: Secret) -> None:
+        self._note(secret)
+
+    def change(self, secret: Secret) -> None:
+        secret.put(f"licence-{uuid.uuid4()}")
+        self._note(secret)
+
+    def fail_and_recover(self, aws: Aws, terraform: Terraform, secret: Secret) -> None:
+        del aws
+        licence = self.variables["licence"]
+        terraform.set(licence=None)
+        with pytest.raises(TerraformError, match='"licence" is not set'):
+            terraform.apply()
+        terraform.set(licence=licence)
+        assert terraform.apply().endswith("0 added, 0 changed, 0 destroyed.")
+        assert secret.text() == self.values[-1]
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        initial = secret.holder("INITIAL")
+        assert initial is not None
+        assert secret.text(initial) == self.values[0]
+
+
+# Examples that rotate nothing.
+_OTHERS: Final[dict[str, type[Walk]]] = {"fixed-value": _FixedValue}
+
+
+def test_each_example_has_a_walk() -> None:
+    walks = [*_OTHERS, *(example for strategy in ALL for example in strategy.walks)]
+    assert sorted(walks) == sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
+    assert all(strategy.walks for strategy in ALL)
+
+
 @pytest.mark.parametrize(
-    "example", sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
+    ("strategy", "example", "walk"),
+    [
+        *(pytest.param(None, example, walk, id=example) for example, walk in _OTHERS.items()),
+        *(
+            case(strategy, example, walk, id=example)
+            for strategy in ALL
+            for example, walk in strategy.walks.items()
+        ),
+    ],
 )
 def test_example_keeps_its_promises(
+    strategy: StrategyUnderTest | None,
     example: str,
+    walk: type[Walk],
     aws: Aws,
     github: LocalGitHub,
     logins: LocalLogins | None,
     redis: LocalRedis,
     module: Path,
 ) -> None:
-    own = scenario(example, github, logins, redis)
+    own = walk(github, logins, redis)
+    secret_fields = strategy.secret_fields if strategy else frozenset()
     before = inventory(aws)
     with own.prepared(aws):
         found = inventory(aws)
@@ -47,15 +102,17 @@ def test_example_keeps_its_promises(
             own.conclude(terraform, secret)
             terraform.require_empty_plan("-out=second.tfplan")
 
-            assert _leaks(aws, terraform, own.values) == []
+            assert _leaks(aws, terraform, own.values, secret_fields) == []
         finally:
             terraform.destroy()
         assert inventory(aws) - found == own.left_behind()
     assert inventory(aws) == before
 
 
-def _leaks(aws: Aws, terraform: Terraform, values: list[str]) -> list[str]:
-    marks = [part.encode() for value in values for part in secret_parts(value)]
+def _leaks(
+    aws: Aws, terraform: Terraform, values: list[str], secret_fields: frozenset[str]
+) -> list[str]:
+    marks = [part.encode() for value in values for part in secret_parts(value, secret_fields)]
     assert len(marks) == len(values)
     return [
         place for place, content in _places(aws, terraform) for mark in marks if mark in content
@@ -63,15 +120,15 @@ def _leaks(aws: Aws, terraform: Terraform, values: list[str]) -> list[str]:
 
 
 def _places(aws: Aws, terraform: Terraform) -> Iterator[tuple[str, bytes]]:
-    """Everything that Terraform and the function wrote, except into the secret."""
-    yield "output of Terraform", terraform.output.encode()
+    """Return everything that Terraform and the function wrote, except the secret."""
+    yield "the output of Terraform", terraform.output.encode()
     outputs = terraform.outputs()
     yield "the outputs", json.dumps(outputs).encode()
     written = [path for path in terraform.folder.rglob("*") if path.is_file()]
     names = {path.name for path in written}
     assert {"first.tfplan", "second.tfplan", "terraform.tfstate"} <= names
     for path in written:
-        if zipfile.is_zipfile(path):  # A plan is one, too.
+        if zipfile.is_zipfile(path):  # A plan file is one, too.
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     yield f"{path}: {name}", archive.read(name)

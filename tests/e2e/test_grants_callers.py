@@ -11,7 +11,9 @@ import pytest
 
 from rotation.event import Step
 from testing.harness.account import Aws, Rotation, eventually, step_records
-from tests.e2e.grants import IN_COMMON, Clients, Deployed, Estate, acting, clients_with, error_code
+from tests.e2e.estate import IN_COMMON, Estate
+from tests.e2e.roles import Clients, Deployed, acting, clients_with, error_code
+from tests.strategies import RotatorUnderTest
 
 pytestmark = [
     pytest.mark.xdist_group("grants"),
@@ -25,9 +27,9 @@ _RULES = {"AutomaticallyAfterDays": 30}
 
 
 @pytest.fixture
-def another(strategy: str, estate: Estate) -> Iterator[str]:
+def another(strategy: RotatorUnderTest, estate: Estate) -> Iterator[str]:
     """A secret beside the one that the function is for, its name as near as can be."""
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     secrets = deployed.aws.client("secretsmanager")
     name = f"{deployed.outputs['secret_name']}-Ab1Cd2"
     arn = secrets.create_secret(Name=name, SecretString="beside")["ARN"]
@@ -49,9 +51,9 @@ def _keys(deployed: Deployed, estate: Estate) -> list[dict[str, Any]]:
 
 
 def test_another_secret_cannot_be_told_to_use_the_function(
-    strategy: str, another: str, estate: Estate
+    strategy: RotatorUnderTest, another: str, estate: Estate
 ) -> None:
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     secrets = deployed.aws.client("secretsmanager")
     function = {"RotationLambdaARN": deployed.outputs["function_arn"], "RotationRules": _RULES}
 
@@ -61,10 +63,10 @@ def test_another_secret_cannot_be_told_to_use_the_function(
 
 @pytest.mark.parametrize("step", Step)
 def test_an_event_about_another_secret_changes_nothing(
-    step: Step, strategy: str, another: str, estate: Estate
+    step: Step, strategy: RotatorUnderTest, another: str, estate: Estate
 ) -> None:
     """Not even from somebody who may invoke the function."""
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     functions, secrets = (deployed.aws.client(name) for name in ("lambda", "secretsmanager"))
     before = secrets.describe_secret(SecretId=another)["VersionIdsToStages"]
     keys, (token,) = _keys(deployed, estate), before
@@ -79,8 +81,10 @@ def test_an_event_about_another_secret_changes_nothing(
     assert _keys(deployed, estate) == keys
 
 
-def test_a_principal_of_the_account_needs_a_grant_to_invoke(strategy: str, estate: Estate) -> None:
-    deployed = estate.secrets[strategy]
+def test_a_principal_of_the_account_needs_a_grant_to_invoke(
+    strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    deployed = estate.secrets[strategy.name]
     name, function_arn = (deployed.outputs[f"function_{which}"] for which in ("name", "arn"))
     call = {"FunctionName": name, "Payload": _event(deployed.secret.secret_id, _token())}
     grant = {"Effect": "Allow", "Action": _INVOKE, "Resource": function_arn}
@@ -92,9 +96,9 @@ def test_a_principal_of_the_account_needs_a_grant_to_invoke(strategy: str, estat
     assert (code(), code(grant)) == (_DENIED, "")
 
 
-def test_another_service_is_not_let_in(strategy: str, estate: Estate) -> None:
+def test_another_service_is_not_let_in(strategy: RotatorUnderTest, estate: Estate) -> None:
     """EventBridge is let in at the end, to show that nothing else kept it out."""
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     events, functions = (deployed.aws.client(name) for name in ("events", "lambda"))
     name, function_arn = (deployed.outputs[f"function_{which}"] for which in ("name", "arn"))
     source, tokens = _token(), (_token(), _token())
@@ -137,9 +141,9 @@ def _another_account(aws: Aws) -> Clients:
     return clients_with(aws, assumed["Credentials"])
 
 
-def test_another_account_is_not_let_in(strategy: str, estate: Estate) -> None:
+def test_another_account_is_not_let_in(strategy: RotatorUnderTest, estate: Estate) -> None:
     """Neither itself nor by Secrets Manager; and were it let in, the function would do nothing."""
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     clients = _another_account(deployed.aws)
     account = clients("sts").get_caller_identity()["Account"]
     functions, secrets = deployed.aws.client("lambda"), clients("secretsmanager")

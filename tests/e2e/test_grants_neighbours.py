@@ -1,6 +1,6 @@
-"""What lies beside each grant is refused: other actions on its resource, its action on others.
+"""A deployed role may do no more than its grants: other actions and other resources are denied.
 
-Asked with the credentials of the deployed role, as Lambda has them outside of the function.
+The calls use the credentials of the role, outside of its function.
 """
 
 import contextlib
@@ -15,20 +15,12 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from rotation.strategies import REGISTRY
-from testing.harness.account import Aws, eventually
+from testing.harness.account import Aws
 from tests.campaigns import CountCases
-from tests.e2e.grants import (
-    IN_COMMON,
-    SHOWN_WITH,
-    Client,
-    Clients,
-    Deployed,
-    Estate,
-    clients_with,
-    error_code,
-    granted,
-)
+from tests.e2e.estate import IN_COMMON, Estate
+from tests.e2e.roles import Client, Clients, Deployed, error_code, granted
+from tests.e2e.scenarios import RECORD
+from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.campaign("Grants")]
 
@@ -43,23 +35,13 @@ _PARAMETERS: Final = {
     "secretsmanager": "SecretId",
 }
 
-# Each granted action that can be asked for by itself, and what it is told beside its resource: what
-# would change something is told to change what is not there.
-_ASKED: Final[Mapping[str, Mapping[str, object]]] = {
+# The granted actions that a test can call alone, each with the arguments that it needs besides its
+# resource. An action that changes something is called for what does not exist.
+_ARGUMENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "ec2:AssignPrivateIpAddresses": {},
     "ec2:CreateNetworkInterface": {"SubnetId": "subnet-0123456789abcdef0"},
     "ec2:DeleteNetworkInterface": {},
     "ec2:UnassignPrivateIpAddresses": {},
-    "iam:CreateAccessKey": {},
-    "iam:CreateServiceSpecificCredential": {"ServiceName": "bedrock.amazonaws.com"},
-    "iam:DeleteAccessKey": {"AccessKeyId": "AKIA0000000000000000"},
-    "iam:ListAccessKeys": {},
-    "iam:ListServiceSpecificCredentials": {},
-    "kms:Sign": {
-        "Message": b"beside",
-        "MessageType": "RAW",
-        "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256",
-    },
     "logs:CreateLogStream": {"logStreamName": "beside"},
     "logs:PutLogEvents": {
         "logStreamName": "nowhere",
@@ -74,11 +56,13 @@ _ASKED: Final[Mapping[str, Mapping[str, object]]] = {
         "VersionStage": "NOWHERE",
         "MoveToVersionId": "0" * 32,
     },
+    **{action: given for one in ROTATORS for action, given in one.grants.arguments.items()},
 }
-# Of what is not there IAM knows no service, by which this is narrowed: it has a test of its own.
-_ASKED_APART: Final = {"iam:DeleteServiceSpecificCredential"}
-# These know no resource, or are asked for by a service on the role's behalf.
-_NOT_ASKED: Final = {
+# IAM knows no service of a credential that does not exist, so the condition of this grant cannot be
+# met. A file of that strategy tests it.
+_TESTED_APART: Final = {"iam:DeleteServiceSpecificCredential"}
+# These have no resource, or a service calls them for the role.
+_NOT_CALLED: Final = {
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "kms:Decrypt",
@@ -87,7 +71,7 @@ _NOT_ASKED: Final = {
     "xray:PutTraceSegments",
 }
 
-# What a role must not change to gain more than it was given.
+# With these on its own function, a role could gain more than its grants.
 _OF_THE_FUNCTION: Final = (
     "AddPermission",
     "DeleteFunction",
@@ -97,33 +81,8 @@ _OF_THE_FUNCTION: Final = (
 )
 
 
-def _as_role(aws: Aws, role: str) -> Clients:
-    """Let the administrator assume, for one call, a role that Lambda alone may assume."""
-    iam, sts = aws.client("iam"), aws.client("sts")
-    held = iam.get_role(RoleName=role)["Role"]
-    trust = held["AssumeRolePolicyDocument"]
-    (lambdas,) = trust["Statement"]
-    ours = {**lambdas, "Sid": "Us", "Principal": {"AWS": sts.get_caller_identity()["Arn"]}}
-    assume = {"RoleArn": held["Arn"], "RoleSessionName": "neighbours"}
-    assert error_code(sts.assume_role, **assume) == "AccessDenied"
-    widened = json.dumps({**trust, "Statement": [lambdas, ours]})
-    iam.update_assume_role_policy(RoleName=role, PolicyDocument=widened)
-    try:
-        eventually("The trust", lambda: error_code(sts.assume_role, **assume) == "")
-        key = sts.assume_role(**assume)["Credentials"]
-    finally:
-        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(trust))
-    return clients_with(aws, key)
-
-
-@pytest.fixture(scope="module")
-def roles(estate: Estate) -> Mapping[str, Clients]:
-    """The clients of each strategy's role."""
-    return {name: _as_role(one.aws, one.role) for name, one in estate.secrets.items()}
-
-
 def _own(estate: Estate, deployed: Deployed) -> Mapping[str, str]:
-    """What the grants are for, by the parameter that names it."""
+    """Return the resources of the grants, by the parameter that names each."""
     signs = "kms:Sign" in _granted(deployed)
     return {
         "FunctionName": deployed.outputs["function_name"],
@@ -140,16 +99,16 @@ def _granted(deployed: Deployed) -> set[str]:
     return {action for _, action in granted(deployed.aws, deployed.role)}
 
 
-def _asked(clients: Clients, action: str, target: str, **options: object) -> str:
-    """Ask for a granted action, and return the code of the error that answers it."""
+def _code(clients: Clients, action: str, target: str, **options: object) -> str:
+    """Call a granted action, and return the error code."""
     service, _, operation = action.partition(":")
-    named = {} if "SubnetId" in _ASKED[action] else {_PARAMETERS[service]: target}
+    named = {} if "SubnetId" in _ARGUMENTS[action] else {_PARAMETERS[service]: target}
     call = getattr(clients(service, **options), xform_name(operation))
-    return error_code(call, **_ASKED[action], **named)
+    return error_code(call, **_ARGUMENTS[action], **named)
 
 
 def _required(shape: StructureShape | None) -> dict[str, object]:
-    """The least that a client sends."""
+    """Return the least arguments that a client sends."""
     return {name: _least(shape.members[name]) for name in shape.required_members} if shape else {}
 
 
@@ -169,28 +128,30 @@ def _least(shape: Shape) -> object:
 
 
 def _refusal(client: Client, operation: str, arguments: Mapping[str, object]) -> str:
-    """Ask for anything, and return who is told to be denied what."""
+    """Call any operation, and return the message of its denial."""
     try:
         getattr(client, xform_name(operation))(**arguments)
     except ClientError as error:
-        told = error.response["Error"]
-        return str(told["Message"]) if told["Code"] in _REFUSALS else f"not refused: {told['Code']}"
-    return "not refused: it was done"
+        found = error.response["Error"]
+        code = found["Code"]
+        return str(found["Message"]) if code in _REFUSALS else f"not denied: {code}"
+    return "not denied: it succeeded"
 
 
 @pytest.mark.parametrize(
     ("strategy", "service", "parameter"),
     [
-        pytest.param(
+        case(
             strategy,
             service,
             parameter,
-            # What a strategy asks beside its secret is of these services.
+            id=f"{strategy.name}-{service}-{parameter}",
+            # The grants of a single strategy have one of these.
             marks=[]
-            if strategy == SHOWN_WITH or parameter in {"KeyId", "SecretId", "UserName"}
+            if strategy.represents_all or parameter in {"KeyId", "SecretId", "UserName"}
             else [pytest.mark.slow],
         )
-        for strategy in REGISTRY
+        for strategy in ROTATORS
         for service, parameter in (
             *_PARAMETERS.items(),
             ("iam", "RoleName"),
@@ -198,45 +159,48 @@ def _refusal(client: Client, operation: str, arguments: Mapping[str, object]) ->
         )
     ],
 )
-def test_every_other_action_on_the_same_resource_is_refused(
+def test_every_other_action_on_the_same_resource_is_denied(
     service: str,
     parameter: str,
-    strategy: str,
+    strategy: RotatorUnderTest,
     estate: Estate,
     roles: Mapping[str, Clients],
     cases: CountCases,
 ) -> None:
-    """Those of Secrets Manager that name no secret are refused, too."""
-    deployed, client = estate.secrets[strategy], roles[strategy](service)
+    """Actions of Secrets Manager that name no secret are denied, too."""
+    deployed, client = estate.secrets[strategy.name], roles[strategy.name](service)
     target = _own(estate, deployed)[parameter]
-    may_be_asked = _granted(deployed) & (_ASKED.keys() | _ASKED_APART)
+    allowed = _granted(deployed) & (_ARGUMENTS.keys() | _TESTED_APART)
     model = client.meta.service_model
-    told = {}
+    messages = {}
     for operation in _OF_THE_FUNCTION if service == "lambda" else model.operation_names:
         shape = model.operation_model(operation).input_shape
         named = {parameter: target} if shape and parameter in shape.members else {}
-        is_beside = bool(named) or service == "secretsmanager"
-        if is_beside and f"{service}:{operation}" not in may_be_asked:
-            told[operation] = _refusal(client, operation, {**_required(shape), **named})
-    cases(len(told))
+        is_neighbour = bool(named) or service == "secretsmanager"
+        if is_neighbour and f"{service}:{operation}" not in allowed:
+            messages[operation] = _refusal(client, operation, {**_required(shape), **named})
+    cases(len(messages))
 
     assert {
         operation: text
-        for operation, text in told.items()
+        for operation, text in messages.items()
         if f"not authorized to perform: {service}:{operation} " not in f"{text} "
     } == {}
 
 
 @pytest.mark.parametrize(
+    "strategy", [case(one) for one in ROTATORS if RECORD.items() <= one.grants.scenarios.items()]
+)
+@pytest.mark.parametrize(
     "keys",
     [[], ["owner"], ["owner", "rotation-attempt"]],
     ids=lambda keys: "+".join(keys) or "none",
 )
-def test_another_tag_than_the_record_of_an_attempt_is_refused(
-    keys: list[str], estate: Estate, roles: Mapping[str, Clients]
+def test_every_tag_but_the_record_of_an_attempt_is_denied(
+    keys: list[str], strategy: RotatorUnderTest, estate: Estate, roles: Mapping[str, Clients]
 ) -> None:
-    secret = estate.secrets["iam_access_key"].secret.secret_id
-    tag = roles["iam_access_key"]("secretsmanager").tag_resource
+    secret = estate.secrets[strategy.name].secret.secret_id
+    tag = roles[strategy.name]("secretsmanager").tag_resource
 
     def code(*names: str) -> str:
         tags = [{"Key": name, "Value": "none"} for name in names]
@@ -248,7 +212,7 @@ def test_another_tag_than_the_record_of_an_attempt_is_refused(
 
 @pytest.fixture(scope="module")
 def others(aws: Aws, estate: Estate) -> Iterator[Mapping[str, list[tuple[str, str]]]]:
-    """Neighbours by service, each with its region; their names are as near as names can be."""
+    """Other resources by service, each with its region; their names are as similar as possible."""
     here = aws.client("secretsmanager").meta.region_name
     there = "eu-central-1" if here == "eu-west-1" else "eu-west-1"
     iam = aws.client("iam")
@@ -300,23 +264,23 @@ def others(aws: Aws, estate: Estate) -> Iterator[Mapping[str, list[tuple[str, st
         }
 
 
-@pytest.mark.parametrize("strategy", REGISTRY)
-def test_the_same_action_on_another_resource_is_refused(
-    strategy: str,
+@pytest.mark.parametrize("strategy", [case(one) for one in ROTATORS])
+def test_the_same_action_on_another_resource_is_denied(
+    strategy: RotatorUnderTest,
     estate: Estate,
     roles: Mapping[str, Clients],
     others: Mapping[str, list[tuple[str, str]]],
     cases: CountCases,
 ) -> None:
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     own = _own(estate, deployed)
-    actions = _granted(deployed) - _NOT_ASKED - _ASKED_APART
+    actions = _granted(deployed) - _NOT_CALLED - _TESTED_APART
     allowed, refused = {}, {}
     for action in sorted(actions):
         service = action.partition(":")[0]
-        allowed[action] = _asked(roles[strategy], action, own[_PARAMETERS[service]])
+        allowed[action] = _code(roles[strategy.name], action, own[_PARAMETERS[service]])
         for target, region in others[service]:
-            code = _asked(roles[strategy], action, target, region_name=region)
+            code = _code(roles[strategy.name], action, target, region_name=region)
             refused[action, target, region] = code
     cases(len(refused))
 
@@ -324,67 +288,29 @@ def test_the_same_action_on_another_resource_is_refused(
     assert {where: code for where, code in refused.items() if code not in _REFUSALS} == {}
 
 
-@pytest.mark.parametrize(
-    ("service_name", "is_own", "expected"),
-    [
-        pytest.param("bedrock.amazonaws.com", True, "", id="this"),
-        pytest.param("bedrock.amazonaws.com", False, "AccessDenied", id="another-user"),
-        pytest.param("codecommit.amazonaws.com", True, "AccessDenied", id="another-service"),
-    ],
-)
-def test_a_credential_is_deleted_for_this_user_and_this_service_alone(
-    service_name: str,
-    expected: str,
-    aws: Aws,
-    estate: Estate,
-    roles: Mapping[str, Clients],
-    *,
-    is_own: bool,
-) -> None:
-    iam, ours = aws.client("iam"), roles["iam_service_credential"]("iam")
-    name = {"UserName": estate.user if is_own else estate.outsider}
-    deployed = estate.secrets["iam_service_credential"]
-    if not expected:
-        # Of the two there are, the one that the next rotation would delete.
-        held = deployed.secret.value("AWSPREVIOUS")
-    else:
-        answer = iam.create_service_specific_credential(**name, ServiceName=service_name)
-        held = answer["ServiceSpecificCredential"]
-    which = {**name, "ServiceSpecificCredentialId": held["ServiceSpecificCredentialId"]}
-    assert error_code(ours.delete_service_specific_credential, **which) == expected
-    if expected:
-        iam.delete_service_specific_credential(**which)
-        make = ours.create_service_specific_credential
-        assert error_code(make, **name, ServiceName=service_name) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "reader"),
-    [("grants/token", "github_deploy_key"), ("grants/administrator", "custom")],
-)
-def test_what_stands_in_another_secret_is_read_and_nothing_else(
-    name: str,
-    reader: str,
+@pytest.mark.parametrize("strategy", [case(one) for one in ROTATORS if one.grants.reads])
+def test_only_one_role_reads_another_secret_and_may_do_nothing_else_with_it(
+    strategy: RotatorUnderTest,
     aws: Aws,
     estate: Estate,
     roles: Mapping[str, Clients],
     cases: CountCases,
 ) -> None:
-    arn = aws.client("secretsmanager").describe_secret(SecretId=name)["ARN"]
-    asked = sorted(action for action in _ASKED if action.startswith("secretsmanager:"))
+    arn = aws.client("secretsmanager").describe_secret(SecretId=strategy.grants.reads)["ARN"]
+    asked = sorted(action for action in _ARGUMENTS if action.startswith("secretsmanager:"))
     allowed = {
-        (strategy, action)
-        for strategy in estate.secrets
+        (name, action)
+        for name in estate.secrets
         for action in asked
-        if _asked(roles[strategy], action, arn) not in _REFUSALS
+        if _code(roles[name], action, arn) not in _REFUSALS
     }
     cases(len(asked) * len(estate.secrets))
-    assert allowed == {(reader, "secretsmanager:GetSecretValue")}
+    assert allowed == {(strategy.name, "secretsmanager:GetSecretValue")}
 
 
 @contextlib.contextmanager
 def _more(aws: Aws, role: str, **statement: object) -> Iterator[None]:
-    """Give the role one statement more for the length of the block."""
+    """Add a statement to the role until the block ends."""
     iam, inline = aws.client("iam"), {"RoleName": role, "PolicyName": "more"}
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
     iam.put_role_policy(**inline, PolicyDocument=json.dumps(document))
@@ -403,9 +329,13 @@ _THROUGH_THE_KEY: Final = {
 @pytest.mark.parametrize("strategy", IN_COMMON)
 @pytest.mark.parametrize(("action", "through"), _THROUGH_THE_KEY.items(), ids=_THROUGH_THE_KEY)
 def test_the_customer_key_is_for_this_secret_alone(
-    action: str, through: str, strategy: str, estate: Estate, roles: Mapping[str, Clients]
+    action: str,
+    through: str,
+    strategy: RotatorUnderTest,
+    estate: Estate,
+    roles: Mapping[str, Clients],
 ) -> None:
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     secrets = deployed.aws.client("secretsmanager")
     another = secrets.create_secret(
         Name=f"{deployed.outputs['secret_name']}-beside",
@@ -416,7 +346,7 @@ def test_the_customer_key_is_for_this_secret_alone(
     def code_with(*actions: str) -> str:
         resources = [another, estate.key_arn]
         with _more(deployed.aws, deployed.role, Action=actions, Resource=resources):
-            return _asked(roles[strategy], through, another)
+            return _code(roles[strategy.name], through, another)
 
     try:
         assert code_with(through) == "AccessDeniedException"
@@ -427,28 +357,30 @@ def test_the_customer_key_is_for_this_secret_alone(
 
 @pytest.mark.parametrize("strategy", IN_COMMON)
 @pytest.mark.parametrize("through", _THROUGH_THE_KEY.values())
-def test_another_customer_key_is_refused(
-    through: str, strategy: str, estate: Estate, roles: Mapping[str, Clients]
+def test_another_customer_key_is_denied(
+    through: str, strategy: RotatorUnderTest, estate: Estate, roles: Mapping[str, Clients]
 ) -> None:
-    deployed = estate.secrets[strategy]
+    deployed = estate.secrets[strategy.name]
     kms, secrets = (deployed.aws.client(name) for name in ("kms", "secretsmanager"))
     secret = deployed.secret.secret_id
     key = kms.create_key()["KeyMetadata"]["Arn"]
     try:
         secrets.update_secret(SecretId=secret, KmsKeyId=key)
-        refused = _asked(roles[strategy], through, secret)
+        refused = _code(roles[strategy.name], through, secret)
     finally:
         secrets.update_secret(SecretId=secret, KmsKeyId=estate.key_arn)
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
     assert refused == "AccessDeniedException"
-    assert _asked(roles[strategy], through, secret) == ""
+    assert _code(roles[strategy.name], through, secret) == ""
 
 
 @pytest.mark.parametrize("strategy", IN_COMMON)
-def test_a_traced_function_may_send_traces_and_read_none(strategy: str, estate: Estate) -> None:
-    """IAM's own simulator is asked, since the local AWS has no X-Ray."""
-    deployed = estate.secrets[strategy]
+def test_a_traced_function_may_send_traces_and_not_read_them(
+    strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    """This asks IAM's simulator, because the local AWS has no X-Ray."""
+    deployed = estate.secrets[strategy.name]
     client = deployed.aws.client("xray")
     simulated = deployed.aws.client("iam").simulate_principal_policy(
         PolicySourceArn=deployed.outputs["function_role_arn"],
@@ -477,9 +409,9 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def code_of_ours(estate: Estate) -> Iterator[Callable[..., str]]:
-    """Code of ours in a function that has the role of one that is in a VPC."""
-    deployed = estate.secrets["random_value"]
+def run_our_code(estate: Estate) -> Iterator[Callable[..., str]]:
+    """Runs our code in a function with the role of one that is in a VPC."""
+    deployed = next(iter(estate.secrets.values()))
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as package:
         file = zipfile.ZipInfo("probe.py")
@@ -508,18 +440,18 @@ def code_of_ours(estate: Estate) -> Iterator[Callable[..., str]]:
 
 
 def test_code_that_may_read_the_secret_may_not_touch_the_network(
-    estate: Estate, code_of_ours: Callable[..., str]
+    estate: Estate, run_our_code: Callable[..., str]
 ) -> None:
-    """What the role has of EC2 is Lambda's, which uses it outside of the function."""
-    secret = estate.secrets["random_value"].secret.secret_id
+    """Lambda uses the grants on EC2 outside of the function."""
+    secret = next(iter(estate.secrets.values())).secret.secret_id
     interface = {"NetworkInterfaceId": "eni-0123456789abcdef0"}
 
-    assert code_of_ours("secretsmanager", "describe_secret", SecretId=secret) == ""
+    assert run_our_code("secretsmanager", "describe_secret", SecretId=secret) == ""
     assert {
-        code_of_ours("ec2", "assign_private_ip_addresses", **interface),
-        code_of_ours("ec2", "create_network_interface", SubnetId="subnet-0123456789abcdef0"),
-        code_of_ours("ec2", "delete_network_interface", **interface),
-        code_of_ours("ec2", "describe_network_interfaces"),
-        code_of_ours("ec2", "describe_subnets"),
-        code_of_ours("ec2", "unassign_private_ip_addresses", **interface),
+        run_our_code("ec2", "assign_private_ip_addresses", **interface),
+        run_our_code("ec2", "create_network_interface", SubnetId="subnet-0123456789abcdef0"),
+        run_our_code("ec2", "delete_network_interface", **interface),
+        run_our_code("ec2", "describe_network_interfaces"),
+        run_our_code("ec2", "describe_subnets"),
+        run_our_code("ec2", "unassign_private_ip_addresses", **interface),
     } == {"UnauthorizedOperation"}

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from rotation.strategies import REGISTRY
 from testing.harness.account import eventually
-from tests.e2e.grants import Clients, Deployed, Estate, acting, error_code
+from tests.e2e.estate import Estate
+from tests.e2e.roles import Clients, Deployed, acting, error_code
+from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 pytestmark = [
     pytest.mark.xdist_group("grants"),
     pytest.mark.campaign("Grants"),
-    pytest.mark.parametrize("strategy", REGISTRY),
+    pytest.mark.parametrize("strategy", [case(one) for one in ROTATORS]),
 ]
 
 _DENIED = "AccessDeniedException"
@@ -28,8 +29,10 @@ def _reads(clients: Clients, deployed: Deployed) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("policy", ["of a reader", "of an administrator"])
-def test_an_allow_of_ones_own_reads_nothing(policy: str, strategy: str, estate: Estate) -> None:
-    deployed = estate.secrets[strategy]
+def test_an_allow_of_ones_own_reads_nothing(
+    policy: str, strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    deployed = estate.secrets[strategy.name]
     admin, secret = deployed.aws.client("secretsmanager"), {"SecretId": deployed.secret.secret_id}
     allows = {
         "of a reader": [*json.loads(deployed.outputs["reader_policy_json"])["Statement"], _BATCH],
@@ -47,16 +50,18 @@ def test_an_allow_of_ones_own_reads_nothing(policy: str, strategy: str, estate: 
             admin.put_resource_policy(**secret, ResourcePolicy=held, BlockPublicPolicy=True)
 
 
-def test_a_reader_needs_nothing_but_the_key(strategy: str, estate: Estate) -> None:
-    deployed = estate.secrets[strategy]
+def test_a_reader_needs_nothing_but_the_key(strategy: RotatorUnderTest, estate: Estate) -> None:
+    deployed = estate.secrets[strategy.name]
     decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": estate.key_arn}
 
     with acting(deployed.aws, estate.reader, decrypt, _BATCH) as clients:
         assert _reads(clients, deployed) == ("", [])
 
 
-def test_administrators_and_the_function_are_not_locked_out(strategy: str, estate: Estate) -> None:
-    deployed = estate.secrets[strategy]
+def test_administrators_and_the_function_are_not_locked_out(
+    strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    deployed = estate.secrets[strategy.name]
     before = deployed.secret.text()
 
     deployed.secret.rotate_and_wait()

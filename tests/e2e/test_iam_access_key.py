@@ -17,7 +17,7 @@ from testing.harness.account import (
     reader,
 )
 from testing.harness.terraform import Terraform
-from tests.e2e.grants import Deployed
+from tests.e2e.roles import Deployed
 
 pytestmark = pytest.mark.xdist_group("iam-access-key")
 

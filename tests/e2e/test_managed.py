@@ -16,7 +16,7 @@ import pytest
 from testing.harness.account import Aws, Secret, eventually, inventory
 from testing.harness.terraform import Terraform
 from testing.local_aws import LocalAws
-from tests.e2e.grants import acting, error_code, granted
+from tests.e2e.roles import acting, error_code, granted
 from tests.readme.blocks import block
 
 pytestmark = pytest.mark.xdist_group("managed")

@@ -10,7 +10,7 @@ import pytest
 from testing.harness.account import Aws, Secret, eventually, inventory, step_records
 from testing.harness.terraform import Terraform
 from testing.local_aws import LocalAws
-from tests.e2e.grants import granted, without
+from tests.e2e.roles import granted, without
 
 pytestmark = pytest.mark.xdist_group("schedule")
 

@@ -1,4 +1,4 @@
-"""Deploys everything once, brings it through its failures, and keeps what can be seen of it."""
+"""Deploys everything once, makes it fail, and keeps everything that can be seen of it."""
 
 import json
 import shutil
@@ -16,7 +16,8 @@ from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
-from tests.leaks.deployed import STRATEGIES, Deployed, root, values
+from tests.leaks.deployed import root, values
+from tests.leaks.failures import COMMON, SLOW, Deployed
 from tests.leaks.places import (
     IN_ACCOUNT,
     IN_TERRAFORM,
@@ -25,9 +26,11 @@ from tests.leaks.places import (
     plant_in_terraform,
     traced,
 )
+from tests.selection import Rotators
+from tests.strategies import secret_parts
 
 Seen = Mapping[str, list[tuple[str, bytes]]]
-"""All that stands in each place."""
+"""Everything that is in each place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +38,18 @@ class Search:
     """What was seen, and what must not be there."""
 
     credentials: set[str] = field(repr=False)
-    """Whatever was issued, drawn, or put by hand."""
+    """Everything that was issued, made, or written by hand."""
     fixed: str = field(repr=False)
-    """The value that Terraform was given."""
+    """The value that Terraform received."""
     seen: Seen = field(repr=False)
     planted: Mapping[str, str]
     """The mark in each place."""
     seen_planted: Seen = field(repr=False)
 
 
-def _account(aws: LocalAws, outputs: Mapping[str, Mapping[str, str]], topic: str) -> Account:
+def _account(
+    rotators: Rotators, aws: LocalAws, outputs: Mapping[str, Mapping[str, str]], topic: str
+) -> Account:
     """Subscribe one queue to the topic, and one to every event."""
     sqs, events = aws.client("sqs"), aws.client("events")
     policy = {
@@ -69,7 +74,7 @@ def _account(aws: LocalAws, outputs: Mapping[str, Mapping[str, str]], topic: str
     events.put_targets(Rule="all", Targets=[{"Id": "all", "Arn": arns["noticed"]}])
     return Account(
         aws=aws,
-        functions=tuple(outputs[name]["function_name"] for name in STRATEGIES),
+        functions=tuple(outputs[one.name]["function_name"] for one in rotators),
         secrets=tuple(one["secret_arn"] for one in outputs.values()),
         topic=topic,
         **queues,
@@ -77,7 +82,7 @@ def _account(aws: LocalAws, outputs: Mapping[str, Mapping[str, str]], topic: str
 
 
 def _raise_alarms(aws: LocalAws) -> None:
-    """Have each alarm tell the topic, whose period may not be over."""
+    """Raise each alarm, because its period may not be over."""
     client = aws.client("cloudwatch")
     for alarm in client.describe_alarms()["MetricAlarms"]:
         client.set_alarm_state(
@@ -86,7 +91,7 @@ def _raise_alarms(aws: LocalAws) -> None:
 
 
 def _keep_state(terraform: Terraform, name: str) -> None:
-    """Keep the state of now, and the one before it, beside those of later."""
+    """Keep copies of the current state and its backup."""
     for path in terraform.folder.glob("terraform.tfstate*"):
         shutil.copy(path, terraform.folder / f"{name}-{path.name}")
 
@@ -96,10 +101,10 @@ def _all_of(found: Found) -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def search(request: pytest.FixtureRequest) -> Search:
+def search(request: pytest.FixtureRequest, rotators: Rotators) -> Search:
     """Everything that can be seen of the deployed secrets, from the first plan to the end.
 
-    Its failures are those of `make test`, or all of them where slow tests are run.
+    If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
     """
     slow = any(item.get_closest_marker("slow") for item in request.session.items)
     with (
@@ -122,7 +127,7 @@ def search(request: pytest.FixtureRequest) -> Search:
             "value": fixed,
         }
         terraform = traced(folder, "leaks", aws.environment, variables)
-        for name, content in root():
+        for name, content in root(rotators):
             (terraform.folder / name).write_text(content, encoding="utf-8")
         terraform.init()
         terraform.run("plan", "-out=first.tfplan")
@@ -130,16 +135,20 @@ def search(request: pytest.FixtureRequest) -> Search:
             terraform.apply("first.tfplan")
             _keep_state(terraform, "applied")
             outputs = terraform.outputs()
-            account = _account(aws, outputs, topic)
+            account = _account(rotators, aws, outputs, topic)
             secrets = {name: Secret(aws, one["secret_arn"]) for name, one in outputs.items()}
             marks: set[str] = set()
-            for name, strategy in STRATEGIES.items():
+            for one in rotators:
                 deployed = Deployed(
-                    aws=aws, outputs=outputs[name], secret=secrets[name], marks=marks
+                    aws=aws, outputs=outputs[one.name], secret=secrets[one.name], marks=marks
                 )
                 deployed.secret.wait_for_a_value()
                 deployed.secret.rotate_and_wait()
-                failures = {**strategy.failures, **(strategy.slow_failures if slow else {})}
+                failures = {
+                    **(COMMON if one.represents_all or slow else {}),
+                    **one.leaks.failures,
+                    **({**SLOW, **one.leaks.slow_failures} if slow else {}),
+                }
                 for fail in failures.values():
                     fail(deployed)
             terraform.run("plan", "-out=second.tfplan")
@@ -152,12 +161,12 @@ def search(request: pytest.FixtureRequest) -> Search:
             }
             credentials = {
                 part
-                for name, strategy in STRATEGIES.items()
-                for text in values(secrets[name], aws)
-                for part in strategy.secret_parts(text)
+                for one in rotators
+                for text in values(secrets[one.name], aws)
+                for part in secret_parts(text, one.secret_fields)
             }
-            for strategy in STRATEGIES.values():
-                credentials |= strategy.issued(aws, github)
+            for one in rotators:
+                credentials |= one.leaks.issued(aws, github)
             credentials.add(redis.administrator["password"])
 
             planted = {name: f"planted-in-{name}" for name in IN_ACCOUNT}
@@ -167,7 +176,7 @@ def search(request: pytest.FixtureRequest) -> Search:
                 name: _all_of(place.look(account)) for name, place in IN_ACCOUNT.items()
             }
         finally:
-            # Nobody has changed what a refresh would look at.
+            # Nothing has changed that a refresh would find.
             terraform.run("destroy", "-auto-approve", "-refresh=false")
         seen |= {
             name: _all_of(look(terraform))

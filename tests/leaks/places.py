@@ -1,7 +1,7 @@
-"""Every place where something of a deployed secret can be seen, and how a mark is planted there.
+"""Every place where a credential could appear, and how a test plants a mark there.
 
-The places of Terraform are looked at in a folder; a root of its own, which is given a mark as an
-ordinary value, shows that the mark would be found in each of them.
+The places of Terraform are in a folder. A second root, which receives a mark as an ordinary value,
+shows that the search finds the mark in each of them.
 """
 
 import io
@@ -22,7 +22,7 @@ from testing.local_aws import LocalAws
 from tests.leaks.search import unpacked
 
 Found: TypeAlias = Iterator[tuple[str, bytes]]
-"""What was looked at, and what stands there."""
+"""The name of each file or record, and its content."""
 
 EVENT_SOURCE: Final = "leaks.test"
 _METRICS: Final = "LeaksTest"
@@ -32,21 +32,21 @@ TRACE: Final = "trace.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What was deployed, as far as looking at it needs to know."""
+    """What the search must know of the deployment."""
 
     aws: LocalAws
     functions: tuple[str, ...]
     secrets: tuple[str, ...]
     topic: str
     notified: str
-    """The queue that takes what the topic is told."""
+    """The queue that receives the notifications of the topic."""
     noticed: str
-    """The queue that takes every event of EventBridge."""
+    """The queue that receives every event of EventBridge."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A function's process. What it writes into its temporary folder stands beside its code."""
+    """A function's process. Its temporary files are beside its code."""
 
     function: str
     pid: int
@@ -134,7 +134,7 @@ def _received(account: Account, queue: str) -> Found:
             return
         for message in answer["Messages"]:
             client.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            # What an SNS envelope, or an event's detail, holds is JSON in JSON.
+            # An SNS message, or an event's detail, is JSON in JSON.
             yield queue, message["Body"].encode()
 
 
@@ -164,7 +164,7 @@ def _plant_in_metric(account: Account, mark: str) -> None:
 
 
 def _folder(account: Account) -> Path:
-    """The folder that is the temporary one of all functions of this local AWS, and of itself."""
+    """Return the temporary folder of this local AWS and all its functions."""
     (folder,) = {worker.code.parent for worker in workers() if worker.function in account.functions}
     return folder
 
@@ -181,7 +181,7 @@ def _plant_in_temporary_file(account: Account, mark: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where to look in an account, and how a mark gets there."""
+    """A place in an account: how to read it, and how to plant a mark there."""
 
     look: Callable[[Account], Found]
     plant: Callable[[Account, str], None]
@@ -216,7 +216,7 @@ def _plans_as_json(terraform: Terraform) -> Found:
 
 
 def _states(terraform: Terraform) -> Found:
-    """The state and its backup as they are, and as they were after each command."""
+    """The state and its backup, and the copies of earlier ones."""
     for path in terraform.folder.rglob("*.tfstate*"):
         yield path.name, path.read_bytes()
 
@@ -226,7 +226,7 @@ def _outputs(terraform: Terraform) -> Found:
 
 
 def _said(terraform: Terraform) -> Found:
-    yield "what was said", terraform.output.encode()
+    yield "output of Terraform", terraform.output.encode()
 
 
 def _trace(terraform: Terraform) -> Found:
@@ -234,7 +234,7 @@ def _trace(terraform: Terraform) -> Found:
 
 
 def _other_files(terraform: Terraform) -> Found:
-    """Packages and locks; providers are programs that others wrote."""
+    """Packages and locks, without the providers, which are not ours."""
     others = (path for path in (terraform.folder / ".terraform").rglob("*") if path.is_file())
     for path in others:
         if "providers" not in path.parts:
@@ -248,7 +248,7 @@ IN_TERRAFORM: Final[Mapping[str, Callable[[Terraform], Found]]] = {
     "plan-json": _plans_as_json,
     "states": _states,
     "trace": _trace,
-    "what-terraform-said": _said,
+    "terraform-output": _said,
 }
 
 _PLANTED: Final = """
@@ -267,7 +267,7 @@ output "planted" {
 
 
 def plant_in_terraform(checkout: Path, mark: str) -> Terraform:
-    """Apply a root that is given the mark as an ordinary value, on the command line."""
+    """Apply a root that receives the mark as an ordinary value, on the command line."""
     terraform = traced(checkout, "planted", {}, {})
     (terraform.folder / "main.tf").write_text(_PLANTED, encoding="utf-8")
     terraform.init()
@@ -282,7 +282,7 @@ def plant_in_terraform(checkout: Path, mark: str) -> Terraform:
 def traced(
     checkout: Path, root: str, environment: Mapping[str, str], variables: Mapping[str, Any]
 ) -> Terraform:
-    """Make a root whose every command writes all that can be written into one file of records."""
+    """Make a root whose commands all log at the highest level, into one file."""
     folder = checkout / root
     folder.mkdir()
     logging = {"TF_LOG": "JSON", "TF_LOG_PATH": os.fspath(folder / TRACE)}

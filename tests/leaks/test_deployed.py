@@ -13,7 +13,7 @@ from tests.leaks.search import found
 pytestmark = [pytest.mark.campaign("Leaks"), pytest.mark.xdist_group("leaks")]
 
 _PLACES = [pytest.param(name, id=name) for name in (*IN_ACCOUNT, *IN_TERRAFORM)]
-# What has to be looked at, or the search was not of the place.
+# What each search must read.
 _LOOKED_AT = {
     "plan-files": {"first.tfplan: tfplan", "second.tfplan: tfplan"},
     "plan-json": {"first.tfplan", "second.tfplan"},
@@ -24,11 +24,12 @@ _LOOKED_AT = {
 }
 
 
+@pytest.mark.strategy
 @pytest.mark.parametrize("place", _PLACES)
 def test_no_credential_is_in(place: str, search: Search, cases: Callable[[int], None]) -> None:
     seen = search.seen[place]
     cases(len(search.credentials))
-    # The local AWS tells EventBridge nothing of its own.
+    # The local AWS sends no events of its own to EventBridge.
     assert seen or place == "events"
     assert _LOOKED_AT.get(place, set()) <= {name for name, _ in seen}
     assert {name for name, content in seen if found(search.credentials, content)} == set()
@@ -39,27 +40,28 @@ def test_no_fixed_value_is_in(place: str, search: Search) -> None:
     assert {name for name, content in search.seen[place] if found({search.fixed}, content)} == set()
 
 
+@pytest.mark.strategy
 @pytest.mark.parametrize("place", _PLACES)
-def test_what_is_planted_is_found_in(place: str, search: Search) -> None:
-    """The search works: it is not clean because it looks at nothing."""
+def test_a_planted_mark_is_found_in(place: str, search: Search) -> None:
+    """The search works: it would find a mark."""
     mark = search.planted[place]
     assert any(found({mark}, content) for _, content in search.seen_planted[place])
 
 
-def test_the_search_was_for_something(search: Search) -> None:
+def test_the_search_is_for_many_credentials(search: Search) -> None:
     assert len(search.credentials) >= 15
 
 
-def test_a_trace_shows_a_fixed_value_only_in_what_is_said_to_secrets_manager(
+def test_a_trace_shows_a_fixed_value_only_in_calls_of_secrets_manager(
     search: Search,
 ) -> None:
-    """What the README says of TF_LOG: the provider writes its requests and the answers."""
+    """The provider logs its requests and the responses, as the README says of TF_LOG."""
     ((_, content),) = search.seen["trace"]
-    telling: list[dict[str, Any]] = [
+    records: list[dict[str, Any]] = [
         json.loads(line) for line in content.splitlines() if found({search.fixed}, line)
     ]
     assert {
-        (one["@level"], one["@message"], one["rpc.service"], one["rpc.method"]) for one in telling
+        (one["@level"], one["@message"], one["rpc.service"], one["rpc.method"]) for one in records
     } == {
         ("debug", "HTTP Request Sent", "Secrets Manager", "PutSecretValue"),
         ("debug", "HTTP Response Received", "Secrets Manager", "GetSecretValue"),

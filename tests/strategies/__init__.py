@@ -4,8 +4,9 @@ A new strategy adds the file `tests/strategies/<name>.py`, which defines `STRATE
 """
 
 import importlib
+import json
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -13,7 +14,10 @@ import pytest
 from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from rotation.strategies import REGISTRY
+from tests.e2e.scenarios import Grants
+from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
+from tests.leaks.failures import Leaks
 from tests.load.subject import Subject
 
 Variables: TypeAlias = Mapping[str, Any]
@@ -45,6 +49,10 @@ class StrategyUnderTest:
     """The smallest valid options, as a user writes them."""
     variables: Variables = field(default_factory=dict)
     """Other variables that the strategy requires."""
+    secret_fields: frozenset[str]
+    """The secret fields of a value that is JSON; any other value is secret as a whole."""
+    walks: Mapping[str, type[Walk]]
+    """The folders of its examples, each with its walk through an account."""
     rules: Sequence[Rule] = ()
     """One for each validation of the options."""
 
@@ -58,11 +66,15 @@ class StrategyUnderTest:
 class RotatorUnderTest(StrategyUnderTest):
     """A strategy that runs in a function of this module."""
 
+    grants: Grants
+    leaks: Leaks
     load: Subject
     faults: Mapping[str, Fault]
     """Operations of AWS, each with the fault that `make test` lets it meet."""
     github_requests: Sequence[str] = ()
     """The requests of a rotation to GitHub, as GitHub's API description names them."""
+    represents_all: bool = False
+    """`make test` shows with this strategy what all have in common; `make test-slow` with each."""
 
     @property
     def example(self) -> str:
@@ -81,6 +93,19 @@ def case(
     return pytest.param(strategy, *values, id=id or strategy.name, marks=[mark, *marks])
 
 
+def secret_parts(text: str, secret_fields: Collection[str]) -> set[str]:
+    """Return the parts of a value that may be nowhere but in the secret."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {text}
+    if not isinstance(value, dict):
+        return {text}
+    parts = {value[name] for name in value.keys() & secret_fields}
+    # One line of a private key, because line ends have many forms. The fifth differs.
+    return {part.splitlines()[4] if "\n" in part else part for part in parts}
+
+
 def _import_all() -> tuple[StrategyUnderTest, ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     records = [importlib.import_module(f"{__name__}.{name}").STRATEGY for name in names]
@@ -93,3 +118,4 @@ ROTATORS: Final = tuple(record for record in ALL if isinstance(record, RotatorUn
 # No test can forget a strategy.
 assert [record.name for record in ROTATORS] == [*REGISTRY]
 assert {record.name for record in ALL} == {*REGISTRY, "function", "managed"}
+assert sum(record.represents_all for record in ROTATORS) == 1

@@ -1,15 +1,22 @@
 """A rotator of the user's own: the example for Redis."""
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import redis
 
-from testing.harness.account import Aws
+from testing.harness.account import Aws, Secret
+from tests.e2e.redis import redis_users
+from tests.e2e.scenarios import Grants, a_clean_rotation
+from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
+from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest
 
+_SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "custom"
 
 
@@ -25,6 +32,25 @@ def _log_in(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
             raise NotWorkingError
 
 
+class _Walk(Walk):
+    """The value is the password of a Redis user; the previous password works, too."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        with redis_users(aws, self.redis, "cache") as variables:
+            self.variables |= variables
+            yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        values = [json.loads(text) for text in self.values]
+        assert all(
+            self.redis.accepts(one["username"], one["password"]) == (one in values[-2:])
+            for one in values
+        )
+        assert len(self.redis.passwords("cache")) == 2
+
+
 STRATEGY = RotatorUnderTest(
     name="custom",
     options={"source_file": str(_EXAMPLE / "rotate.py")},
@@ -35,4 +61,50 @@ STRATEGY = RotatorUnderTest(
         services=lambda services: services.redis,
     ),
     faults={"GetSecretValue": Fault.UNAVAILABLE},
+    secret_fields=frozenset({"password"}),
+    walks={"custom": _Walk},
+    grants=Grants(
+        planned={
+            "issuer": True,
+            "slots": 2,
+            "source_file": "../module/examples/custom/rotate.py",
+            "statements": {
+                "ReadTheAdministrator": {
+                    "actions": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+                    "resource": f"{_SECRETS}:redis/administrator-a1B2c3",
+                }
+            },
+        },
+        rotation={
+            "source_file": "${path.module}/../examples/custom/rotate.py",
+            "options": {
+                "administrator_secret_arn": "${var.administrator_secret_arn}",
+                "host": "${var.host}",
+                "port": "${var.port}",
+                "user": "grants",
+            },
+            "statements": {
+                "ReadTheAdministrator": {
+                    "actions": ["secretsmanager:GetSecretValue"],
+                    "resource": "${var.administrator_secret_arn}",
+                }
+            },
+        },
+        scenarios={("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation},
+        reads="grants/administrator",
+    ),
+    leaks=Leaks(
+        rotation={
+            "source_file": "${path.module}/../examples/custom/rotate.py",
+            "options": '${merge(var.redis, { user = "leaks" })}',
+            "statements": {
+                "ReadTheAdministrator": {
+                    "actions": ["secretsmanager:GetSecretValue"],
+                    "resource": "${var.redis.administrator_secret_arn}",
+                }
+            },
+        },
+        failures={"wrong-content": wrong_content(lambda mark: json.dumps({"password": mark}))},
+        slow_failures={"text": wrong_content(lambda mark: mark)},
+    ),
 )

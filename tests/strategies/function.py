@@ -1,8 +1,11 @@
 """A function that the user deploys."""
 
+from tests.e2e.walk import Walk
 from tests.strategies import StrategyUnderTest
 
 STRATEGY = StrategyUnderTest(
     name="function",
     options={"arn": "arn:aws:lambda:eu-west-1:123456789012:function:rotate"},
+    secret_fields=frozenset(),
+    walks={"existing-function": Walk},
 )

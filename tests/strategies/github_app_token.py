@@ -1,11 +1,17 @@
 """An installation access token of a GitHub App."""
 
+import contextlib
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from testing.harness.account import Aws
+from testing.harness.account import Aws, Secret
+from tests.e2e.github import SIGN, app
+from tests.e2e.scenarios import Grants, a_clean_rotation
+from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
+from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest
 
@@ -20,6 +26,34 @@ def _list_repositories(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> N
     with urllib.request.urlopen(request) as answer:  # noqa: S310 -- the same
         if [one["name"] for one in json.load(answer)["repositories"]] != ["reports"]:
             raise NotWorkingError
+
+
+_READ: Final = {"contents": "read", "metadata": "read"}
+
+
+class _Walk(Walk):
+    """The value is a token of an App; each token works for an hour."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        with app(aws, self.github, "octo-org/reports") as variables:
+            self.variables |= variables
+            yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        tokens = [json.loads(text)["token"] for text in self.values]
+        assert all(self.github.accepts(token) for token in tokens)
+        # Failed attempts made more tokens, which expire, too.
+        made = [
+            token
+            for token in self.github.tokens
+            if token.installation and token.installation.id == self.variables["installation_id"]
+        ]
+        assert all(token.permissions == _READ for token in made)
+        assert {repository.name for token in made for repository in token.repositories or []} == {
+            "reports"
+        }
 
 
 STRATEGY = RotatorUnderTest(
@@ -41,5 +75,46 @@ STRATEGY = RotatorUnderTest(
     github_requests=(
         "POST /app/installations/{installation_id}/access_tokens",
         "GET /installation/repositories",
+    ),
+    secret_fields=frozenset({"token"}),
+    walks={"github-app-token": _Walk},
+    grants=Grants(
+        planned={
+            "client_id": "Iv23liAbCdEfGhIjKlMn",
+            "installation_id": 12345678,
+            "kms_key_arn": _KMS_KEY,
+            "permissions": {"contents": "read"},
+            "repositories": ["reports"],
+        },
+        rotation={
+            "api_url": "${var.api_url}",
+            "client_id": "${var.client_id}",
+            "installation_id": "${var.installation_id}",
+            "kms_key_arn": "${var.kms_key_arn}",
+            "permissions": {"contents": "read"},
+            "repositories": ["reports"],
+            # This needs permissions at GitHub, and none of the role.
+            "revoke_previous": True,
+        },
+        scenarios={("SignForTheApp", "kms:Sign"): a_clean_rotation},
+        arguments=SIGN,
+        variables={"minimum_overlap_minutes": None},
+    ),
+    leaks=Leaks(
+        rotation={
+            "api_url": "${var.github.api_url}",
+            "client_id": "${var.github.client_id}",
+            "installation_id": "${var.github.installation_id}",
+            "kms_key_arn": "${var.github.kms_key_arn}",
+            "permissions": {"contents": "read"},
+            "repositories": ["reports"],
+        },
+        failures={"wrong-content": wrong_content(lambda mark: json.dumps({"token": mark}))},
+        slow_failures={
+            "sign-denied": denied("kms:Sign"),
+            "text": wrong_content(lambda mark: mark),
+        },
+        issued=lambda _, github: {token.value for token in github.tokens},
+        variables={"minimum_overlap_minutes": None, "schedule_expression": "rate(30 minutes)"},
     ),
 )

@@ -1,10 +1,18 @@
 """An access key of an IAM user."""
 
-from collections.abc import Mapping
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from testing.harness.account import Aws, Secret, eventually, is_accepted
+from testing.harness.terraform import Terraform
+from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
+from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
+from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
 from tests.strategies import RotatorUnderTest
 
@@ -32,6 +40,77 @@ def _require_two_keys(aws: Aws, secret: Secret) -> None:
     eventually("The keys' acceptance", lambda: all(is_accepted(aws, key) for key in named))
 
 
+class _Walk(Walk):
+    """The value is a user's key; STS says which keys work."""
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        keys = [json.loads(text) for text in self.values]
+        retired, living = keys[:-2], keys[-2:]
+        eventually("The refusal", lambda: not any(is_accepted(aws, key) for key in retired))
+        assert all(is_accepted(aws, key) for key in living)
+        answer = aws.client("iam").list_access_keys(UserName=secret.value()["UserName"])
+        held = {key["AccessKeyId"] for key in answer["AccessKeyMetadata"]}
+        assert held == {key["AccessKeyId"] for key in living}
+
+
+class _MigratedKeyWalk(_Walk):
+    """The user and its fixed key exist before the example."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        iam = aws.client("iam")
+        iam.create_user(UserName="uploader")
+        key = iam.create_access_key(UserName="uploader")["AccessKey"]
+        fixed = {name: key[name] for name in ("AccessKeyId", "SecretAccessKey")}
+        self.values.append(json.dumps(fixed))
+        self.variables["adopted_access_key_id"] = fixed["AccessKeyId"]
+        yield
+        for one in iam.list_access_keys(UserName="uploader")["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName="uploader", AccessKeyId=one["AccessKeyId"])
+        iam.delete_user(UserName="uploader")
+
+    def conclude(self, terraform: Terraform, secret: Secret) -> None:
+        terraform.set(adopted_access_key_id=None)
+        assert terraform.apply().endswith("0 added, 1 changed, 0 destroyed.")
+        assert secret.text() == self.values[-1]
+
+    def left_behind(self) -> set[str]:
+        keys = [json.loads(text)["AccessKeyId"] for text in self.values[-2:]]
+        return {f"iam list_access_keys {key}" for key in keys}
+
+
+def _kill_after_issuing(deployed: Deployed) -> None:
+    """Kill the process while it waits until the new key works."""
+    iam, name = deployed.aws.client("iam"), {"UserName": deployed.secret.value()["UserName"]}
+
+    def keys() -> set[str]:
+        found = iam.list_access_keys(**name)["AccessKeyMetadata"]
+        return {key["AccessKeyId"] for key in found}
+
+    before = keys()
+    (pid,) = pids(deployed)
+    with deployed.aws.switched(key_propagation_seconds=3600):
+        rotation = deployed.secret.rotate()
+        eventually("The new key", lambda: keys() - before)
+        os.kill(pid, signal.SIGKILL)
+        eventually("The death", lambda: pid not in pids(deployed))
+    complete(deployed, rotation)
+
+
+def _add_a_foreign_key(deployed: Deployed) -> None:
+    """Replace the previous key by one that the module did not make."""
+    iam, value = deployed.aws.client("iam"), deployed.secret.value()
+    name = {"UserName": value["UserName"]}
+    for key in iam.list_access_keys(**name)["AccessKeyMetadata"]:
+        if key["AccessKeyId"] != value["AccessKeyId"]:
+            iam.delete_access_key(**name, AccessKeyId=key["AccessKeyId"])
+    foreign = iam.create_access_key(**name)["AccessKey"]["AccessKeyId"]
+    rotation = deployed.secret.rotate()
+    assert deployed.failure(rotation) == "ForeignCredential"
+    iam.delete_access_key(**name, AccessKeyId=foreign)
+    complete(deployed, rotation)
+
+
 STRATEGY = RotatorUnderTest(
     name="iam_access_key",
     options={"user_name": "uploader"},
@@ -53,4 +132,55 @@ STRATEGY = RotatorUnderTest(
         "PutSecretValue": Fault.TRUNCATED,
         "TagResource": Fault.THROTTLED,
     },
+    represents_all=True,
+    secret_fields=frozenset({"SecretAccessKey", "SmtpPassword"}),
+    walks={"iam-access-key": _Walk, "migrate-a-fixed-key": _MigratedKeyWalk},
+    grants=Grants(
+        planned={"user_name": "uploader", "user_path": "/apps/"},
+        rotation={
+            "settling_seconds": 0,
+            "user_name": "${aws_iam_user.rotated.name}",
+            "user_path": "${aws_iam_user.rotated.path}",
+        },
+        scenarios={
+            **SEARCH,
+            **RECORD,
+            ("RotateKeysOfThisUser", "iam:CreateAccessKey"): a_clean_rotation,
+            ("RotateKeysOfThisUser", "iam:DeleteAccessKey"): a_clean_rotation,
+            ("RotateKeysOfThisUser", "iam:ListAccessKeys"): a_clean_rotation,
+        },
+        arguments={
+            "iam:CreateAccessKey": {},
+            "iam:DeleteAccessKey": {"AccessKeyId": "AKIA0000000000000000"},
+            "iam:ListAccessKeys": {},
+        },
+    ),
+    leaks=Leaks(
+        rotation={
+            "ses_smtp": True,
+            "settling_seconds": 0,
+            "user_name": "${aws_iam_user.rotated.name}",
+            "user_path": "${aws_iam_user.rotated.path}",
+        },
+        failures={
+            "killed-after-issuing": _kill_after_issuing,
+            "foreign-key": _add_a_foreign_key,
+            "wrong-content": wrong_content(lambda mark: json.dumps({"SecretAccessKey": mark})),
+        },
+        slow_failures={
+            "create-denied": denied("iam:CreateAccessKey"),
+            "delete-denied": denied("iam:DeleteAccessKey"),
+            "list-denied": denied("iam:ListAccessKeys"),
+            "record-denied": denied("secretsmanager:TagResource"),
+            "text": wrong_content(lambda mark: mark),
+            "truncated": wrong_content(lambda mark: f'{{"SecretAccessKey": "{mark}"'),
+            "name": wrong_content(lambda mark: json.dumps({mark: "name"})),
+            "another-user": wrong_content(
+                lambda mark: json.dumps(
+                    {"AccessKeyId": "A" * 20, "SecretAccessKey": mark, "UserName": "another"}
+                )
+            ),
+        },
+        issued=lambda aws, _: aws.issued(),
+    ),
 )

@@ -1,11 +1,16 @@
 """A service-specific credential of an IAM user."""
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from testing.harness.account import Aws, Secret, eventually
 from tests.e2e.bedrock import takes
+from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
+from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
+from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
 from tests.strategies import RotatorUnderTest
 
@@ -27,6 +32,37 @@ def _require_two_credentials(aws: Aws, secret: Secret) -> None:
     )
 
 
+class _Walk(Walk):
+    """The value is a user's key for Bedrock; Bedrock says which keys work."""
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        del aws
+        if self.logins is not None:
+            self.variables["endpoint"] = self.logins.endpoint
+        yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        keys = [json.loads(text) for text in self.values]
+        retired, living = keys[:-2], keys[-2:]
+        eventually("The refusal", lambda: not any(self._is_accepted(aws, key) for key in retired))
+        assert all(self._is_accepted(aws, key) for key in living)
+        answer = aws.client("iam").list_service_specific_credentials(
+            UserName=keys[-1]["UserName"], ServiceName=keys[-1]["ServiceName"]
+        )
+        identities = [key["ServiceSpecificCredentialId"] for key in living]
+        held = answer["ServiceSpecificCredentials"]
+        assert {one["ServiceSpecificCredentialId"] for one in held} == {*identities}
+
+    def _is_accepted(self, aws: Aws, key: dict[str, str]) -> bool:
+        if self.logins is not None:
+            api_key, trusted = key["ServiceCredentialSecret"], self.github.certificate
+            return takes(self.logins.endpoint, api_key, trusted)
+        region = aws.client("secretsmanager").meta.region_name
+        return takes(f"bedrock.{region}.amazonaws.com", key["ServiceCredentialSecret"])
+
+
 STRATEGY = RotatorUnderTest(
     name="iam_service_credential",
     options={"service_name": "bedrock.amazonaws.com", "user_name": "assistant"},
@@ -46,4 +82,59 @@ STRATEGY = RotatorUnderTest(
         "CreateServiceSpecificCredential": Fault.RESET,
         "DeleteServiceSpecificCredential": Fault.BROKEN,
     },
+    secret_fields=frozenset({"ServiceCredentialSecret"}),
+    walks={"iam-service-credential": _Walk},
+    grants=Grants(
+        planned={
+            "service_name": "bedrock.amazonaws.com",
+            "user_name": "assistant",
+            "user_path": "/apps/",
+        },
+        rotation={
+            "endpoint": "${var.endpoint}",
+            "service_name": "bedrock.amazonaws.com",
+            "settling_seconds": 0,
+            "user_name": "${aws_iam_user_policy.rotated.user}",
+            "user_path": "${aws_iam_user.rotated.path}",
+        },
+        scenarios={
+            **SEARCH,
+            **RECORD,
+            (
+                "RotateCredentialsForThisService",
+                "iam:CreateServiceSpecificCredential",
+            ): a_clean_rotation,
+            (
+                "RotateCredentialsForThisService",
+                "iam:DeleteServiceSpecificCredential",
+            ): a_clean_rotation,
+            ("ListCredentialsOfThisUser", "iam:ListServiceSpecificCredentials"): a_clean_rotation,
+        },
+        arguments={
+            "iam:CreateServiceSpecificCredential": {"ServiceName": "bedrock.amazonaws.com"},
+            "iam:ListServiceSpecificCredentials": {},
+        },
+    ),
+    leaks=Leaks(
+        rotation={
+            "endpoint": "${var.endpoint}",
+            "service_name": "bedrock.amazonaws.com",
+            "settling_seconds": 0,
+            "user_name": "${aws_iam_user_policy.rotated.user}",
+            "user_path": "${aws_iam_user.rotated.path}",
+        },
+        failures={
+            "wrong-content": wrong_content(
+                lambda mark: json.dumps({"ServiceCredentialSecret": mark})
+            ),
+        },
+        slow_failures={
+            "create-denied": denied("iam:CreateServiceSpecificCredential"),
+            "delete-denied": denied("iam:DeleteServiceSpecificCredential"),
+            "list-denied": denied("iam:ListServiceSpecificCredentials"),
+            "record-denied": denied("secretsmanager:TagResource"),
+            "text": wrong_content(lambda mark: mark),
+        },
+        issued=lambda aws, _: aws.issued(),
+    ),
 )

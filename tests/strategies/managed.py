@@ -1,6 +1,29 @@
 """A secret that an AWS service made and rotates."""
 
+import pytest
+from botocore.exceptions import ClientError
+
+from testing.harness.account import Aws, Secret
+from testing.harness.terraform import Terraform
+from tests.e2e.walk import Walk, denied
 from tests.strategies import StrategyUnderTest
+
+
+class _Walk(Walk):
+    """The value is the password of a database; RDS makes it without a function."""
+
+    def fail_and_recover(self, aws: Aws, terraform: Terraform, secret: Secret) -> None:
+        """Deny everyone to start a rotation."""
+        del terraform
+        client = aws.client("secretsmanager")
+        policy = denied("secretsmanager:RotateSecret", Principal="*")
+        client.put_resource_policy(SecretId=secret.secret_id, ResourcePolicy=policy)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            secret.rotate()
+        assert secret.text() == self.values[-1]
+        client.delete_resource_policy(SecretId=secret.secret_id)
+        self.change(secret)
+
 
 STRATEGY = StrategyUnderTest(
     name="managed",
@@ -8,4 +31,6 @@ STRATEGY = StrategyUnderTest(
         "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
     },
     variables={"name": None},
+    secret_fields=frozenset({"password"}),
+    walks={"managed": _Walk},
 )
