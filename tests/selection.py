@@ -4,8 +4,8 @@ A test belongs to a strategy if one of these holds:
 
 - It has the mark `strategy(NAME)`; `tests.strategies.case` adds it to parameters. With the mark
   `strategy()` it belongs to every strategy.
-- Its file is `tests/**/test_NAME*.py`.
-- One of its parameters is a path in `modules/strategies/NAME`, or in the example of that name.
+- Its file is `tests/*/test_NAME*.py`.
+- One of its parameters is a path in `modules/strategies/NAME` or `examples/NAME`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from tests.strategies import ALL, ROTATORS, RotatorUnderTest
+from tests.strategies import ALL, ROTATORS, RotatorUnderTest, StrategyUnderTest
 
 Rotators = Sequence[RotatorUnderTest]
 
@@ -33,29 +33,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     name: str | None = config.getoption("strategy")
-    if name is not None:
-        selected = [item for item in items if _is_of(name, item)]
+    for strategy in (one for one in ALL if one.name == name):
+        selected = [item for item in items if _is_of(strategy, item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in selected])
         items[:] = selected
 
 
-def _is_of(name: str, item: pytest.Item) -> bool:
+def _is_of(strategy: StrategyUnderTest, item: pytest.Item) -> bool:
     path = item.path.relative_to(item.config.rootpath).as_posix()
     marks = [mark.args for mark in item.iter_markers("strategy")]
     callspec = getattr(item, "callspec", None)
-    folders = [
-        f"{value}/"
-        for value in (callspec.params.values() if callspec else ())
-        if isinstance(value, str)
-    ]
+    values = [f"{value}/" for value in (callspec.params.values() if callspec else ())]
     return (
-        any(name in names or not names for names in marks)
-        or fnmatch(path, f"tests/*test_{name}*.py")
-        or any(
-            f"modules/strategies/{name}/" in folder
-            or f"examples/{name.replace('_', '-')}/" in folder
-            for folder in folders
-        )
+        any(strategy.name in names or not names for names in marks)
+        or fnmatch(path, f"tests/*/test_{strategy.name}*.py")
+        or any(f"{folder}/" in value for folder in strategy.folders for value in values)
     )
 
 

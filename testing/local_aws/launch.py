@@ -48,6 +48,8 @@ class LocalAws:
     endpoint_url: str
     environment: dict[str, str]
     """The environment variables of a process that acts as the administrator."""
+    folder: Path
+    """The temporary folder of the server and of all functions."""
 
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client, by default the administrator's."""
@@ -189,6 +191,7 @@ def local_aws(
                 "AWS_ENDPOINT_URL": endpoint,
                 "AWS_EC2_METADATA_DISABLED": "true",
             },
+            Path(folder),
         )
         _wait_until_it_serves(aws, log)
         aws.set(**switches)

@@ -78,7 +78,7 @@ def killed(deployed: Deployed) -> None:
 
 def pids(deployed: Deployed) -> set[int]:
     name = deployed.outputs["function_name"]
-    return {worker.pid for worker in workers() if worker.function == name}
+    return {worker.pid for worker in workers(deployed.aws) if worker.function == name}
 
 
 def complete(deployed: Deployed, rotation: Rotation) -> None:

@@ -26,7 +26,7 @@ Found: TypeAlias = Iterator[tuple[str, bytes]]
 
 EVENT_SOURCE: Final = "leaks.test"
 _METRICS: Final = "LeaksTest"
-_WORKER: Final = re.compile(r"^ *([0-9]+) .* (/\S+/ministack-lambda-(\S+)-[^/-]+)/_worker\.py$")
+_WORKER: Final = re.compile(r"^ *([0-9]+) .* (/\S+)/ministack-lambda-(\S+)-[^/-]+/_worker\.py$")
 TRACE: Final = "trace.json"
 
 
@@ -46,23 +46,22 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A function's process. Its temporary files are beside its code."""
+    """A function's process."""
 
     function: str
     pid: int
-    code: Path
 
 
-def workers() -> list[Worker]:
-    """Return the processes of all functions of every local AWS on this machine."""
+def workers(aws: LocalAws) -> list[Worker]:
+    """Return the processes of all functions of a local AWS."""
     shown = subprocess.run(
         ["ps", "-A", "-ww", "-o", "pid=", "-o", "args="], check=True, capture_output=True, text=True
     )
     matches = (_WORKER.match(line) for line in shown.stdout.splitlines())
     return [
-        Worker(pid=int(match[1]), code=Path(match[2]), function=match[3])
+        Worker(pid=int(match[1]), function=match[3])
         for match in matches
-        if match
+        if match and Path(match[2]) == aws.folder
     ]
 
 
@@ -163,20 +162,14 @@ def _plant_in_metric(account: Account, mark: str) -> None:
     )
 
 
-def _folder(account: Account) -> Path:
-    """Return the temporary folder of this local AWS and all its functions."""
-    (folder,) = {worker.code.parent for worker in workers() if worker.function in account.functions}
-    return folder
-
-
 def _temporary_files(account: Account) -> Found:
-    for path in _folder(account).rglob("*"):
+    for path in account.aws.folder.rglob("*"):
         if path.is_file():
             yield from unpacked(str(path), path.read_bytes())
 
 
 def _plant_in_temporary_file(account: Account, mark: str) -> None:
-    (_folder(account) / "planted").write_text(mark, encoding="utf-8")
+    (account.aws.folder / "planted").write_text(mark, encoding="utf-8")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def deploy(
     configuration = {
         "module": {
             rotator.name: {
-                "source": f"../{rotator.example}",
+                "source": f"../../{rotator.folders[1]}",
                 **{key: value for key, value in rotator.load.variables.items() if key != without},
                 **rotator.load.services(services),
             }

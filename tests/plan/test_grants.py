@@ -7,44 +7,11 @@ from typing import Any
 import pytest
 
 from tests.plan.conftest import Instance, MakeRoot, PlanAll
+from tests.strategies import ALL, ROTATORS
 
 pytestmark = [pytest.mark.xdist_group("plan"), pytest.mark.campaign("Grants")]
 
 _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-_SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
-
-_STRATEGIES: dict[str, dict[str, Any]] = {
-    "custom": {
-        "issuer": True,
-        "slots": 2,
-        "source_file": "../module/examples/custom/rotate.py",
-        "statements": {
-            "ReadTheAdministrator": {
-                "actions": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-                "resource": f"{_SECRETS}:redis/administrator-a1B2c3",
-            }
-        },
-    },
-    "github_app_token": {
-        "client_id": "Iv23liAbCdEfGhIjKlMn",
-        "installation_id": 12345678,
-        "kms_key_arn": _KEY,
-        "permissions": {"contents": "read"},
-        "repositories": ["reports"],
-    },
-    "github_deploy_key": {
-        "repository": "octo-org/reports",
-        "token_kms_key_arn": _KEY,
-        "token_secret_arn": f"{_SECRETS}:github/token-a1B2c3",
-    },
-    "iam_access_key": {"user_name": "uploader", "user_path": "/apps/"},
-    "iam_service_credential": {
-        "service_name": "bedrock.amazonaws.com",
-        "user_name": "assistant",
-        "user_path": "/apps/",
-    },
-    "random_value": {},
-}
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +19,20 @@ def instances(plan_all: PlanAll) -> list[Instance]:
     """Each strategy that has a function, with all that adds a grant."""
     plan = plan_all(
         {
-            name: {
+            strategy.name: {
                 "name": "reports/uploader",
                 "kms_key_arn": _KEY,
-                "rotation": {name: options},
+                "rotation": {strategy.name: strategy.grants.planned},
                 "function": {
                     "layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"],
                     "tracing_mode": "Active",
                     "vpc": {"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]},
                 },
             }
-            for name, options in _STRATEGIES.items()
+            for strategy in ROTATORS
         }
     )
-    return [plan.instance(name) for name in _STRATEGIES]
+    return [plan.instance(strategy.name) for strategy in ROTATORS]
 
 
 def _statements(instance: Instance) -> list[dict[str, Any]]:
@@ -77,11 +44,12 @@ def _statements(instance: Instance) -> list[dict[str, Any]]:
     ]
 
 
-def test_each_strategy_is_looked_at(repository: Path) -> None:
-    rows = re.findall(
-        r"^    (\w+) = \[for options in", (repository / "strategies.tf").read_text(), re.MULTILINE
-    )
-    assert {*rows} - {"function", "managed"} == {*_STRATEGIES}
+def test_each_strategy_has_a_record(repository: Path) -> None:
+    """The type of the variable `rotation` is the list that users see."""
+    variables = (repository / "variables.tf").read_text(encoding="utf-8")
+    block = variables.partition('variable "rotation" {')[2].partition("\n}\n")[0]
+    names = re.findall(r"^    (\w+) = optional\(object\(", block, re.MULTILINE)
+    assert {*names} == {strategy.name for strategy in ALL}
 
 
 def test_actions_are_sorted_and_hold_no_wildcard(instances: list[Instance]) -> None:

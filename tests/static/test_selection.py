@@ -36,7 +36,8 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
 
 def _names(pytester: pytest.Pytester, name: str) -> set[str]:
     """Run the tests of a strategy, and return the names of those that passed."""
-    folder = pytester.mkdir("tests")
+    folder = pytester.path / "tests" / "unit"
+    folder.mkdir(parents=True)
     content = _TESTS.format(name=name, example=name.replace("_", "-"))
     (folder / "test_shared.py").write_text(content)
     (folder / f"test_{name}.py").write_text("def test_of_the_slice():\n    pass\n")

@@ -45,6 +45,8 @@ class StrategyUnderTest:
 
     name: str
     """The attribute of the variable `rotation`."""
+    folder: str = ""
+    """The folder in `modules/strategies`, if its name differs."""
     options: Variables
     """The smallest valid options, as a user writes them."""
     variables: Variables = field(default_factory=dict)
@@ -55,6 +57,12 @@ class StrategyUnderTest:
     """The folders of its examples, each with its walk through an account."""
     rules: Sequence[Rule] = ()
     """One for each validation of the options."""
+
+    @property
+    def folders(self) -> tuple[str, str]:
+        """The folders of the submodule and of the example."""
+        folder = self.folder or self.name
+        return f"modules/strategies/{folder}", f"examples/{folder.replace('_', '-')}"
 
     @property
     def module_call(self) -> dict[str, Any]:
@@ -75,11 +83,6 @@ class RotatorUnderTest(StrategyUnderTest):
     """The requests of a rotation to GitHub, as GitHub's API description names them."""
     represents_all: bool = False
     """`make test` shows with this strategy what all have in common; `make test-slow` with each."""
-
-    @property
-    def example(self) -> str:
-        """The folder of its example."""
-        return self.name.replace("_", "-")
 
 
 def case(
