@@ -164,7 +164,11 @@ def _anchors(page: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *sorted(REPOSITORY.glob("modules/**/README.md"))],
+    ids=lambda page: str(page.relative_to(REPOSITORY)),
+)
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
         path, _, anchor = link.partition("#")
