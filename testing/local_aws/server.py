@@ -25,35 +25,9 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
+from testing.local_aws.behaviours import BEHAVIOURS
 from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
 from testing.local_aws.switches import Current
-
-# Each behaviour wraps the ones before it.
-BEHAVIOURS: Final = (
-    "secretsmanager.versions",
-    "secretsmanager.pruning",
-    "secretsmanager.customer_keys",
-    "secretsmanager.replicas",
-    "secretsmanager.policies",
-    "iam.member_accounts",
-    "functions.callers",
-    "secretsmanager.rotation",
-    "iam.users",
-    "iam.keys",
-    "iam.service_credentials",
-    "iam.authorization",
-    "iam.signing",
-    "log_streams",
-    "functions.source",
-    "functions.role",
-    "functions.runtime",
-    "functions.endpoint",
-    "functions.logs",
-    "alarms",
-    "secretsmanager.managed",
-    "scheduler",
-    "functions.throttling",
-)
 
 _GRACE_SECONDS: Final = 2
 _IDLE_SECONDS: Final = 600

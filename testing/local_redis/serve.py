@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,6 +137,8 @@ class LocalRedis:
             password=user["password"],
             ssl=True,
             ssl_ca_certs=str(self._certificate),
+            # By default, redis-py repeats a rejected log-in for seconds.
+            retry=Retry(NoBackoff(), 0),
         )
 
 

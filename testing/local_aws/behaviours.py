@@ -1,0 +1,32 @@
+"""The modules of the added behaviours, in the order in which the server imports them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Each behaviour wraps the ones before it.
+BEHAVIOURS: Final = (
+    "secretsmanager.versions",
+    "secretsmanager.pruning",
+    "secretsmanager.customer_keys",
+    "secretsmanager.replicas",
+    "secretsmanager.policies",
+    "iam.member_accounts",
+    "functions.callers",
+    "secretsmanager.rotation",
+    "iam.users",
+    "iam.keys",
+    "iam.service_credentials",
+    "iam.authorization",
+    "iam.signing",
+    "log_streams",
+    "functions.source",
+    "functions.role",
+    "functions.runtime",
+    "functions.endpoint",
+    "functions.logs",
+    "alarms",
+    "secretsmanager.managed",
+    "scheduler",
+    "functions.throttling",
+)
