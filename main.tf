@@ -7,21 +7,25 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  domain          = "${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"
-  iam_prefix      = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}"
-  region          = data.aws_region.current.id
-  secrets_manager = "secretsmanager.${local.domain}"
+  account = {
+    dns_suffix = data.aws_partition.current.dns_suffix
+    id         = data.aws_caller_identity.current.account_id
+    partition  = data.aws_partition.current.partition
+    region     = data.aws_region.current.id
+  }
+}
 
+locals {
   # Secrets Manager adds a hyphen and six characters to the name. A question mark stands for exactly one character,
   # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html
   secret_arn_patterns = {
-    for region in toset(concat([data.aws_region.current.id], keys(var.replica_regions))) : region => local.makes_secret ? join(":", [
-      "arn", data.aws_partition.current.partition, "secretsmanager", region,
-      data.aws_caller_identity.current.account_id, "secret", "${var.name}-??????",
+    for region in toset(concat([local.account.region], keys(var.replica_regions))) : region => local.makes_secret ? join(":", [
+      "arn", local.account.partition, "secretsmanager", region,
+      local.account.id, "secret", "${var.name}-??????",
     ]) : local._managed_arn
   }
-  secret_arn_pattern = local.secret_arn_patterns[data.aws_region.current.id]
+  secret_arn_pattern = local.secret_arn_patterns[local.account.region]
 
   # What a service has made is known by its ARN, in which the name stands before a hyphen and six characters.
   _managed_arn = one(local.strategy[*].existing_secret_arn)
@@ -56,15 +60,8 @@ resource "aws_secretsmanager_secret" "this" {
     ignore_changes = [tags["rotation-attempt"], tags_all["rotation-attempt"]]
 
     precondition {
-      condition     = !contains(keys(var.replica_regions), data.aws_region.current.id)
-      error_message = "A replica stands in another region than its secret: remove that one from replica_regions. Found: ${data.aws_region.current.id}."
-    }
-    # The function asks Secrets Manager of its own region.
-    precondition {
-      condition = alltrue([for options in var.rotation[*].github_deploy_key :
-        options.token_secret_arn == null || try(split(":", options.token_secret_arn)[3], "") == data.aws_region.current.id if options != null
-      ])
-      error_message = "The token of rotation.github_deploy_key stands in a secret of this region: write the ARN of a secret, or of its replica, in ${data.aws_region.current.id}. Found: ${jsonencode(one([for options in var.rotation[*].github_deploy_key : options.token_secret_arn if options != null]))}."
+      condition     = !contains(keys(var.replica_regions), local.account.region)
+      error_message = "A replica stands in another region than its secret: remove that one from replica_regions. Found: ${local.account.region}."
     }
   }
 }
@@ -72,13 +69,13 @@ resource "aws_secretsmanager_secret" "this" {
 locals {
   # An account number in a policy comes back from AWS as the ARN of the account: written so at once, the plan stays empty.
   _account_pattern = "/^([0-9]{12})$/"
-  _account_arn     = "arn:${data.aws_partition.current.partition}:iam::$1:root"
+  _account_arn     = "arn:${local.account.partition}:iam::$1:root"
   _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
   _readers         = [for reader in var.readers : replace(reader, local._account_pattern, local._account_arn)]
 
   # A service that cannot get at its secret any more stops rotating it; by which of the two ways it comes is its own affair.
   # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
-  _owning_services = local.makes_secret ? [] : ["${local.iam_prefix}:role/aws-service-role/*"]
+  _owning_services = local.makes_secret ? [] : ["arn:${local.account.partition}:iam::${local.account.id}:role/aws-service-role/*"]
 
   # In a secret's own policy the star stands for this secret, and in the copies of its replicas for the replica.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
@@ -176,8 +173,7 @@ module "function" {
 }
 
 locals {
-  _place       = "${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}"
-  _existing    = [for function in local.strategy[*].existing_function : function if function != null]
+  _existing    = [for strategy in local.chosen_strategies : strategy.existing_function if strategy.existing_function != null]
   function_arn = one(concat(local._existing[*].arn, module.function[*].arn))
 }
 
@@ -191,7 +187,7 @@ resource "aws_lambda_permission" "existing" {
   function_name  = replace(each.value, "/(:function:[^:]+):.*$/", "$1")
   principal      = "secretsmanager.amazonaws.com"
   qualifier      = one(flatten(regexall(":function:[^:]+:(.+)$", each.value)))
-  source_account = data.aws_caller_identity.current.account_id
+  source_account = local.account.id
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {
@@ -206,13 +202,6 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   rotation_rules {
     duration            = var.schedule_duration
     schedule_expression = local.schedule_is_fast ? local.backstop_expression : local.schedule_expression
-  }
-
-  lifecycle {
-    precondition {
-      condition     = local.makes_secret || try(join(":", slice(split(":", local._managed_arn), 3, 5)), "") == local._place
-      error_message = "A managed secret is rotated where it stands: write the ARN of one in ${local._place}, or give the module the provider of its region and account. Found: ${jsonencode(local._managed_arn)}."
-    }
   }
 
   depends_on = [

@@ -39,13 +39,13 @@ locals {
       Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
       Resource = values(local.secret_arn_patterns)
     }],
-    [for region, key in merge(var.replica_regions, { (data.aws_region.current.id) = var.kms_key_arn }) : {
+    [for region, key in merge(var.replica_regions, { (local.account.region) = var.kms_key_arn }) : {
       Sid      = "DecryptIn${replace(title(region), "-", "")}"
       Effect   = "Allow"
       Action   = ["kms:Decrypt"]
       Resource = key
       Condition = {
-        StringEquals = { "kms:ViaService" = "secretsmanager.${region}.${data.aws_partition.current.dns_suffix}" }
+        StringEquals = { "kms:ViaService" = "secretsmanager.${region}.${local.account.dns_suffix}" }
         StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
       }
     } if key != null],
@@ -90,5 +90,5 @@ output "secret_name" {
 
 output "secret_replica_arns" {
   description = "ARN of each replica of the secret, by its region."
-  value       = { for region in keys(var.replica_regions) : region => replace(local.secret_arn, ":${data.aws_region.current.id}:", ":${region}:") }
+  value       = { for region in keys(var.replica_regions) : region => replace(local.secret_arn, ":${local.account.region}:", ":${region}:") }
 }

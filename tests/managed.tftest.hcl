@@ -23,26 +23,6 @@ run "name_accepts_none_beside_managed" {
   }
 }
 
-run "name_refuses_to_be_missing" {
-  command = plan
-
-  variables {
-    rotation = null
-  }
-
-  expect_failures = [var.name]
-}
-
-run "name_refuses_to_rename_a_managed_secret" {
-  command = plan
-
-  variables {
-    name = "reports/master"
-  }
-
-  expect_failures = [var.name]
-}
-
 run "alarm_actions_accepts_managed" {
   command = plan
 
@@ -54,16 +34,6 @@ run "alarm_actions_accepts_managed" {
     condition     = length(module.alarm) == 1
     error_message = "Nobody hears of a failed rotation."
   }
-}
-
-run "description_refuses_to_describe_a_managed_secret" {
-  command = plan
-
-  variables {
-    description = "Master user"
-  }
-
-  expect_failures = [var.description]
 }
 
 run "kms_key_arn_accepts_that_of_a_managed_secret" {
@@ -93,26 +63,6 @@ run "readers_exclusive_accepts_managed" {
   }
 }
 
-run "recovery_window_in_days_refuses_to_bind_a_service" {
-  command = plan
-
-  variables {
-    recovery_window_in_days = 7
-  }
-
-  expect_failures = [var.recovery_window_in_days]
-}
-
-run "replica_regions_refuses_a_managed_secret" {
-  command = plan
-
-  variables {
-    replica_regions = { "eu-central-1" = null }
-  }
-
-  expect_failures = [var.replica_regions]
-}
-
 run "rotation_accepts_managed" {
   command = plan
 
@@ -128,28 +78,4 @@ run "rotation_accepts_managed" {
     condition     = aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == null
     error_message = "A function rotates it: ${coalesce(aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn, "none")}."
   }
-}
-
-run "rotation_refuses_a_secret_that_no_service_manages" {
-  command = plan
-
-  variables {
-    rotation = {
-      managed = { secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/master-a1B2c3" }
-    }
-  }
-
-  expect_failures = [var.rotation]
-}
-
-run "rotation_refuses_a_managed_secret_of_another_region" {
-  command = plan
-
-  variables {
-    rotation = {
-      managed = { secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!cluster-0e1f2a3b-a1B2c3" }
-    }
-  }
-
-  expect_failures = [aws_secretsmanager_secret_rotation.this]
 }

@@ -23,18 +23,6 @@ run "administrators_accepts_a_wildcard" {
   }
 }
 
-run "administrators_refuses_everyone" {
-  command = plan
-
-  variables {
-    administrators    = ["*"]
-    readers           = ["arn:aws:iam::123456789012:role/reporter"]
-    readers_exclusive = true
-  }
-
-  expect_failures = [var.administrators]
-}
-
 run "policy_statements_accepts_a_grant_to_one_principal" {
   command = plan
 
@@ -138,79 +126,6 @@ run "policy_statements_accepts_a_sid_of_the_caller" {
   }
 }
 
-run "policy_statements_refuses_a_sid_of_the_module" {
-  command = plan
-
-  variables {
-    policy_statements = {
-      ReadersRead = {
-        actions    = ["secretsmanager:DescribeSecret"]
-        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
-      }
-    }
-  }
-
-  expect_failures = [var.policy_statements]
-}
-
-run "policy_statements_refuses_an_effect_that_iam_lacks" {
-  command = plan
-
-  variables {
-    policy_statements = {
-      AuditorsDescribe = {
-        actions    = ["secretsmanager:DescribeSecret"]
-        effect     = "allow"
-        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
-      }
-    }
-  }
-
-  expect_failures = [var.policy_statements]
-}
-
-run "policy_statements_refuses_to_allow_every_action" {
-  command = plan
-
-  variables {
-    policy_statements = {
-      AuditorsDescribe = {
-        actions    = ["secretsmanager:*"]
-        principals = { AWS = ["arn:aws:iam::123456789012:role/reporter"] }
-      }
-    }
-  }
-
-  expect_failures = [var.policy_statements]
-}
-
-run "policy_statements_refuses_a_kind_of_principal_that_iam_lacks" {
-  command = plan
-
-  variables {
-    policy_statements = {
-      AuditorsDescribe = {
-        actions    = ["secretsmanager:DescribeSecret"]
-        principals = { User = ["arn:aws:iam::123456789012:role/reporter"] }
-      }
-    }
-  }
-
-  expect_failures = [var.policy_statements]
-}
-
-run "policy_statements_refuses_a_public_secret" {
-  command = plan
-
-  variables {
-    policy_statements = {
-      AuditorsDescribe = { actions = ["secretsmanager:DescribeSecret"], principals = { AWS = ["*"] } }
-    }
-  }
-
-  expect_failures = [var.policy_statements]
-}
-
 run "readers_accepts_an_account_number" {
   command = plan
 
@@ -222,16 +137,6 @@ run "readers_accepts_an_account_number" {
     condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Principal == { AWS = ["arn:aws:iam::123456789012:root"] }
     error_message = "AWS would give the policy back otherwise, as a change: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
-}
-
-run "readers_refuses_a_wildcard" {
-  command = plan
-
-  variables {
-    readers = ["arn:aws:iam::123456789012:role/*"]
-  }
-
-  expect_failures = [var.readers]
 }
 
 run "readers_exclusive_accepts_readers" {
@@ -282,37 +187,4 @@ run "readers_exclusive_accepts_a_first_value_where_terraform_may_read" {
     condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "role/terraform")
     error_message = "Terraform is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
-}
-
-run "readers_exclusive_refuses_to_have_no_readers" {
-  command = plan
-
-  variables {
-    readers_exclusive = true
-  }
-
-  expect_failures = [var.readers_exclusive]
-}
-
-run "readers_exclusive_refuses_administrators_without_it" {
-  command = plan
-
-  variables {
-    administrators = ["arn:aws:iam::123456789012:role/reporter"]
-  }
-
-  expect_failures = [var.readers_exclusive]
-}
-
-run "readers_exclusive_refuses_to_lock_terraform_out" {
-  command = plan
-
-  variables {
-    initial_value         = "first"
-    initial_value_version = 1
-    readers               = ["arn:aws:iam::123456789012:role/reporter"]
-    readers_exclusive     = true
-  }
-
-  expect_failures = [var.readers_exclusive]
 }

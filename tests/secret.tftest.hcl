@@ -25,16 +25,6 @@ run "name_accepts_every_character_that_aws_takes" {
   }
 }
 
-run "name_refuses_a_space" {
-  command = plan
-
-  variables {
-    name = "reports uploader"
-  }
-
-  expect_failures = [var.name]
-}
-
 run "description_accepts_2048_characters" {
   command = plan
 
@@ -46,16 +36,6 @@ run "description_accepts_2048_characters" {
     condition     = length(aws_secretsmanager_secret.this[0].description) == 2048
     error_message = "The description was changed."
   }
-}
-
-run "description_refuses_2049_characters" {
-  command = plan
-
-  variables {
-    description = format("%02049d", 0)
-  }
-
-  expect_failures = [var.description]
 }
 
 run "initial_value_accepts_a_value_with_its_version" {
@@ -101,39 +81,6 @@ run "initial_value_accepts_the_form_of_those_that_follow" {
   }
 }
 
-run "initial_value_refuses_to_come_without_its_version" {
-  command = plan
-
-  variables {
-    initial_value = "first"
-  }
-
-  expect_failures = [var.initial_value]
-}
-
-run "initial_value_refuses_65538_bytes" {
-  command = plan
-
-  variables {
-    initial_value         = replace(format("%032769d", 0), "0", "é")
-    initial_value_version = 1
-  }
-
-  expect_failures = [var.initial_value]
-}
-
-run "initial_value_refuses_another_form_than_those_that_follow" {
-  command = plan
-
-  variables {
-    initial_value         = "first"
-    initial_value_version = 1
-    rotation              = { random_value = { json_key = "password" } }
-  }
-
-  expect_failures = [var.initial_value]
-}
-
 run "initial_value_version_accepts_a_later_number" {
   command = plan
 
@@ -163,29 +110,6 @@ run "initial_value_version_accepts_an_existing_function" {
   }
 }
 
-run "initial_value_version_refuses_zero" {
-  command = plan
-
-  variables {
-    initial_value         = "first"
-    initial_value_version = 0
-  }
-
-  expect_failures = [var.initial_value_version]
-}
-
-run "initial_value_version_refuses_an_issued_credential" {
-  command = plan
-
-  variables {
-    initial_value         = "first"
-    initial_value_version = 1
-    rotation              = { iam_access_key = { user_name = "uploader" } }
-  }
-
-  expect_failures = [var.initial_value_version]
-}
-
 run "kms_key_arn_accepts_a_key" {
   command = plan
 
@@ -203,16 +127,6 @@ run "kms_key_arn_accepts_a_key" {
   }
 }
 
-run "kms_key_arn_refuses_an_alias" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/reports"
-  }
-
-  expect_failures = [var.kms_key_arn]
-}
-
 run "recovery_window_in_days_accepts_none" {
   command = plan
 
@@ -224,16 +138,6 @@ run "recovery_window_in_days_accepts_none" {
     condition     = aws_secretsmanager_secret.this[0].recovery_window_in_days == 0
     error_message = "A destroyed secret lingers for ${aws_secretsmanager_secret.this[0].recovery_window_in_days} days."
   }
-}
-
-run "recovery_window_in_days_refuses_less_than_a_week" {
-  command = plan
-
-  variables {
-    recovery_window_in_days = 6
-  }
-
-  expect_failures = [var.recovery_window_in_days]
 }
 
 run "replica_overwrite_accepts_a_replica" {
@@ -248,16 +152,6 @@ run "replica_overwrite_accepts_a_replica" {
     condition     = aws_secretsmanager_secret.this[0].force_overwrite_replica_secret
     error_message = "A secret of the same name stops the replication."
   }
-}
-
-run "replica_overwrite_refuses_to_have_no_replica" {
-  command = plan
-
-  variables {
-    replica_overwrite = true
-  }
-
-  expect_failures = [var.replica_overwrite]
 }
 
 run "replica_regions_accepts_a_region_without_a_key" {
@@ -288,28 +182,6 @@ run "replica_regions_accepts_a_key_of_the_region" {
     condition     = jsondecode(output.reader_policy_json).Statement[1].Sid == "DecryptInEuCentral1"
     error_message = "A reader may not decrypt the replica: ${output.reader_policy_json}."
   }
-}
-
-run "replica_regions_refuses_what_is_no_region" {
-  command = plan
-
-  variables {
-    replica_regions = { frankfurt = null }
-  }
-
-  expect_failures = [var.replica_regions]
-}
-
-run "replica_regions_refuses_the_key_of_another_region" {
-  command = plan
-
-  variables {
-    replica_regions = {
-      "eu-central-1" = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    }
-  }
-
-  expect_failures = [var.replica_regions]
 }
 
 run "replica_regions_refuses_the_region_of_the_secret" {
@@ -346,24 +218,4 @@ run "tags_accepts_a_tag_beside_that_of_the_function" {
     condition     = aws_secretsmanager_secret.this[0].tags["rotation"] == "monthly"
     error_message = "The secret has other tags."
   }
-}
-
-run "tags_refuses_the_tag_of_the_function" {
-  command = plan
-
-  variables {
-    tags = { "rotation-attempt" = "x" }
-  }
-
-  expect_failures = [var.tags]
-}
-
-run "tags_refuses_a_prefix_of_aws" {
-  command = plan
-
-  variables {
-    tags = { "AWS:team" = "reports" }
-  }
-
-  expect_failures = [var.tags]
 }

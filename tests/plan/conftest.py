@@ -21,15 +21,26 @@ from testing.local_aws import LocalAws, local_aws
 # What the validations need of the rest of the module.
 STUB = """
 locals {
-  domain          = "eu-west-1.amazonaws.com"
-  iam_prefix      = "arn:aws:iam::123456789012"
-  region          = "eu-west-1"
-  secrets_manager = "sm"
+  account = {
+    dns_suffix = "amazonaws.com"
+    id         = "123456789012"
+    partition  = "aws"
+    region     = "eu-west-1"
+  }
 }
 """
 
+
 Variables = Mapping[str, Any]
 Refuse = Callable[[Variables], list[str]]
+
+
+def copy_variables(repository: Path, folder: Path) -> None:
+    """Copy what has no resource, so that Terraform starts no provider."""
+    for name in ("variables.tf", "strategies.tf"):
+        shutil.copy(repository / name, folder)
+    shutil.copytree(repository / "modules" / "strategies", folder / "modules" / "strategies")
+    (folder / "stub.tf").write_text(STUB, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +49,13 @@ def refuse(
 ) -> Refuse:
     """Gives the messages with which variables are refused; none where they are accepted.
 
-    The variables stand alone, so that Terraform starts no provider: a fifth of a second each.
+    Terraform starts no provider: a fifth of a second each.
     """
     folder = tmp_path_factory.mktemp("variables")
-    for name in ("variables.tf", "strategies.tf"):
-        shutil.copy(repository / name, folder)
-    (folder / "stub.tf").write_text(STUB, encoding="utf-8")
+    copy_variables(repository, folder)
+    subprocess.run(
+        ["terraform", "init"], check=True, cwd=folder, env=terraform_env, capture_output=True
+    )
 
     def messages(variables: Variables) -> list[str]:
         (folder / "case.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")

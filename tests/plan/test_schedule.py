@@ -5,14 +5,13 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.plan.conftest import STUB, Refuse
+from tests.plan.conftest import Refuse, copy_variables
 
 
 def _variables(expression: str, duration: str | None = None) -> dict[str, object]:
@@ -173,12 +172,9 @@ def read(
     """What the module makes of each expression."""
     folder = tmp_path_factory.mktemp("expressions")
     (folder / "variables").mkdir()
-    for name in ("variables.tf", "strategies.tf"):
-        shutil.copy(repository / name, folder / "variables")
-    (folder / "variables" / "stub.tf").write_text(
-        STUB + "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in _READ),
-        encoding="utf-8",
-    )
+    copy_variables(repository, folder / "variables")
+    outputs = "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in _READ)
+    (folder / "variables" / "outputs.tf").write_text(outputs, encoding="utf-8")
     configuration = {
         "module": {
             "case": {

@@ -1,6 +1,7 @@
 """The HCL is formatted, valid and clean under tflint and checkov, and its native tests pass."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Terraform
+from tests.strategies import ALL
 
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # The root, the modules below it and the examples: every folder that holds configuration.
@@ -17,6 +19,16 @@ _FOLDERS = sorted(
     if not any(part.startswith(".") for part in folder.parts)
 )
 each_folder = pytest.mark.parametrize("folder", _FOLDERS)
+# They only compute: Terraform tests them without a provider.
+_PURE = [
+    folder
+    for folder in _FOLDERS
+    if folder.startswith("modules")
+    and not any(
+        re.search(r"^(?:data|resource) ", file.read_text(encoding="utf-8"), re.MULTILINE)
+        for file in (_REPOSITORY / folder).glob("*.tf")
+    )
+]
 
 
 def test_hcl_is_formatted(repository: Path, terraform: Terraform) -> None:
@@ -90,7 +102,7 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
         for path in (one["file_path"], one["caller_file_path"])
         if path
     }
-    assert {Path("/") / folder for folder in _FOLDERS} <= read
+    assert {Path("/") / folder for folder in {*_FOLDERS} - {*_PURE}} <= read
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +136,22 @@ def test_native_tests_pass(
     terraform(module_copy, "init", "-backend=false")
     monkeypatch.setitem(terraform_env, "TF_REATTACH_PROVIDERS", provider)
     assert "Success!" in terraform(module_copy, "test", f"-filter=tests/{file}")
+
+
+# Terraform finds no tests in folders below the one where it runs.
+@pytest.mark.parametrize("folder", _PURE)
+def test_the_native_tests_of_a_module_pass(
+    folder: str, module_copy: Path, terraform: Terraform
+) -> None:
+    terraform(module_copy / folder, "init")
+    result = terraform(module_copy / folder, "test")
+    assert re.search(r"Success! [1-9][0-9]* passed, 0 failed", result), result
+
+
+def test_the_module_of_a_strategy_is_pure() -> None:
+    modules = [folder for folder in _FOLDERS if folder.startswith("modules/strategies/")]
+    assert len(modules) == len(ALL)
+    assert {*modules} <= {*_PURE}
 
 
 def test_the_readme_has_the_inputs_and_outputs(module_copy: Path, cache: Path) -> None:

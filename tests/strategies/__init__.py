@@ -32,11 +32,11 @@ class Rule:
     text: str
     """How the message starts."""
     refused: Variables
-    """The variables of a module call that breaks the rule."""
+    """Options that break the rule, besides the smallest valid ones."""
     found: str
     """What the message says that it found."""
     accepted: Variables
-    """The variables of a module call that keeps the rule."""
+    """Options that keep the rule, besides the smallest valid ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,12 @@ class StrategyUnderTest:
     @property
     def module_call(self) -> dict[str, Any]:
         """The smallest valid module call, without its source."""
-        return {"name": "secret", "rotation": {self.name: self.options}, **self.variables}
+        return self.module_call_with({})
+
+    def module_call_with(self, options: Variables) -> dict[str, Any]:
+        """Return a module call with other options, besides the smallest valid ones."""
+        rotation = {self.name: {**self.options, **options}}
+        return {"name": "secret", "rotation": rotation, **self.variables}
 
 
 @dataclass(frozen=True, kw_only=True)

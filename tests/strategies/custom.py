@@ -14,7 +14,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest
+from tests.strategies import RotatorUnderTest, Rule
 
 _SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "custom"
@@ -51,8 +51,71 @@ class _Walk(Walk):
         assert len(self.redis.passwords("cache")) == 2
 
 
+_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:administrator-a1B2c3"
+_GRANT = {"actions": ["secretsmanager:GetSecretValue"], "resource": _ARN}
+
+_RULES = (
+    Rule(
+        id="source_file",
+        text="rotation.custom.source_file must be a Python file that defines build",
+        refused={"source_file": "rotate.py"},
+        found='no file "rotate.py".',
+        accepted={},
+    ),
+    Rule(
+        id="slots",
+        text="rotation.custom.slots must be a whole number from 2",
+        refused={"issuer": True, "slots": 1},
+        found='{"issuer":true,"slots":1}.',
+        accepted={"issuer": True, "slots": 2},
+    ),
+    Rule(
+        id="environment",
+        text="The names in rotation.custom.environment must have letters, digits and underscores",
+        refused={"environment": {"AWS_REGION": "eu-west-2"}},
+        found='["AWS_REGION"].',
+        accepted={"environment": {"SSL_CERT_FILE": "/opt/ca.pem", "AWS_ENDPOINT_URL": "https://a"}},
+    ),
+    Rule(
+        id="statements-sid",
+        text="The keys of rotation.custom.statements must be Sids of letters and digits",
+        refused={"statements": {"RotateThisSecret": _GRANT}},
+        found='["RotateThisSecret"].',
+        accepted={"statements": {"ReadTheAdministrator": _GRANT}},
+    ),
+    Rule(
+        id="statements-actions",
+        text="The actions of each statement in rotation.custom.statements must be full names",
+        refused={
+            "statements": {
+                "ReadTheAdministrator": {"actions": ["secretsmanager:*"], "resource": _ARN}
+            }
+        },
+        found='{"ReadTheAdministrator":["secretsmanager:*"]}.',
+        accepted={
+            "statements": {"Ask": {"actions": ["dynamodb:GetItem", "kms:Sign"], "resource": _ARN}}
+        },
+    ),
+    Rule(
+        id="too-long",
+        text="constants, environment and options of rotation.custom must have at most 2048",
+        refused={
+            "constants": {"a": "a" * 700},
+            "environment": {"B_B": "b" * 700},
+            "options": {"c": "c" * 700},
+        },
+        found="2130.",
+        accepted={
+            "constants": {"a": "a" * 600},
+            "environment": {"B_B": "b" * 700},
+            "options": {"c": "c" * 700},
+        },
+    ),
+)
+
 STRATEGY = RotatorUnderTest(
     name="custom",
+    rules=_RULES,
     options={"source_file": str(_EXAMPLE / "rotate.py")},
     load=Subject(
         word="cache",

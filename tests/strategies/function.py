@@ -1,10 +1,21 @@
 """A function that the user deploys."""
 
 from tests.e2e.walk import Walk
-from tests.strategies import StrategyUnderTest
+from tests.strategies import Rule, StrategyUnderTest
+
+_RULES = (
+    Rule(
+        id="arn",
+        text="rotation.function.arn must be the ARN of a Lambda function",
+        refused={"arn": "rotate"},
+        found='"rotate".',
+        accepted={"arn": "arn:aws:lambda:eu-west-1:123456789012:function:rotate:$LATEST"},
+    ),
+)
 
 STRATEGY = StrategyUnderTest(
     name="function",
+    rules=_RULES,
     # A module cannot have the name of the one that makes the function.
     folder="existing_function",
     options={"arn": "arn:aws:lambda:eu-west-1:123456789012:function:rotate"},

@@ -13,7 +13,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest
+from tests.strategies import RotatorUnderTest, Rule
 
 _KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -56,8 +56,68 @@ class _Walk(Walk):
         }
 
 
+_RULES = (
+    Rule(
+        id="api_url",
+        text="rotation.github_app_token.api_url must start with https://",
+        refused={"api_url": "http://api.github.com"},
+        found='"http://api.github.com".',
+        accepted={"api_url": "https://github.example:8443/api/v3"},
+    ),
+    Rule(
+        id="client_id",
+        text="rotation.github_app_token.client_id must be the client ID",
+        refused={"client_id": "my app"},
+        found='"my app".',
+        accepted={"client_id": "Iv1.0123456789abcdef"},
+    ),
+    Rule(
+        id="installation_id",
+        text="rotation.github_app_token.installation_id must be the number at the end",
+        refused={"installation_id": 0},
+        found="0.",
+        accepted={"installation_id": 1},
+    ),
+    Rule(
+        id="kms_key_arn",
+        text="rotation.github_app_token.kms_key_arn must be the ARN of the KMS key",
+        refused={"kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:alias/reports"},
+        found='"arn:aws:kms:eu-west-1:123456789012:alias/reports".',
+        accepted={"kms_key_arn": _KMS_KEY},
+    ),
+    Rule(
+        id="permissions",
+        text="rotation.github_app_token.permissions must have at least one permission",
+        refused={"permissions": {"contents": "all"}},
+        found='{"contents":"all"}.',
+        accepted={"permissions": {"contents": "write", "pull_requests": "read"}},
+    ),
+    Rule(
+        id="repositories",
+        text="rotation.github_app_token.repositories must have 1 to 500 names",
+        refused={"repositories": ["octo-org/reports"]},
+        found='["octo-org/reports"].',
+        accepted={"repositories": ["reports", ".github"]},
+    ),
+    Rule(
+        id="constants",
+        text="rotation.github_app_token.constants must not have a key that the token's value",
+        refused={"constants": {"username": "git"}},
+        found='["username"].',
+        accepted={"constants": {"remote": "origin"}},
+    ),
+    Rule(
+        id="constants-too-long",
+        text="rotation.github_app_token.constants must have at most 2048 characters",
+        refused={"constants": {"a": "b" * 2048}},
+        found="2056.",
+        accepted={"constants": {"a": "b" * 2040}},
+    ),
+)
+
 STRATEGY = RotatorUnderTest(
     name="github_app_token",
+    rules=_RULES,
     options={
         "client_id": "Iv23liAbCdEfGhIjKlMn",
         "installation_id": 12345678,

@@ -14,7 +14,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest
+from tests.strategies import RotatorUnderTest, Rule
 
 _TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
 _KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -53,14 +53,101 @@ class _Walk(Walk):
             assert self.github.authenticates(value["private_key"], key.repository)
 
 
+_ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/reports"
+_APP = {"client_id": "Iv23liAbCdEfGhIjKlMn", "installation_id": 12345678, "kms_key_arn": _KMS_KEY}
+
+_RULES = (
+    Rule(
+        id="api_url",
+        text="rotation.github_deploy_key.api_url must start with https://",
+        refused={"api_url": "http://api.github.com"},
+        found='"http://api.github.com".',
+        accepted={"api_url": "https://github.example:8443/api/v3"},
+    ),
+    Rule(
+        id="app",
+        text="rotation.github_deploy_key must have exactly one of app and token_secret_arn",
+        refused={"token_secret_arn": _TOKEN},
+        found="both.",
+        accepted={"app": None, "token_secret_arn": _TOKEN},
+    ),
+    Rule(
+        id="app.client_id",
+        text="rotation.github_deploy_key.app.client_id must be the client ID",
+        refused={"app": _APP | {"client_id": "my app"}},
+        found='"my app".',
+        accepted={"app": _APP | {"client_id": "Iv1.0123456789abcdef"}},
+    ),
+    Rule(
+        id="app.installation_id",
+        text="rotation.github_deploy_key.app.installation_id must be the number at the end",
+        refused={"app": _APP | {"installation_id": 0}},
+        found="0.",
+        accepted={"app": _APP | {"installation_id": 1}},
+    ),
+    Rule(
+        id="app.kms_key_arn",
+        text="rotation.github_deploy_key.app.kms_key_arn must be the ARN of the KMS key",
+        refused={"app": _APP | {"kms_key_arn": _ALIAS}},
+        found=f'"{_ALIAS}".',
+        accepted={"app": _APP | {"kms_key_arn": _KMS_KEY}},
+    ),
+    Rule(
+        id="token_secret_arn",
+        text="rotation.github_deploy_key.token_secret_arn must be the full ARN of the secret",
+        refused={"app": None, "token_secret_arn": _TOKEN.removesuffix("-a1B2c3")},
+        found=f'"{_TOKEN.removesuffix("-a1B2c3")}".',
+        accepted={"app": None, "token_secret_arn": _TOKEN.replace("aws", "aws-cn")},
+    ),
+    Rule(
+        id="token_secret_arn-elsewhere",
+        text="rotation.github_deploy_key.token_secret_arn must be in the region of this module",
+        refused={"app": None, "token_secret_arn": _TOKEN.replace("west-1", "west-2")},
+        found=f'"{_TOKEN.replace("west-1", "west-2")}".',
+        accepted={"app": None, "token_secret_arn": _TOKEN},
+    ),
+    Rule(
+        id="token_kms_key_arn",
+        text="rotation.github_deploy_key.token_kms_key_arn must be the ARN of the customer key",
+        refused={"app": None, "token_kms_key_arn": _ALIAS, "token_secret_arn": _TOKEN},
+        found=f'"{_ALIAS}".',
+        accepted={"app": None, "token_kms_key_arn": _KMS_KEY, "token_secret_arn": _TOKEN},
+    ),
+    Rule(
+        id="key_type",
+        text='rotation.github_deploy_key.key_type must be "ed25519" or "rsa"',
+        refused={"key_type": "dsa"},
+        found='"dsa".',
+        accepted={"key_type": "rsa"},
+    ),
+    Rule(
+        id="repository",
+        text="rotation.github_deploy_key.repository must be a repository with its owner",
+        refused={"repository": "reports"},
+        found='"reports".',
+        accepted={"repository": "octo_org/.github"},
+    ),
+    Rule(
+        id="constants",
+        text="rotation.github_deploy_key.constants must not have a key that the deploy key's",
+        refused={"constants": {"private_key": "x"}},
+        found='["private_key"].',
+        accepted={"constants": {"branch": "main"}},
+    ),
+    Rule(
+        id="constants-too-long",
+        text="rotation.github_deploy_key.constants must have at most 2048 characters",
+        refused={"constants": {"a": "b" * 2048}},
+        found="2056.",
+        accepted={"constants": {"a": "b" * 2040}},
+    ),
+)
+
 STRATEGY = RotatorUnderTest(
     name="github_deploy_key",
+    rules=_RULES,
     options={
-        "app": {
-            "client_id": "Iv23liAbCdEfGhIjKlMn",
-            "installation_id": 12345678,
-            "kms_key_arn": _KMS_KEY,
-        },
+        "app": _APP,
         "repository": "octo-org/reports",
     },
     variables={

@@ -14,7 +14,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import RotatorUnderTest
+from tests.strategies import RotatorUnderTest, Rule
 
 
 def _store_a_report(aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
@@ -111,8 +111,54 @@ def _add_a_foreign_key(deployed: Deployed) -> None:
     complete(deployed, rotation)
 
 
+_RULES = (
+    Rule(
+        id="user_name",
+        text="rotation.iam_access_key.user_name must have 1 to 64 letters",
+        refused={"user_name": "apps/uploader"},
+        found='"apps/uploader".',
+        accepted={"user_name": "up.loader_+=,@-1"},
+    ),
+    Rule(
+        id="user_path",
+        text="rotation.iam_access_key.user_path must begin and end with a slash",
+        refused={"user_path": "/*/"},
+        found='"/*/".',
+        accepted={"user_path": "/apps/reports/"},
+    ),
+    Rule(
+        id="adopted_access_key_id",
+        text="rotation.iam_access_key.adopted_access_key_id must be the ID of an access key",
+        refused={"adopted_access_key_id": "uploader"},
+        found='"uploader".',
+        accepted={"adopted_access_key_id": "AKIAIOSFODNN7EXAMPLE"},
+    ),
+    Rule(
+        id="settling_seconds",
+        text="rotation.iam_access_key.settling_seconds must be a whole number from 0 to 60",
+        refused={"settling_seconds": 61},
+        found="61.",
+        accepted={"settling_seconds": 0},
+    ),
+    Rule(
+        id="constants",
+        text="rotation.iam_access_key.constants must not have a key that the credential itself has",
+        refused={"constants": {"SessionToken": "x"}},
+        found='["SessionToken"].',
+        accepted={"constants": {"bucket": "reports"}},
+    ),
+    Rule(
+        id="constants-too-long",
+        text="rotation.iam_access_key.constants must have at most 2048 characters",
+        refused={"constants": {"a": "b" * 2048}},
+        found="2056.",
+        accepted={"constants": {"a": "b" * 2040}},
+    ),
+)
+
 STRATEGY = RotatorUnderTest(
     name="iam_access_key",
+    rules=_RULES,
     options={"user_name": "uploader"},
     load=Subject(
         word="uploader",

@@ -12,7 +12,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import RotatorUnderTest
+from tests.strategies import RotatorUnderTest, Rule
 
 
 def _list_models(_aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
@@ -63,8 +63,82 @@ class _Walk(Walk):
         return takes(f"bedrock.{region}.amazonaws.com", key["ServiceCredentialSecret"])
 
 
+_RULES = (
+    Rule(
+        id="user_name",
+        text="rotation.iam_service_credential.user_name must have 1 to 64 letters",
+        refused={"user_name": "apps/assistant"},
+        found='"apps/assistant".',
+        accepted={"user_name": "as.sistant_+=,@-1"},
+    ),
+    Rule(
+        id="user_path",
+        text="rotation.iam_service_credential.user_path must begin and end with a slash",
+        refused={"user_path": "/*/"},
+        found='"/*/".',
+        accepted={"user_path": "/apps/"},
+    ),
+    Rule(
+        id="service_name",
+        text="rotation.iam_service_credential.service_name must be one of",
+        refused={"service_name": "keyspaces.amazonaws.com"},
+        found='"keyspaces.amazonaws.com".',
+        accepted={"service_name": "cassandra.amazonaws.com"},
+    ),
+    Rule(
+        id="repository",
+        text="rotation.iam_service_credential.repository must be the name of a CodeCommit",
+        refused={"service_name": "codecommit.amazonaws.com"},
+        found="null.",
+        accepted={"service_name": "codecommit.amazonaws.com", "repository": "reports"},
+    ),
+    Rule(
+        id="credential_age_days",
+        text="rotation.iam_service_credential.credential_age_days must be a whole number from 1",
+        refused={"service_name": "cassandra.amazonaws.com", "credential_age_days": 90},
+        found="90.",
+        accepted={"credential_age_days": 36600},
+    ),
+    Rule(
+        id="endpoint",
+        text="rotation.iam_service_credential.endpoint must be a host without https://",
+        refused={"endpoint": "https://bedrock.eu-west-1.amazonaws.com"},
+        found='"https://bedrock.eu-west-1.amazonaws.com".',
+        accepted={"endpoint": "vpce-1.bedrock.eu-west-1.vpce.amazonaws.com:8443"},
+    ),
+    Rule(
+        id="adopted_credential_id",
+        text="rotation.iam_service_credential.adopted_credential_id must be the ID of a credential",
+        refused={"adopted_credential_id": "assistant"},
+        found='"assistant".',
+        accepted={"adopted_credential_id": "ACCA1EXAMPLE1EXAMPLE1"},
+    ),
+    Rule(
+        id="settling_seconds",
+        text="rotation.iam_service_credential.settling_seconds must be a whole number from 0 to 60",
+        refused={"settling_seconds": 61},
+        found="61.",
+        accepted={"settling_seconds": 0},
+    ),
+    Rule(
+        id="constants",
+        text="rotation.iam_service_credential.constants must not have a key that the credential",
+        refused={"constants": {"ServiceName": "x"}},
+        found='["ServiceName"].',
+        accepted={"constants": {"region": "eu-west-1"}},
+    ),
+    Rule(
+        id="constants-too-long",
+        text="rotation.iam_service_credential.constants must have at most 2048 characters",
+        refused={"constants": {"a": "b" * 2048}},
+        found="2056.",
+        accepted={"constants": {"a": "b" * 2040}},
+    ),
+)
+
 STRATEGY = RotatorUnderTest(
     name="iam_service_credential",
+    rules=_RULES,
     options={"service_name": "bedrock.amazonaws.com", "user_name": "assistant"},
     load=Subject(
         word="assistant",

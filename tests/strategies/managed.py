@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from testing.harness.account import Aws, Secret
 from testing.harness.terraform import Terraform
 from tests.e2e.walk import Walk, denied
-from tests.strategies import StrategyUnderTest
+from tests.strategies import Rule, StrategyUnderTest
 
 
 class _Walk(Walk):
@@ -25,8 +25,36 @@ class _Walk(Walk):
         self.change(secret)
 
 
+_RULES = (
+    Rule(
+        id="secret_arn",
+        text="rotation.managed.secret_arn must be the ARN of a secret that an AWS service made",
+        refused={
+            "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds-db-a1B2c3"
+        },
+        found='"arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds-db-a1B2c3".',
+        accepted={
+            "secret_arn": (
+                "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ecs-sc!reports-a1B2c3"
+            )
+        },
+    ),
+    Rule(
+        id="secret_arn-elsewhere",
+        text="rotation.managed.secret_arn must be in the region and account of this module",
+        refused={
+            "secret_arn": "arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds!db-a1B2c3"
+        },
+        found='"arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds!db-a1B2c3".',
+        accepted={
+            "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-a1B2c3"
+        },
+    ),
+)
+
 STRATEGY = StrategyUnderTest(
     name="managed",
+    rules=_RULES,
     options={
         "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
     },

@@ -9,7 +9,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest
+from tests.strategies import RotatorUnderTest, Rule
 
 
 def _sign(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
@@ -17,8 +17,54 @@ def _sign(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
         raise NotWorkingError
 
 
+_RULES = (
+    Rule(
+        id="character_classes",
+        text="rotation.random_value.character_classes must name at least one class",
+        refused={"character_classes": ["letters"]},
+        found='["letters"].',
+        accepted={"character_classes": ["numbers"]},
+    ),
+    Rule(
+        id="exclude_characters",
+        text="rotation.random_value.exclude_characters must leave at least one character",
+        refused={"exclude_characters": "0123456789<"},
+        found="0123456789<",
+        accepted={"exclude_characters": "0123456789<", "character_classes": ["lowercase"]},
+    ),
+    Rule(
+        id="length",
+        text="rotation.random_value.length must be a whole number from 8 to 4096",
+        refused={"length": 7},
+        found="7.",
+        accepted={"length": 8},
+    ),
+    Rule(
+        id="json_key",
+        text="rotation.random_value.json_key must not be empty",
+        refused={"json_key": ""},
+        found="an empty key.",
+        accepted={"json_key": "password"},
+    ),
+    Rule(
+        id="constants",
+        text="rotation.random_value.constants must be set together with json_key",
+        refused={"constants": {"host": "db"}},
+        found='{"constants":["host"],"json_key":null}.',
+        accepted={"constants": {"host": "db"}, "json_key": "password"},
+    ),
+    Rule(
+        id="constants-too-long",
+        text="rotation.random_value.constants must have at most 2048 characters",
+        refused={"constants": {"a": "b" * 2048}, "json_key": "password"},
+        found="2056.",
+        accepted={"constants": {"a": "b" * 2040}, "json_key": "password"},
+    ),
+)
+
 STRATEGY = RotatorUnderTest(
     name="random_value",
+    rules=_RULES,
     options={},
     load=Subject(word="signing", variables={"recovery_window_in_days": "0"}, use=_sign),
     faults={"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.BROKEN},

@@ -1,0 +1,25 @@
+# What the root module asks of the strategy.
+
+output "strategy" {
+  description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
+  value = {
+    name              = "custom"
+    environment       = var.options.environment
+    files             = { "custom_strategy.py" = file(var.options.source_file) }
+    issuer            = var.options.issuer
+    records_attempts  = var.options.slots != null
+    searches_versions = var.options.issuer
+    settings = {
+      constants = var.options.constants
+      options = {
+        issuer  = var.options.issuer
+        options = var.options.options
+        slots   = var.options.slots
+      }
+    }
+    statements = [for sid, statement in var.options.statements : merge(
+      { Sid = sid, Effect = "Allow", Action = sort(statement.actions), Resource = statement.resource },
+      length(statement.conditions) > 0 ? { Condition = statement.conditions } : {},
+    )]
+  }
+}

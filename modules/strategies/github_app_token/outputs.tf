@@ -1,0 +1,34 @@
+# What the root module asks of the strategy.
+
+output "strategy" {
+  description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
+  value = {
+    name                  = "github_app_token"
+    expires_after_minutes = 60
+    issuer                = true
+    settings = {
+      constants = var.options.constants
+      options = {
+        api_url         = var.options.api_url
+        client_id       = var.options.client_id
+        installation_id = var.options.installation_id
+        kms_key_arn     = var.options.kms_key_arn
+        permissions     = var.options.permissions
+        repositories    = var.options.repositories
+        revoke_previous = var.options.revoke_previous
+      }
+    }
+    # Limits kms:Sign to what a GitHub App JWT needs: RS256 over a raw message.
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
+    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+    statements = [{
+      Sid      = "SignForTheApp"
+      Effect   = "Allow"
+      Action   = ["kms:Sign"]
+      Resource = var.options.kms_key_arn
+      Condition = {
+        StringEquals = { "kms:MessageType" = ["RAW"], "kms:SigningAlgorithm" = ["RSASSA_PKCS1_V1_5_SHA_256"] }
+      }
+    }]
+  }
+}

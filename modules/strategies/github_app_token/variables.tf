@@ -1,0 +1,57 @@
+# The options of rotation.github_app_token, and their rules.
+
+locals {
+  _value_keys = ["api_url", "expires_at", "installation_id", "token", "username"]
+}
+
+variable "options" {
+  description = "Options of rotation.github_app_token."
+  type = object({
+    api_url         = optional(string, "https://api.github.com")
+    client_id       = string
+    constants       = optional(map(string), {})
+    installation_id = number
+    kms_key_arn     = string
+    permissions     = map(string)
+    repositories    = set(string)
+    revoke_previous = optional(bool, false)
+  })
+  nullable = false
+
+  validation {
+    condition     = can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", var.options.api_url))
+    error_message = "rotation.github_app_token.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(var.options.api_url)}."
+  }
+  validation {
+    condition     = can(regex("^[0-9A-Za-z.-]{1,64}$", var.options.client_id))
+    error_message = "rotation.github_app_token.client_id must be the client ID on the settings page of the GitHub App. Write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${jsonencode(var.options.client_id)}."
+  }
+  validation {
+    condition     = try(var.options.installation_id >= 1 && floor(var.options.installation_id) == var.options.installation_id, false)
+    error_message = "rotation.github_app_token.installation_id must be the number at the end of the URL of the installation. Write e.g. 12345678. Found: ${jsonencode(var.options.installation_id)}."
+  }
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:kms:[0-9a-z-]+:[0-9]{12}:key/[0-9A-Za-z-]+$", var.options.kms_key_arn))
+    error_message = "rotation.github_app_token.kms_key_arn must be the ARN of the KMS key that has the App's private key. Write e.g. \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\". Found: ${jsonencode(var.options.kms_key_arn)}."
+  }
+  validation {
+    condition = length(var.options.permissions) > 0 && alltrue([
+      for name, level in var.options.permissions : can(regex("^[a-z_]+$", name)) && contains(["read", "write", "admin"], level)
+    ])
+    error_message = "rotation.github_app_token.permissions must have at least one permission, each with the level read, write or admin. Write e.g. { contents = \"read\", issues = \"write\" }. Found: ${jsonencode(var.options.permissions)}."
+  }
+  validation {
+    condition = length(var.options.repositories) >= 1 && length(var.options.repositories) <= 500 && alltrue([
+      for name in var.options.repositories : can(regex("^[0-9A-Za-z._-]{1,100}$", name))
+    ])
+    error_message = "rotation.github_app_token.repositories must have 1 to 500 names of repositories, without their owner. Write e.g. [\"reports\"]. Found: ${jsonencode(var.options.repositories)}."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.options.constants), local._value_keys)) == 0
+    error_message = "rotation.github_app_token.constants must not have a key that the token's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
+  }
+  validation {
+    condition     = length(jsonencode(var.options.constants)) <= 2048
+    error_message = "rotation.github_app_token.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+  }
+}

@@ -1,0 +1,48 @@
+# What the root module asks of the strategy.
+
+locals {
+  _user_arn = "arn:${var.account.partition}:iam::${var.account.id}:user${var.options.user_path}${var.options.user_name}"
+}
+
+output "strategy" {
+  description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
+  value = {
+    name               = "iam_service_credential"
+    expires_after_days = var.options.credential_age_days
+    issuer             = true
+    records_attempts   = true
+    searches_versions  = true
+    settling_seconds   = var.options.settling_seconds
+    settings = {
+      constants = var.options.constants
+      options = merge(concat(
+        [{
+          adopted_credential_id = var.options.adopted_credential_id
+          credential_age_days   = var.options.credential_age_days
+          endpoint              = var.options.endpoint != null ? var.options.endpoint : "${local._hosts[var.options.service_name]}.${var.account.region}.${var.account.dns_suffix}"
+          service_name          = var.options.service_name
+          settling_seconds      = var.options.settling_seconds
+          user_arn              = local._user_arn
+        }],
+        [for repository in var.options.repository[*] : { repository = repository }],
+      )...)
+    }
+    # ListServiceSpecificCredentials has no condition key that limits it to one service.
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+    statements = [
+      {
+        Sid       = "RotateCredentialsForThisService"
+        Effect    = "Allow"
+        Action    = ["iam:CreateServiceSpecificCredential", "iam:DeleteServiceSpecificCredential"]
+        Resource  = local._user_arn
+        Condition = { StringEquals = { "iam:ServiceSpecificCredentialServiceName" = [var.options.service_name] } }
+      },
+      {
+        Sid      = "ListCredentialsOfThisUser"
+        Effect   = "Allow"
+        Action   = ["iam:ListServiceSpecificCredentials"]
+        Resource = local._user_arn
+      },
+    ]
+  }
+}

@@ -1,0 +1,11 @@
+# What the root module asks of the strategy.
+
+output "strategy" {
+  description = "Traits of the strategy; strategies.tf describes each trait."
+  value = {
+    name                = "managed"
+    existing_secret_arn = var.options.secret_arn
+    issuer              = true
+    makes_secret        = false
+  }
+}

@@ -1,0 +1,18 @@
+# What the root module asks of the strategy.
+
+output "strategy" {
+  description = "Traits and settings of the strategy; strategies.tf describes each trait."
+  value = {
+    name       = "random_value"
+    value_form = { json_key = var.options.json_key }
+    settings = {
+      constants = var.options.constants
+      options = {
+        character_classes  = var.options.character_classes
+        exclude_characters = var.options.exclude_characters
+        json_key           = var.options.json_key
+        length             = var.options.length
+      }
+    }
+  }
+}

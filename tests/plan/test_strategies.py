@@ -1,0 +1,86 @@
+"""The options of each strategy: their rules, and the type that two files declare (promise 6)."""
+
+import re
+from pathlib import Path
+
+import hcl2
+import pytest
+
+from tests.plan.conftest import Refuse
+from tests.strategies import ALL, Rule, StrategyUnderTest, case
+
+each_rule = pytest.mark.parametrize(
+    ("strategy", "rule"),
+    [
+        case(strategy, rule, id=f"{strategy.name}-{rule.id}")
+        for strategy in ALL
+        for rule in strategy.rules
+    ],
+)
+each_strategy = pytest.mark.parametrize("strategy", [*map(case, ALL)])
+
+
+@each_rule
+def test_a_rule_refuses_a_wrong_value_and_says_what_it_found(
+    strategy: StrategyUnderTest, rule: Rule, refuse: Refuse
+) -> None:
+    (message,) = refuse(strategy.module_call_with(rule.refused))
+    assert message.startswith(rule.text)
+    assert " must " in message
+    assert message.endswith(f"Found: {rule.found}")
+
+
+@each_rule
+def test_a_rule_accepts_a_right_value(
+    strategy: StrategyUnderTest, rule: Rule, refuse: Refuse
+) -> None:
+    assert refuse(strategy.module_call_with(rule.accepted)) == []
+
+
+def _module(repository: Path, strategy: StrategyUnderTest) -> Path:
+    """Return the folder of the module that `strategies.tf` passes these options to."""
+    text = (repository / "strategies.tf").read_text(encoding="utf-8")
+    call = re.search(
+        rf'source = "([^"]+)"\n(?:.+\n|\n)*?  options = var[.]rotation[.]{strategy.name}\n', text
+    )
+    assert call, strategy.name
+    source: str = re.findall(r'source = "([^"]+)"', call[0])[-1]
+    return repository / source
+
+
+@each_strategy
+def test_every_rule_has_a_case(strategy: StrategyUnderTest, repository: Path) -> None:
+    text = (_module(repository, strategy) / "variables.tf").read_text(encoding="utf-8")
+    messages = [
+        rule["error_message"].strip('"').replace('\\"', '"')
+        for block in hcl2.loads(text)["variable"]
+        for variable in block.values()
+        for rule in variable.get("validation", [])
+    ]
+    assert len(messages) == len(strategy.rules)
+    assert all(
+        any(message.startswith(rule.text) for rule in strategy.rules) for message in messages
+    )
+
+
+@each_strategy
+def test_the_root_and_the_module_declare_the_same_options(
+    strategy: StrategyUnderTest, repository: Path
+) -> None:
+    """Terraform cannot share a type, so the names, types and defaults are written twice."""
+    root = (repository / "variables.tf").read_text(encoding="utf-8")
+    module = (_module(repository, strategy) / "variables.tf").read_text(encoding="utf-8")
+    _, _, rotation = root.partition(f"    {strategy.name} = optional(object({{\n")
+    _, _, options = module.partition('variable "options" {')
+    _, _, options = options.partition("  type = object({\n")
+    in_root = rotation.partition("\n    }))\n    ")[0].replace("\n  ", "\n").removeprefix("  ")
+    assert in_root.partition("\n  }))")[0] == options.partition("\n  })\n  nullable")[0]
+
+
+def test_a_module_sets_no_trait_that_strategies_tf_does_not_describe(repository: Path) -> None:
+    text = (repository / "strategies.tf").read_text(encoding="utf-8")
+    described = {name for block in hcl2.loads(text)["locals"] for name in block.get("_traits", {})}
+    for file in (repository / "modules" / "strategies").glob("*/outputs.tf"):
+        (output,) = hcl2.loads(file.read_text(encoding="utf-8"))["output"]
+        value = output['"strategy"']["value"]
+        assert {name.strip('"') for name in value} - {"name"} <= described
