@@ -194,6 +194,18 @@ def test_every_test_that_a_page_names_exists() -> None:
             assert list(REPOSITORY.glob(path)), path
 
 
+def test_the_cost_is_what_the_arithmetic_gives() -> None:
+    page = README.read_text()
+    rows = re.findall(r"^\|.+\| (?:`([\d ().+*/]+)` )?\| (\d\.\d{4}) \|$", page, re.MULTILINE)
+    costs = [eval(one) for one, _ in rows if one]  # noqa: S307 -- only numbers and operators
+    shown = [cost for one, cost in rows if one]
+    assert [f"{cost:.4f}" for cost in costs] == shown
+    (total,) = (cost for one, cost in rows if not one)
+    before = [one for one, _ in rows].index("")
+    assert f"{sum(costs[:before]):.4f}" == total
+    assert f"about {float(total):.2f} USD" in page
+
+
 def test_the_badges_name_the_versions_that_the_module_requires() -> None:
     shown = dict(re.findall(r"^!\[(.+) ([\d.]+) or newer\]", README.read_text(), re.MULTILINE))
     versions = (REPOSITORY / "versions.tf").read_text()
