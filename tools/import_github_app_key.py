@@ -1,13 +1,13 @@
 """Moves the private key of a GitHub App from the file that GitHub gave you into AWS KMS.
 
-KMS signs with it from then on and never gives it back: the key is in no state, no secret and no
-function. Run it from a checkout of the module, with the credentials of an administrator of the key:
+KMS then signs with the key and never returns it. The key is in no Terraform state, no secret and no
+function. Run this from a checkout of the module, with the credentials of a key administrator:
 
     pip install boto3 cryptography
     python tools/import_github_app_key.py --create --delete ~/Downloads/my-app.private-key.pem
 
-It prints the ARN of the KMS key, for `kms_key_arn`; all else goes to standard error. A second run
-with the same file and `--key` changes nothing.
+It prints the ARN of the KMS key, for `kms_key_arn`, and everything else to standard error. A second
+run with the same file and `--key` changes nothing.
 """
 
 from __future__ import annotations
@@ -39,109 +39,110 @@ if TYPE_CHECKING:
 
     from mypy_boto3_kms import KMSClient
 
-_BITS: Final = 2048  # What GitHub makes.
+_BITS: Final = 2048  # The size of the keys that GitHub generates.
 
 
 class NotImportedError(Exception):
-    """Why nothing was imported, in a sentence for whoever ran this, and what to do."""
+    """The key was not imported; the message says why and what to do."""
 
 
 class UnreadableError(NotImportedError):
     """The file cannot be read."""
 
     def __init__(self, path: Path, reason: str | None) -> None:
-        super().__init__(f"{path} cannot be read ({reason}). Give the file that GitHub gave you.")
+        super().__init__(f"{path} cannot be read ({reason}). Use the file that GitHub gave you.")
 
 
 class NotAPrivateKeyError(NotImportedError):
-    """The file holds something else."""
+    """The file has no private key."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} holds no private key. Give the .pem file that GitHub gave you for the App, "
-            "or generate another one under Private keys in the App's settings."
+            f"{path} has no private key. Use the .pem file that GitHub gave you for the App, or "
+            "generate a new key under Private keys in the App's settings."
         )
 
 
 class EncryptedError(NotImportedError):
-    """A passphrase guards the key."""
+    """The key is encrypted with a passphrase."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is encrypted. Give the file as GitHub gave it to you, or take the passphrase "
-            f"off: openssl pkcs8 -topk8 -nocrypt -in {path}"
+            f"{path} is encrypted. Use the file as GitHub gave it to you, or remove the "
+            f"passphrase: openssl pkcs8 -topk8 -nocrypt -in {path}"
         )
 
 
 class OtherKindError(NotImportedError):
-    """The key is not what GitHub makes for an App."""
+    """The key is not of the kind that GitHub generates for an App."""
 
     def __init__(self, path: Path, found: str) -> None:
         super().__init__(
-            f"{path} holds {found}, but the key of a GitHub App is RSA with {_BITS} bits. Generate "
+            f"{path} has {found}. The key of a GitHub App must be RSA with {_BITS} bits. Generate "
             "one under Private keys in the App's settings."
         )
 
 
 class WrongKmsKeyError(NotImportedError):
-    """The KMS key cannot take it."""
+    """The private key cannot be imported into this KMS key."""
 
     def __init__(self, arn: str, found: str) -> None:
         super().__init__(
-            f"{arn} has {found}. Give a key that was made for it, with the origin EXTERNAL, the "
-            f"key spec RSA_{_BITS} and the usage SIGN_VERIFY, or let --create make one."
+            f"{arn} has {found}. The KMS key must have the origin EXTERNAL, the key spec "
+            f"RSA_{_BITS} and the usage SIGN_VERIFY. Use another KMS key, or create one with "
+            "--create."
         )
 
 
 class OccupiedError(NotImportedError):
-    """The KMS key is for another private key."""
+    """The KMS key has another private key."""
 
     def __init__(self, arn: str) -> None:
         super().__init__(
-            f"{arn} holds another private key, and KMS never lets a key change. Let --create make "
-            "a KMS key for this one, and put its ARN into kms_key_arn."
+            f"{arn} has another private key, which KMS cannot replace. Create a KMS key for this "
+            "private key with --create, and set kms_key_arn to its ARN."
         )
 
 
 class AwsRefusedError(NotImportedError):
-    """AWS did not do a step."""
+    """AWS returned an error."""
 
-    def __init__(self, action: str, on: str, code: str) -> None:
+    def __init__(self, action: str, resource: str, code: str) -> None:
         cure = {
-            "AccessDeniedException": f"Allow {action} to whoever runs this.",
-            "NotFoundException": "Look at the key's ARN, the account and --region.",
+            "AccessDeniedException": f"Run this with credentials that are allowed {action}.",
+            "NotFoundException": "Check the ARN of the key, the account and --region.",
         }
         super().__init__(
-            f"AWS refused {action} on {on} with {code}. "
-            f"{cure.get(code, 'Run this again, or look the code up under the action.')}"
+            f"AWS refused {action} on {resource} with {code}. "
+            f"{cure.get(code, 'Run this again, or find the code in the documentation of KMS.')}"
         )
 
 
 class UnreachableError(NotImportedError):
-    """AWS was not asked, or did not answer."""
+    """The request did not reach AWS, or AWS did not respond."""
 
     def __init__(self, error: BotoCoreError) -> None:
         super().__init__(
-            f"AWS could not be asked ({type(error).__name__}). Look at the credentials, --profile, "
+            f"AWS could not be reached ({type(error).__name__}). Check the credentials, --profile, "
             "--region and the network."
         )
 
 
 class NotTheSameError(NotImportedError):
-    """KMS signs with something else."""
+    """KMS signs with another key."""
 
     def __init__(self, arn: str) -> None:
         super().__init__(
-            f"{arn} does not sign as this private key does. Keep the file, use another KMS key, "
-            "and tell AWS."
+            f"The signature of {arn} does not match this private key. Keep the file, use another "
+            "KMS key, and report this to AWS."
         )
 
 
 def read_private_key(path: Path) -> RSAPrivateKey:
-    """Read the file that GitHub gave.
+    """Read the private key from GitHub's file.
 
     Raises:
-        NotImportedError: It is not one of GitHub's.
+        NotImportedError: The file has no such key.
     """
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
@@ -149,7 +150,7 @@ def read_private_key(path: Path) -> RSAPrivateKey:
         raise UnreadableError(path, error.strerror) from None
     except TypeError:
         raise EncryptedError(path) from None
-    # Without a cause, here and above: it saw the key.
+    # "from None", here and above: the cause may contain the key.
     except (ValueError, UnsupportedAlgorithm):
         raise NotAPrivateKeyError(path) from None
     if not isinstance(key, RSAPrivateKey):
@@ -160,52 +161,52 @@ def read_private_key(path: Path) -> RSAPrivateKey:
 
 
 def create_kms_key(kms: KMSClient) -> str:
-    """Make a KMS key that waits for an App's private key, and return its ARN.
+    """Create a KMS key without key material and return its ARN.
 
     Raises:
-        NotImportedError: AWS refused it.
+        NotImportedError: AWS returned an error or could not be reached.
     """
-    with _said("kms:CreateKey", "*"):
-        made = kms.create_key(
+    with _explained("kms:CreateKey", "*"):
+        created = kms.create_key(
             Description="The private key of a GitHub App",
             KeySpec="RSA_2048",
             KeyUsage="SIGN_VERIFY",
             Origin="EXTERNAL",
         )
-    return made["KeyMetadata"]["Arn"]
+    return created["KeyMetadata"]["Arn"]
 
 
 def import_private_key(kms: KMSClient, key_id: str, private_key: RSAPrivateKey) -> str:
-    """Import a private key, see that KMS signs with it, and return the KMS key's ARN.
+    """Import a private key, check that KMS signs with it, and return the ARN of the KMS key.
 
     Raises:
-        NotImportedError: It could not be, or KMS signs with another one.
+        NotImportedError: The key could not be imported, or KMS signs with another one.
     """
-    with _said("kms:DescribeKey", key_id):
-        held = kms.describe_key(KeyId=key_id)["KeyMetadata"]
-    arn = held["Arn"]
-    kind = (held["Origin"], held["KeySpec"], held["KeyUsage"])
+    with _explained("kms:DescribeKey", key_id):
+        described = kms.describe_key(KeyId=key_id)["KeyMetadata"]
+    arn = described["Arn"]
+    kind = (described["Origin"], described["KeySpec"], described["KeyUsage"])
     if kind != ("EXTERNAL", "RSA_2048", "SIGN_VERIFY"):
         found = "the origin {}, the key spec {} and the usage {}".format(*kind)
         raise WrongKmsKeyError(arn, found)
-    if held["KeyState"] == "PendingImport":
+    if described["KeyState"] == "PendingImport":
         _import(kms, arn, private_key)
-    elif held["KeyState"] != "Enabled":
-        raise WrongKmsKeyError(arn, f"the state {held['KeyState']}")
-    _compare(kms, arn, private_key.public_key())
+    elif described["KeyState"] != "Enabled":
+        raise WrongKmsKeyError(arn, f"the state {described['KeyState']}")
+    _check_signature(kms, arn, private_key.public_key())
     return arn
 
 
 def _import(kms: KMSClient, arn: str, private_key: RSAPrivateKey) -> None:
     # https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-conceptual.html
-    with _said("kms:GetParametersForImport", arn):
+    with _explained("kms:GetParametersForImport", arn):
         parameters = kms.get_parameters_for_import(
             KeyId=arn,
-            # The longer RSA key carries an AES key, which carries what is too long for RSA.
+            # The private key is too long for RSA, so an AES key encrypts it, and RSA the AES key.
             WrappingAlgorithm="RSA_AES_KEY_WRAP_SHA_256",
             WrappingKeySpec="RSA_4096",
         )
-    with _said("kms:ImportKeyMaterial", arn):
+    with _explained("kms:ImportKeyMaterial", arn):
         kms.import_key_material(
             KeyId=arn,
             ImportToken=parameters["ImportToken"],
@@ -216,28 +217,28 @@ def _import(kms: KMSClient, arn: str, private_key: RSAPrivateKey) -> None:
 
 def _wrapped(private_key: RSAPrivateKey, wrapping_key: bytes) -> bytes:
     # https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-encrypt-key-material.html
-    carrier = load_der_public_key(wrapping_key)
-    if not isinstance(carrier, RSAPublicKey):
+    rsa_key = load_der_public_key(wrapping_key)
+    if not isinstance(rsa_key, RSAPublicKey):
         raise TypeError
     material = private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    once = secrets.token_bytes(32)
+    aes_key = secrets.token_bytes(32)
     sha_256 = hashes.SHA256()
-    carried = carrier.encrypt(once, padding.OAEP(padding.MGF1(sha_256), sha_256, label=None))
-    return carried + aes_key_wrap_with_padding(once, material)
+    wrapped_key = rsa_key.encrypt(aes_key, padding.OAEP(padding.MGF1(sha_256), sha_256, label=None))
+    return wrapped_key + aes_key_wrap_with_padding(aes_key, material)
 
 
-def _compare(kms: KMSClient, arn: str, public_key: RSAPublicKey) -> None:
-    with _said("kms:GetPublicKey", arn):
-        there = load_der_public_key(kms.get_public_key(KeyId=arn)["PublicKey"])
-    if there != public_key:
+def _check_signature(kms: KMSClient, arn: str, public_key: RSAPublicKey) -> None:
+    with _explained("kms:GetPublicKey", arn):
+        imported = load_der_public_key(kms.get_public_key(KeyId=arn)["PublicKey"])
+    if imported != public_key:
         raise OccupiedError(arn)
     message = secrets.token_bytes(32)
-    with _said("kms:Sign", arn):
+    with _explained("kms:Sign", arn):
         signed = kms.sign(
             KeyId=arn,
             Message=message,
             MessageType="RAW",
-            # The one that GitHub takes.
+            # The algorithm that GitHub accepts.
             SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
         )
     try:
@@ -247,31 +248,33 @@ def _compare(kms: KMSClient, arn: str, public_key: RSAPublicKey) -> None:
 
 
 @contextlib.contextmanager
-def _said(action: str, on: str) -> Iterator[None]:
+def _explained(action: str, resource: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "IncorrectKeyMaterialException":
-            raise OccupiedError(on) from None
-        raise AwsRefusedError(action, on, code) from error
+            raise OccupiedError(resource) from None
+        raise AwsRefusedError(action, resource, code) from error
     except BotoCoreError as error:
         raise UnreachableError(error) from None
 
 
-def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Move the private key of a GitHub App into AWS KMS.",
-        epilog="Needs boto3 and cryptography, and the credentials of an administrator of the key.",
+        epilog="Needs boto3, cryptography, and the credentials of a key administrator.",
     )
     parser.add_argument("pem", type=Path, help="the .pem file that GitHub gave you")
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--create", action="store_true", help="make a KMS key for it")
-    where.add_argument("--key", help="the id or ARN of a KMS key that was made for it")
-    parser.add_argument("--delete", action="store_true", help="delete the file once KMS signs")
+    kms_key = parser.add_mutually_exclusive_group(required=True)
+    kms_key.add_argument("--create", action="store_true", help="create a KMS key for it")
+    kms_key.add_argument("--key", help="the ID or ARN of a KMS key that was created for it")
+    parser.add_argument(
+        "--delete", action="store_true", help="delete the file after KMS has signed with the key"
+    )
     parser.add_argument("--profile", help="the AWS profile to use")
-    parser.add_argument("--region", help="the AWS region of the KMS key")
-    return parser.parse_args(given)
+    parser.add_argument("--region", help="the AWS Region of the KMS key")
+    return parser.parse_args(arguments)
 
 
 def _client(arguments: argparse.Namespace) -> KMSClient:
@@ -287,26 +290,26 @@ def _say(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
 
 
-def main(given: Sequence[str] | None = None) -> int:
-    """Import, and return the exit code."""
-    arguments = _arguments(given)
+def main(command_line: Sequence[str] | None = None) -> int:
+    """Import the private key and return the exit code."""
+    arguments = _parse(command_line)
     try:
         private_key = read_private_key(arguments.pem)
         kms = _client(arguments)
         key_id = arguments.key
         if arguments.create:
             key_id = create_kms_key(kms)
-            _say(f"Made {key_id}. Should the next step stop, go on with --key instead of --create.")
+            _say(f"Created {key_id}. If the next step fails, continue with --key, not --create.")
         arn = import_private_key(kms, key_id, private_key)
     except NotImportedError as error:
         _say(str(error))
         return 1
-    _say("KMS holds the private key and signs with it.")
+    _say("KMS has the private key and signs with it.")
     if arguments.delete:
         arguments.pem.unlink()
-        _say(f"Deleted {arguments.pem}. See that no copy is left, in a backup or a bin.")
+        _say(f"Deleted {arguments.pem}. Check that no backup or bin has a copy.")
     else:
-        _say(f"Delete {arguments.pem} and every copy of it now: whoever has it can act as the App.")
+        _say(f"Delete {arguments.pem} and every copy now: anyone who has it can act as the App.")
     sys.stdout.write(f"{arn}\n")
     return 0
 

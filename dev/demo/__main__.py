@@ -1,4 +1,4 @@
-"""`make demo`: an application's key is renewed again and again, and no request fails."""
+"""`make demo`: rotates an application's access key under load; no request fails."""
 
 import os
 import signal
@@ -6,38 +6,38 @@ import sys
 from types import FrameType
 
 from dev.demo.display import display
-from dev.demo.story import SHORTENED, Ending, play
+from dev.demo.story import SHORTENED, Result, run
 from testing.harness.terraform import checkout
 from testing.local_aws import local_aws
 
 
 def main() -> int:
-    """Play the demo; the exit code says whether every promise was kept."""
+    """Run the demo; the exit code is 0 if every promise was kept."""
     rotations = int(os.environ.get("ROTATIONS") or 5)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        ending = _play(rotations)
+        result = _run(rotations)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped; nothing was left behind.\n")
         return 130
-    sys.stdout.write(f"{ending}\n")
-    return 0 if ending.is_good else 1
+    sys.stdout.write(f"{result}\n")
+    return 0 if result.is_good else 1
 
 
-def _play(rotations: int) -> Ending:
-    with display() as shown:
-        shown.say("Starting a local AWS that enforces IAM")
-        # A new key is accepted late, and not by all at once, as AWS's own are.
+def _run(rotations: int) -> Result:
+    with display() as screen:
+        screen.say("Starting a local AWS that enforces IAM")
+        # As in AWS, services accept a new key after a delay, and not all at the same time.
         with local_aws(key_propagation_seconds=1, key_settling_seconds=1) as aws:
             shortened = ", ".join(f"{name} = {value}" for name, value in SHORTENED.items())
-            shown.say(f"Shortened for the demo, so that rotations take seconds: {shortened}")
+            screen.say(f"Shortened for the demo, so that rotations take seconds: {shortened}")
             with checkout() as folder:
-                return play(aws, folder, rotations, shown)
+                return run(aws, folder, rotations, screen)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # The way out must not be interrupted again.
+    # A second signal must not interrupt the cleanup.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

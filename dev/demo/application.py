@@ -1,4 +1,4 @@
-"""The example's application in a process of its own, and what it says of itself."""
+"""Runs the example's application in a process of its own and reads its reports."""
 
 import contextlib
 import json
@@ -14,22 +14,22 @@ from testing.harness.account import eventually
 
 PROGRAM: Final = "application/store_reports.py"
 WORKERS: Final = 4
-# It reads the secret again when half of this is over; the demo has no hour of overlap to wait.
+# The application reads the secret again after half of this time. The demo has no overlap.
 MAXIMUM_AGE_SECONDS: Final = 4
 _REPORT_EVERY_SECONDS: Final = 0.25
 _STOP_SECONDS: Final = 20
 
 
 class ApplicationError(Exception):
-    """The application ended although nobody told it to."""
+    """The application ended unexpectedly or with an error."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(f"The application ended:\n{said}")
+    def __init__(self, output: str) -> None:
+        super().__init__(f"The application ended:\n{output}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the application counted so far."""
+    """The application's counts so far."""
 
     requests: int = 0
     failed: int = 0
@@ -52,10 +52,10 @@ class Application:
             thread.start()
 
     def require_running(self) -> None:
-        """Look whether it still works.
+        """Check that the application still runs.
 
         Raises:
-            ApplicationError: It does not.
+            ApplicationError: The application has ended.
         """
         if self._process.poll() is not None:
             raise ApplicationError(self._errors)
@@ -70,10 +70,10 @@ class Application:
         eventually("The first requests", requests, lambda seen: seen > WORKERS)
 
     def stop(self) -> Report:
-        """Let it finish its requests, and return what it counted.
+        """Let the application finish its requests and return its last report.
 
         Raises:
-            ApplicationError: It ended with an error.
+            ApplicationError: The application ended with an error.
         """
         self.end()
         if self._process.returncode != 0:
@@ -81,7 +81,7 @@ class Application:
         return self.report
 
     def end(self) -> None:
-        """Let it finish its requests; harmless when it has ended."""
+        """Let the application finish its requests, if it still runs."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)
@@ -104,7 +104,7 @@ class Application:
 def application(
     folder: Path, secret_id: str, environment: Mapping[str, str]
 ) -> Iterator[Application]:
-    """Run the application of the example in that folder until the block ends."""
+    """Run the application of the example in this folder for the length of the block."""
     process = subprocess.Popen(
         [
             *(sys.executable, str(folder / PROGRAM), secret_id),
@@ -113,7 +113,7 @@ def application(
             *("--report-every", str(_REPORT_EVERY_SECONDS)),
         ],
         env={"PYTHONDONTWRITEBYTECODE": "1", **environment},
-        start_new_session=True,  # Ctrl-C is for us to hand on.
+        start_new_session=True,  # Ctrl-C must not reach it; the demo ends it.
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

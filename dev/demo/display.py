@@ -1,4 +1,4 @@
-"""What the person sees: a live table on a terminal, plain lines anywhere else."""
+"""Displays the demo: a live table on a terminal, otherwise plain lines."""
 
 import contextlib
 import sys
@@ -18,7 +18,7 @@ _RATE_OVER_SECONDS: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One moment of the demo."""
+    """The state of the demo at one moment."""
 
     rotation: int
     rotations: int
@@ -31,48 +31,48 @@ class Scene:
 
 
 class Display(Protocol):
-    """Where the demo says what happens."""
+    """The output of the demo."""
 
     def say(self, sentence: str) -> None:
-        """Tell what begins or was found."""
+        """Print a sentence."""
 
     def show(self, scene: Scene) -> None:
-        """Show a moment; moments come several times a second."""
+        """Show the current state, several times a second."""
 
 
 def masked(access_key_id: str | None) -> str:
-    """Show which key it is; the id is no secret, but nobody needs it whole."""
+    """Shorten a key's ID. The ID is not secret, but its ends suffice to recognise the key."""
     return f"{access_key_id[:4]}…{access_key_id[-4:]}" if access_key_id else "none"
 
 
 class _Rate:
-    """Requests per second, over the last moments."""
+    """The number of requests per second, averaged over the last two seconds."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+        self._counts: deque[tuple[float, int]] = deque()
 
     def of(self, requests: int) -> float:
         now = time.monotonic()
-        self._seen.append((now, requests))
-        while now - self._seen[0][0] > _RATE_OVER_SECONDS:
-            self._seen.popleft()
-        then, before = self._seen[0]
+        self._counts.append((now, requests))
+        while now - self._counts[0][0] > _RATE_OVER_SECONDS:
+            self._counts.popleft()
+        then, before = self._counts[0]
         return (requests - before) / (now - then) if now > then else 0
 
 
 @dataclass
 class Lines:
-    """Plain lines, one for each thing that has changed."""
+    """Plain lines, one for each change."""
 
     _rate: _Rate = field(default_factory=_Rate)
     _last: Scene | None = None
 
     def say(self, sentence: str) -> None:
-        """Write the sentence."""
+        """Print the sentence."""
         _write(sentence)
 
     def show(self, scene: Scene) -> None:
-        """Write what is new since the last moment."""
+        """Print the changes since the last scene."""
         rate = self._rate.of(scene.requests)
         last, self._last = self._last, scene
         where = f"rotation {scene.rotation}/{scene.rotations}:"
@@ -118,7 +118,7 @@ class _Table:
 
 @contextlib.contextmanager
 def display() -> Iterator[Display]:
-    """Choose by what the output is."""
+    """Return the display that suits the output."""
     console = Console()
     if not console.is_terminal:
         yield Lines()

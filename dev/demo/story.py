@@ -1,4 +1,4 @@
-"""What happens in the demo, from `terraform apply` to `terraform destroy`."""
+"""The demo, from `terraform apply` to `terraform destroy`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from testing.harness.account import (
 from testing.harness.terraform import NotEmptyError, Terraform
 
 EXAMPLE: Final = "examples/iam-access-key"
-# Far below what one would use, so that a rotation takes seconds.
+# Far below useful values, so that a rotation takes seconds.
 SHORTENED: Final = {
     "minimum_overlap_minutes": 0,
     "recovery_window_in_days": 0,
@@ -28,8 +28,8 @@ SHORTENED: Final = {
 
 
 @dataclass(slots=True)
-class Ending:
-    """What is to be told in the end."""
+class Result:
+    """The result of the demo."""
 
     rotations: int
     report: Report = field(default_factory=Report)
@@ -47,9 +47,9 @@ class Ending:
         )
 
 
-def play(aws: Aws, checkout: Path, rotations: int, display: Display) -> Ending:
-    """Play the whole demo in an account."""
-    ending = Ending(rotations)
+def run(aws: Aws, checkout: Path, rotations: int, display: Display) -> Result:
+    """Run the whole demo in an account."""
+    result = Result(rotations)
     before = inventory(aws)
     terraform = Terraform(checkout, EXAMPLE, aws.environment, SHORTENED)
     display.say("terraform init")
@@ -58,7 +58,7 @@ def play(aws: Aws, checkout: Path, rotations: int, display: Display) -> Ending:
     display.say(terraform.apply())
     outputs = terraform.outputs()
 
-    display.say("Waiting for the first key, which the first rotation makes")
+    display.say("Waiting for the first rotation, which creates the first key")
     secret = Secret(aws, outputs["secret_arn"])
     secret.wait_for_a_value()
     keys = [secret.value()]
@@ -78,23 +78,24 @@ def play(aws: Aws, checkout: Path, rotations: int, display: Display) -> Ending:
             for number in range(1, rotations + 1):
                 watch.rotate(number)
                 keys.append(secret.value())
-            ending.report = running.stop()
-    if ending.report.last_failure:
-        display.say(f"The last failed request: {ending.report.last_failure}")
+            result.report = running.stop()
+    if result.report.last_failure:
+        display.say(f"The last failed request: {result.report.last_failure}")
 
     def check(promise: str, kept: bool) -> None:  # noqa: FBT001 -- reads as a sentence
         display.say(f"{'Checked' if kept else 'BROKEN'}: {promise}")
         if not kept:
-            ending.broken.append(promise)
+            result.broken.append(promise)
 
-    retired, living = keys[:-2], keys[-2:]
+    retired, valid = keys[:-2], keys[-2:]
+    names = ", ".join(masked(key["AccessKeyId"]) for key in retired)
     check(
-        f"the retired keys are refused: {', '.join(masked(key['AccessKeyId']) for key in retired)}",
+        f"the retired keys are rejected: {names}",
         not any(is_accepted(aws, key) for key in retired),
     )
     check(
-        "the current key is accepted, and the previous one, for who still holds it",
-        all(is_accepted(aws, key) for key in living),
+        "the current and the previous key are accepted",
+        all(is_accepted(aws, key) for key in valid),
     )
     check("the second plan is empty", _plan_is_empty(terraform, display))
     empty_bucket(aws, outputs["bucket"])
@@ -102,7 +103,7 @@ def play(aws: Aws, checkout: Path, rotations: int, display: Display) -> Ending:
     display.say(terraform.destroy())
     left = inventory(aws) - before
     check(f"destroy leaves nothing{''.join(f', but {one}' for one in sorted(left))}", not left)
-    return ending
+    return result
 
 
 def _plan_is_empty(terraform: Terraform, display: Display) -> bool:
@@ -116,7 +117,7 @@ def _plan_is_empty(terraform: Terraform, display: Display) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watch:
-    """Rotates, and shows what happens."""
+    """Rotates the secret and shows the progress."""
 
     aws: Aws
     log_group_name: str
@@ -126,9 +127,9 @@ class _Watch:
     rotations: int
 
     def rotate(self, number: int) -> None:
-        """Rotate once, and wait until every worker uses the new key.
+        """Rotate once and wait until every worker uses the new key.
 
-        The waiting stands for the hour of overlap, after which nobody uses an older key.
+        The wait replaces the hour of overlap, after which no worker uses an older key.
         """
         rotation = self.secret.rotate()
 
@@ -141,7 +142,7 @@ class _Watch:
         def has_moved(scene: Scene) -> bool:
             return self.secret.has_rotated(rotation) and scene.in_use == (scene.current,)
 
-        eventually("The rotation, and the application's move to the new key", look, has_moved)
+        eventually("The switch of the application to the new key", look, has_moved)
 
     def _scene(self, number: int, token: str) -> Scene:
         done = {

@@ -1,4 +1,4 @@
-"""The private key of a GitHub App goes into KMS, works there, and is left nowhere else."""
+"""The private key of a GitHub App is imported into KMS, works there, and is in no other place."""
 
 import json
 import os
@@ -42,8 +42,8 @@ def kms(aws: LocalAws) -> Any:  # noqa: ANN401 - boto3 makes its methods at run 
 
 @pytest.fixture(autouse=True)
 def _administrator(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, held in aws.environment.items():
-        monkeypatch.setenv(name, held)
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +51,15 @@ def private_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def written(key: Any, guard: Any = NoEncryption()) -> bytes:  # noqa: ANN401, B008
-    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, guard))
+def as_pem(key: Any, encryption: Any = NoEncryption()) -> bytes:  # noqa: ANN401, B008
+    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption))
 
 
 @pytest.fixture
 def pem(private_key: rsa.RSAPrivateKey, tmp_path: Path) -> Path:
-    """As GitHub gives it: PKCS#1."""
+    """A file in GitHub's format, PKCS#1."""
     path = tmp_path / "app.private-key.pem"
-    path.write_bytes(written(private_key))
+    path.write_bytes(as_pem(private_key))
     assert path.read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
     return path
 
@@ -69,14 +69,14 @@ def run(*arguments: object) -> int:
 
 
 @pytest.fixture(scope="module")
-def filled(kms: Any, private_key: rsa.RSAPrivateKey) -> str:  # noqa: ANN401
-    """The ARN of a KMS key that holds the private key."""
+def imported(kms: Any, private_key: rsa.RSAPrivateKey) -> str:  # noqa: ANN401
+    """The ARN of a KMS key that has the private key."""
     arn = str(kms.create_key(**KIND)["KeyMetadata"]["Arn"])
     assert import_private_key(kms, arn, private_key) == arn
     return arn
 
 
-def test_from_a_checkout_a_kms_key_is_made_signs_and_nothing_is_left_of_the_file(
+def test_the_command_creates_a_kms_key_that_signs_and_deletes_the_file(
     repository: Path,
     kms: Any,  # noqa: ANN401
     pem: Path,
@@ -107,80 +107,80 @@ def test_from_a_checkout_a_kms_key_is_made_signs_and_nothing_is_left_of_the_file
     )
     assert f"Deleted {pem}" in result.stderr
     assert list(pem.parent.iterdir()) == []
-    shown = result.stdout + result.stderr
-    assert not [line for line in content.splitlines() if line in shown]
+    output = result.stdout + result.stderr
+    assert not [line for line in content.splitlines() if line in output]
 
 
-def test_a_second_run_changes_nothing_and_says_again_what_to_delete(
-    filled: str, pem: Path, capsys: pytest.CaptureFixture[str]
+def test_a_second_run_changes_nothing_and_names_the_file_to_delete(
+    imported: str, pem: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("--key", filled, pem) == 0
-    told = capsys.readouterr()
-    assert told.out == f"{filled}\n"
-    assert f"Delete {pem}" in told.err
+    assert run("--key", imported, pem) == 0
+    output = capsys.readouterr()
+    assert output.out == f"{imported}\n"
+    assert f"Delete {pem}" in output.err
     assert pem.exists()
 
 
-def test_another_private_key_is_refused_and_kept(
+def test_another_private_key_is_refused_and_its_file_is_kept(
     kms: Any,  # noqa: ANN401
-    filled: str,
+    imported: str,
     pem: Path,
     private_key: rsa.RSAPrivateKey,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem.write_bytes(written(other))
-    assert run("--key", filled, "--delete", pem) == 1
-    assert "holds another private key" in capsys.readouterr().err
+    pem.write_bytes(as_pem(other))
+    assert run("--key", imported, "--delete", pem) == 1
+    assert "has another private key" in capsys.readouterr().err
     assert pem.exists()
-    there = kms.get_public_key(KeyId=filled)["PublicKey"]
-    ours = private_key.public_key()
-    assert there == ours.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    in_kms = kms.get_public_key(KeyId=imported)["PublicKey"]
+    expected = private_key.public_key()
+    assert in_kms == expected.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _small() -> bytes:
-    return written(rsa.generate_private_key(public_exponent=65537, key_size=3072))
+def _longer() -> bytes:
+    return as_pem(rsa.generate_private_key(public_exponent=65537, key_size=3072))
 
 
 def _elliptic() -> bytes:
-    return written(ec.generate_private_key(ec.SECP256R1()))
+    return as_pem(ec.generate_private_key(ec.SECP256R1()))
 
 
 def _encrypted() -> bytes:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return written(key, BestAvailableEncryption(b"guarded"))
+    return as_pem(key, BestAvailableEncryption(b"passphrase"))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        pytest.param(lambda: b"{}", "holds no private key. Give the .pem", id="not-a-pem"),
-        pytest.param(lambda: b"", "holds no private key", id="empty"),
-        pytest.param(_encrypted, "is encrypted. Give the file as GitHub gave it", id="encrypted"),
-        pytest.param(_small, "an RSA key with 3072 bits", id="another-size"),
+        pytest.param(lambda: b"{}", "has no private key. Use the .pem", id="not-a-pem"),
+        pytest.param(lambda: b"", "has no private key", id="empty"),
+        pytest.param(_encrypted, "is encrypted. Use the file as GitHub gave it", id="encrypted"),
+        pytest.param(_longer, "an RSA key with 3072 bits", id="another-size"),
         pytest.param(_elliptic, "a key of another kind", id="another-kind"),
         pytest.param(None, "cannot be read (No such file or directory)", id="no-file"),
     ],
 )
-def test_a_file_that_is_not_githubs_is_refused_before_aws_is_asked(
+def test_a_file_that_is_not_githubs_is_refused_without_a_request_to_aws(
     pem: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     content: Any,  # noqa: ANN401
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     pem.unlink()
     if content:
         pem.write_bytes(content())
     assert run("--create", "--delete", pem) == 1
-    told = capsys.readouterr()
-    assert (said in told.err, told.out) == (True, "")
+    output = capsys.readouterr()
+    assert (message in output.err, output.out) == (True, "")
     assert pem.exists() == (content is not None)
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [
         pytest.param({"Origin": "AWS_KMS"}, "has the origin AWS_KMS", id="origin"),
         pytest.param({"KeySpec": "RSA_4096"}, "the key spec RSA_4096", id="spec"),
@@ -192,16 +192,16 @@ def test_a_kms_key_of_another_kind_is_refused(
     pem: Path,
     capsys: pytest.CaptureFixture[str],
     kind: Mapping[str, str],
-    said: str,
+    message: str,
 ) -> None:
     arn = kms.create_key(**{**KIND, **kind})["KeyMetadata"]["Arn"]
     assert run("--key", arn, pem) == 1
-    told = capsys.readouterr().err
-    assert said in told
-    assert "origin EXTERNAL, the key spec RSA_2048 and the usage SIGN_VERIFY" in told
+    output = capsys.readouterr().err
+    assert message in output
+    assert "origin EXTERNAL, the key spec RSA_2048 and the usage SIGN_VERIFY" in output
 
 
-def test_a_kms_key_that_is_to_be_deleted_is_refused(
+def test_a_kms_key_that_is_scheduled_for_deletion_is_refused(
     kms: Any,  # noqa: ANN401
     pem: Path,
     capsys: pytest.CaptureFixture[str],
@@ -212,14 +212,14 @@ def test_a_kms_key_that_is_to_be_deleted_is_refused(
     assert "has the state PendingDeletion" in capsys.readouterr().err
 
 
-def test_an_unknown_kms_key_is_told_of(pem: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_kms_key_is_reported(pem: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--key", "00000000-0000-0000-0000-000000000000", pem) == 1
-    told = capsys.readouterr().err
-    assert "AWS refused kms:DescribeKey on 00000000" in told
-    assert "Look at the key's ARN, the account and --region" in told
+    output = capsys.readouterr().err
+    assert "AWS refused kms:DescribeKey on 00000000" in output
+    assert "Check the ARN of the key, the account and --region" in output
 
 
-def test_a_missing_grant_is_named(
+def test_a_missing_permission_is_named(
     aws: LocalAws,
     kms: Any,  # noqa: ANN401
     pem: Path,
@@ -236,36 +236,36 @@ def test_a_missing_grant_is_named(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
     assert run("--key", arn, pem) == 1
-    told = capsys.readouterr().err
-    assert f"AWS refused kms:GetParametersForImport on {arn} with AccessDenied" in told
-    assert "Allow kms:GetParametersForImport to whoever runs this" in told
+    output = capsys.readouterr().err
+    assert f"AWS refused kms:GetParametersForImport on {arn} with AccessDenied" in output
+    assert "Run this with credentials that are allowed kms:GetParametersForImport" in output
 
 
 @pytest.mark.parametrize(
-    ("gone", "options"),
+    ("missing", "options"),
     [
-        pytest.param([], ["--profile", "nobody"], id="unknown-profile"),
+        pytest.param([], ["--profile", "unknown"], id="unknown-profile"),
         pytest.param(["AWS_REGION", "AWS_DEFAULT_REGION"], [], id="no-region"),
         pytest.param(["AWS_ACCESS_KEY_ID"], [], id="no-credentials"),
     ],
 )
-def test_aws_that_cannot_be_asked_is_told_of(
+def test_missing_settings_of_aws_are_reported(
     pem: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    gone: list[str],
+    missing: list[str],
     options: list[str],
 ) -> None:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(pem.parent / "none"))
-    for name in gone:
+    for name in missing:
         monkeypatch.delenv(name)
     assert run("--create", *options, pem) == 1
-    assert "Look at the credentials, --profile, --region" in capsys.readouterr().err
+    assert "Check the credentials, --profile, --region" in capsys.readouterr().err
 
 
 class _Kms:
-    """Stands between, to answer what the local AWS never would."""
+    """A KMS client with some responses that the local AWS never returns."""
 
     def __init__(self, kms: Any, **instead: Any) -> None:  # noqa: ANN401
         self._kms, self._instead = kms, instead
@@ -274,17 +274,17 @@ class _Kms:
         return self._instead.get(name) or getattr(self._kms, name)
 
 
-def test_a_signature_that_does_not_fit_is_told_of(
+def test_a_signature_of_another_key_is_reported(
     kms: Any,  # noqa: ANN401
-    filled: str,
+    imported: str,
     private_key: rsa.RSAPrivateKey,
 ) -> None:
     broken: Any = _Kms(kms, sign=lambda **_: {"Signature": b"x" * 256})
-    with pytest.raises(NotImportedError, match="does not sign as this private key does"):
-        import_private_key(broken, filled, private_key)
+    with pytest.raises(NotImportedError, match="does not match this private key"):
+        import_private_key(broken, imported, private_key)
 
 
-def test_a_kms_key_that_held_another_one_before_is_told_of(
+def test_a_kms_key_that_once_had_another_private_key_is_reported(
     kms: Any,  # noqa: ANN401
     private_key: rsa.RSAPrivateKey,
 ) -> None:
@@ -294,12 +294,12 @@ def test_a_kms_key_that_held_another_one_before_is_told_of(
         raise kms.exceptions.IncorrectKeyMaterialException(code, "ImportKeyMaterial")
 
     arn = kms.create_key(**KIND)["KeyMetadata"]["Arn"]
-    remembering: Any = _Kms(kms, import_key_material=refuse)
-    with pytest.raises(NotImportedError, match="holds another private key"):
-        import_private_key(remembering, arn, private_key)
+    occupied: Any = _Kms(kms, import_key_material=refuse)
+    with pytest.raises(NotImportedError, match="has another private key"):
+        import_private_key(occupied, arn, private_key)
 
 
-def test_a_network_that_ends_is_told_of(
+def test_a_network_error_is_reported(
     kms: Any,  # noqa: ANN401
     private_key: rsa.RSAPrivateKey,
 ) -> None:
