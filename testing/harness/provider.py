@@ -1,8 +1,8 @@
-"""One process of the AWS provider for many commands of Terraform.
+"""Runs one process of the AWS provider for many Terraform commands.
 
-Terraform would start one for each command, which costs two seconds of processor time
+Terraform starts a process for each command, which costs two seconds of processor time
 (https://developer.hashicorp.com/terraform/plugin/debugging). A root module with two configurations
-of the provider needs a process for each, and so cannot use this.
+of the provider cannot use this, because each configuration needs its own process.
 """
 
 import subprocess
@@ -18,13 +18,13 @@ class AwsProvider:
     """A process of the provider, for the commands of one root module in one account."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        """Start it where the root module is: it reads the packages of functions from there."""
+        """Start the provider in the root module, from which it reads the packages of functions."""
         (binary,) = _MIRROR.glob("registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws_*")
         self._process = subprocess.Popen(
             [binary, "-debug"],
             cwd=folder,
             env=environment,
-            # In a session of its own: after Ctrl-C the resources are destroyed.
+            # A session of its own gets no Ctrl-C: the resources must still be destroyed after it.
             start_new_session=True,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
@@ -33,7 +33,7 @@ class AwsProvider:
         )
         line = next(line for line in self._process.stdout or () if f"{VARIABLE}=" in line)
         self.environment = {VARIABLE: line.split("'")[1]}
-        """What Terraform needs to reach it."""
+        """The environment variable by which Terraform connects to the provider."""
 
     def close(self) -> None:
         """End the process."""
