@@ -1,0 +1,319 @@
+"""An upgrade from each release keeps every resource, and every secret keeps rotating.
+
+The release is applied on a local AWS. Then this checkout replaces it, is planned and applied, and
+rotates each secret once.
+"""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from testing.harness.account import Rotation, Secret
+from testing.harness.terraform import Terraform, copy_module
+from testing.local_aws import local_aws
+from testing.local_github import local_github
+from testing.local_logins import local_logins
+from testing.local_redis import local_redis
+from tests.e2e.github import app
+from tests.e2e.redis import redis_users
+from tests.upgrade.deployed import REPOSITORY, Json, prepare, root
+
+pytestmark = pytest.mark.xdist_group("upgrade")
+
+# The commits that this checkout must be able to upgrade.
+RELEASES: Final = (
+    # Before each strategy, the core and the services moved to folders of their own.
+    "f846c1b7166b7dbdefba3d738a56505fb4a447db",
+)
+_SHORT: Final = [commit[:7] for commit in RELEASES]
+
+_INSTANCES: Final[Mapping[str, Json]] = root()["module"]
+_ROTATING: Final = [name for name in _INSTANCES if name != "fixed"]
+
+# Only the package of a function may change.
+_CHANGING: Final = {"filename", "source_code_hash"}
+# AWS sets this after each change of a function.
+_SET_BY_AWS: Final = {"last_modified"}
+
+
+class NoHistoryError(Exception):
+    """The clone doesn't contain a release."""
+
+    def __init__(self, commit: str) -> None:
+        super().__init__(
+            f"This clone doesn't contain commit {commit}, which the upgrade starts from. "
+            "Run `git fetch --unshallow`, then run the test again."
+        )
+
+
+def release(repository: Path, commit: str, destination: Path) -> None:
+    """Write the module as it was at a commit.
+
+    Raises:
+        NoHistoryError: The clone doesn't contain the commit.
+    """
+    parts = ["lambda", "modules", "examples/custom/rotate.py", ":(top,glob)*.tf"]
+    git = ["git", "-C", str(repository)]
+    found = subprocess.run(
+        [*git, "cat-file", "-e", f"{commit}^{{commit}}"], check=False, capture_output=True
+    )
+    if found.returncode != 0:
+        raise NoHistoryError(commit)
+    archive = subprocess.run(
+        [*git, "archive", commit, *parts], check=True, stdout=subprocess.PIPE
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(destination, filter="data")
+
+
+def _planned(terraform: Terraform, name: str, *options: str) -> Json:
+    terraform.run("plan", f"-out={name}", *options)
+    plan: Json = json.loads(terraform.run("show", "-json", name))
+    return plan
+
+
+def _resources(plan: Json) -> dict[str, Json]:
+    return {one["address"]: one for one in plan["resource_changes"] if one["mode"] == "managed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """The current value of a secret."""
+
+    version: str | None
+    text: str = field(repr=False)
+
+    @property
+    def keys(self) -> set[str] | None:
+        """The keys of a value that is JSON."""
+        try:
+            return set(json.loads(self.text))
+        except ValueError:
+            return None
+
+
+def _value(secret: Secret) -> Value:
+    return Value(version=secret.holder("AWSCURRENT"), text=secret.text() or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """The release after its apply and first rotations, and the plan to upgrade it."""
+
+    terraform: Terraform
+    secrets: Mapping[str, Secret]
+    outputs: Mapping[str, Json]
+    values: Mapping[str, Value]
+    created_by_release: Json
+    """The plan of the release in an empty account."""
+    created_by_checkout: Json
+    """The plan of this checkout in an empty account."""
+    upgrade: Json
+    """The plan of this checkout for what the release has applied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class After:
+    """The same secrets after the upgrade was applied, while each one rotates once."""
+
+    outputs: Mapping[str, Json]
+    values: Mapping[str, Value]
+    rotations: Mapping[str, Rotation]
+
+
+@pytest.fixture(scope="module", params=RELEASES, ids=_SHORT)
+def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]:
+    with (
+        # The path of a plugin's socket has at most 100 characters: tmp_path is too deep.
+        tempfile.TemporaryDirectory(prefix="upgrade-") as temporary,
+        local_github(tls=True) as github,
+        local_aws(rotation_retry_seconds=0.2, trusted=github.certificate) as aws,
+        local_logins(aws, *github.trusted) as logins,
+        local_redis(*github.trusted) as redis,
+        app(aws, github, REPOSITORY) as github_app,
+        redis_users(aws, redis, "upgrade") as server,
+    ):
+        folder = Path(temporary)
+        module = folder / "module"
+        release(repository, request.param, module)
+        variables = {**github_app, **server, **prepare(aws, github, logins)}
+        terraform = Terraform(folder, "root", aws.environment, variables)
+        terraform.folder.mkdir()
+        (terraform.folder / "main.tf.json").write_text(json.dumps(root()))
+        terraform.init()
+        created_by_release = _planned(terraform, "release.tfplan")
+        terraform.apply("release.tfplan")
+        outputs = terraform.outputs()
+        secrets = {name: Secret(aws, one["secret_arn"]) for name, one in outputs.items()}
+        for name in _ROTATING:
+            if name != "managed":
+                secrets[name].wait_for_a_value()
+
+        shutil.rmtree(module)
+        module.mkdir()
+        copy_module(module)
+        terraform.init()
+        yield Before(
+            terraform=terraform,
+            secrets=secrets,
+            outputs=outputs,
+            values={name: _value(secret) for name, secret in secrets.items()},
+            created_by_release=created_by_release,
+            created_by_checkout=_planned(
+                terraform, "checkout.tfplan", "-state=empty.tfstate", "-refresh=false"
+            ),
+            upgrade=_planned(terraform, "upgrade.tfplan"),
+        )
+
+
+@pytest.fixture(scope="module")
+def after(before: Before) -> After:
+    before.terraform.apply("upgrade.tfplan")
+    return After(
+        outputs=before.terraform.outputs(),
+        values={name: _value(secret) for name, secret in before.secrets.items()},
+        rotations={name: before.secrets[name].rotate() for name in _ROTATING},
+    )
+
+
+def _changed(change: Json) -> set[str]:
+    """Name the attributes of a resource that are about to change."""
+    old, new = change["before"] or {}, change["after"] or {}
+    known = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    return known | {name for name, value in change["after_unknown"].items() if _holds_true(value)}
+
+
+def _holds_true(value: object) -> bool:
+    """Search what `after_unknown` has for one attribute."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return any(map(_holds_true, value)) if isinstance(value, list) else value is True
+
+
+def test_only_the_packages_of_functions_change(before: Before) -> None:
+    wrong = []
+    for address, resource in _resources(before.upgrade).items():
+        change = resource["change"]
+        changed = _changed(change)
+        if "previous_address" in resource:
+            wrong.append(f"{address} was {resource['previous_address']}")
+        elif change["actions"] != ["no-op"] and (
+            change["actions"] != ["update"]
+            or resource["type"] != "aws_lambda_function"
+            or not changed <= _CHANGING | _SET_BY_AWS
+        ):
+            wrong.append(f"{address} {'+'.join(change['actions'])}: {', '.join(sorted(changed))}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_both_make_the_same_resources(before: Before) -> None:
+    """The provider hides a change of a policy that means the same: this comparison doesn't."""
+    old, new = map(_created, (before.created_by_release, before.created_by_checkout))
+    wrong = [
+        f"{' '.join(name)}:\n  was {old.get(name)}\n  is  {new.get(name)}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _created(plan: Json) -> dict[tuple[str, str, str], object]:
+    """Return every attribute of every resource, and whether it is known and sensitive."""
+    return {
+        (address, name, part): value
+        for address, resource in _resources(plan).items()
+        for part in ("after", "after_unknown", "after_sensitive")
+        for name, value in resource["change"][part].items()
+        if name not in _CHANGING
+    }
+
+
+@pytest.mark.parametrize("name", _INSTANCES)
+def test_each_output_keeps_its_value(name: str, before: Before, after: After) -> None:
+    kept = {output: after.outputs[name].get(output) for output in before.outputs[name]}
+    assert kept == before.outputs[name]
+
+
+def test_the_upgrade_rotates_no_secret(before: Before, after: After) -> None:
+    assert after.values == before.values
+
+
+@pytest.mark.parametrize("name", _ROTATING)
+def test_the_next_rotation_succeeds(name: str, before: Before, after: After) -> None:
+    secret, old = before.secrets[name], after.values[name]
+    secret.wait_for(after.rotations[name])
+    new = _value(secret)
+    assert new.version == after.rotations[name].token
+    assert new.text != old.text
+    assert new.keys == old.keys
+    assert secret.holder("AWSPREVIOUS") == old.version
+    assert secret.text("AWSPREVIOUS") == old.text
+
+
+def test_nothing_is_left_to_apply(before: Before, after: After) -> None:
+    for name, rotation in after.rotations.items():
+        before.secrets[name].wait_for(rotation)
+    before.terraform.require_empty_plan()
+
+
+@pytest.mark.parametrize("commit", RELEASES, ids=_SHORT)
+def test_every_input_and_output_of_the_release_exists(
+    commit: str, repository: Path, cache: Path, tmp_path: Path
+) -> None:
+    release(repository, commit, tmp_path / "old")
+    (tmp_path / "new").mkdir()
+    copy_module(tmp_path / "new")
+    (old, old_outputs), (new, new_outputs) = (
+        _interface(tmp_path / folder, cache) for folder in ("old", "new")
+    )
+    assert old.keys() <= new.keys()
+    assert {name for name, one in new.items() if one["required"]} <= old.keys()
+    assert old_outputs <= new_outputs
+    for name, one in old.items():
+        assert new[name]["default"] == one["default"], name
+        assert new[name]["required"] == one["required"], name
+        # A later type may have more attributes, each on a line of its own.
+        rest = iter(_lines(new[name]["type"]))
+        assert [line for line in _lines(one["type"]) if line not in rest] == [], name
+
+
+def _interface(folder: Path, cache: Path) -> tuple[dict[str, Json], set[str]]:
+    """Read the inputs, and the names of the outputs."""
+    described = json.loads(
+        subprocess.run(
+            [cache / "bin" / "terraform-docs", "json", "."],
+            check=True,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+        ).stdout
+    )
+    inputs = {one["name"]: one for one in described["inputs"]}
+    return inputs, {one["name"] for one in described["outputs"]}
+
+
+def _lines(hcl_type: str) -> list[str]:
+    """Return the lines without comments and alignment."""
+    lines = [re.sub(r"\s+", " ", line.partition("#")[0]).strip() for line in hcl_type.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_a_shallow_clone_is_an_error_that_says_what_to_run(
+    repository: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(
+        ["git", "clone", "--quiet", "--depth=1", "--no-checkout", repository.as_uri(), clone],
+        check=True,
+    )
+    with pytest.raises(NoHistoryError, match=f"{RELEASES[0]}.*git fetch --unshallow"):
+        release(clone, RELEASES[0], tmp_path / "module")
