@@ -1,6 +1,6 @@
 """Bedrock and CodeCommit inside the cloud, as they take service-specific credentials.
 
-`tests/contract/test_service_logins.py` asks the same of the local ones.
+`testing/local_logins/tests` test the local services in the same way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The fake cloud is verified: one contract, asked of it, of moto and of the local AWS.
 
 CONTRACT_ENDPOINT names another cloud in the place of the local AWS; its credentials and its region
-are those of the environment. `tests/contract` holds what the local AWS adds to MiniStack.
+are those of the environment. `testing/local_aws/tests` test the behaviours that the local AWS adds
+to MiniStack.
 """
 
 from __future__ import annotations
