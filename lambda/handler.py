@@ -1,4 +1,4 @@
-"""The rotation function: event in, engine called, one log record out."""
+"""The rotation function: takes an event, runs the engine, and writes one log record."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from rotation.aws import SdkClients
 from rotation.engine import Clock, Engine, Outcome
 from rotation.errors import InternalError, RotationError
 from rotation.event import Event
+from rotation.log import Key
 from rotation.secret import Secret
 from rotation.settings import Settings
-from rotation.strategies import CUSTOM_MODULE, build
+from rotation.strategies import build, source_of
 
-# At DEBUG the SDK writes each request and answer, values included, and Lambda's runtime gives every
-# logger the function's level:
+# At DEBUG the SDK logs each request and response with the values, and Lambda's runtime sets every
+# logger to the function's level:
 # https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
 logging.disable()
 
@@ -32,7 +33,7 @@ _LOGGING_SECONDS = 1
 
 
 class Context(Protocol):
-    """What the function uses of Lambda's context object.
+    """The members of Lambda's context object that the function uses.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
@@ -40,45 +41,44 @@ class Context(Protocol):
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda kills the invocation."""
+        """Return the milliseconds until Lambda stops the invocation."""
 
 
 def lambda_handler(event: object, context: Context) -> None:
     """Carry out one step of a rotation.
 
     Raises:
-        RotationError: The step failed; Secrets Manager repeats the rotation. The text is safe.
+        RotationError: The step failed; Secrets Manager retries the rotation. The message is safe.
     """
     started = time.monotonic()
-    fields: log.LogRecord = {"event": "rotation_step"}
+    record: log.LogRecord = {Key.EVENT: "rotation_step"}
     failure: RotationError | None = None
     try:
-        fields["outcome"] = _run(event, context, fields)
+        record[Key.OUTCOME] = _run(event, context, record)
     except RotationError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 -- its text may quote a credential, so it is replaced
         place = _place(error)
-        theirs = place.startswith(f"{CUSTOM_MODULE}.py:")
-        failure = InternalError(kind=type(error).__name__, place=place, theirs=theirs)
+        failure = InternalError(kind=type(error).__name__, place=place, source=source_of(place))
     if failure is not None:
-        fields["outcome"] = "failed"
-        fields["error"] = type(failure).__name__
-        fields["message"] = str(failure)
-    fields["level"] = _level(failure)
-    fields["duration_ms"] = round((time.monotonic() - started) * 1000)
-    fields["request_id"] = context.aws_request_id
-    log.write(sys.stdout, fields)
+        record[Key.OUTCOME] = "failed"
+        record[Key.ERROR] = type(failure).__name__
+        record[Key.MESSAGE] = str(failure)
+    record[Key.LEVEL] = _level(failure)
+    record[Key.DURATION_MS] = round((time.monotonic() - started) * 1000)
+    record[Key.REQUEST_ID] = context.aws_request_id
+    log.write(sys.stdout, record)
     if failure is not None:
         raise failure
 
 
-def _run(event: object, context: Context, fields: log.LogRecord) -> Outcome:
+def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     settings = Settings.from_environment(os.environ)
-    fields["strategy"] = settings.strategy
+    record[Key.STRATEGY] = settings.strategy
     request = Event.parse(event, secret_arn_pattern=settings.secret_arn_pattern)
-    fields["step"] = request.step
-    fields["secret_arn"] = request.secret_arn
-    fields["version_id"] = request.token
+    record[Key.STEP] = request.step
+    record[Key.SECRET_ARN] = request.secret_arn
+    record[Key.VERSION_ID] = request.token
     engine = Engine(
         Secret(_clients, request.secret_arn, constants=settings.constants),
         build(settings.strategy, settings.options, _clients),
@@ -93,14 +93,14 @@ def _run(event: object, context: Context, fields: log.LogRecord) -> Outcome:
 
 
 def _level(failure: RotationError | None) -> str:
-    """Name one of Lambda's levels: WARN where the retry may cure it, ERROR for a person."""
+    """Return one of Lambda's levels: WARN if a retry may help, ERROR if an operator must act."""
     if failure is None:
         return "INFO"
     return "WARN" if failure.retry_may_cure else "ERROR"
 
 
 def _place(error: Exception) -> str:
-    """Name the line of ours that an unexpected error went through last."""
+    """Return the last line in the package that an unexpected error went through."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if frame.filename.startswith(_HERE)] or frames
-    return f"{ours[-1].filename.removeprefix(_HERE)}:{ours[-1].lineno}"
+    packaged = [frame for frame in frames if frame.filename.startswith(_HERE)] or frames
+    return f"{packaged[-1].filename.removeprefix(_HERE)}:{packaged[-1].lineno}"

@@ -28,7 +28,7 @@ _OWNER = "Redis user {username} of {host}:{port}"
 
 
 class RedisUser:
-    shape = f"a JSON object with the texts {', '.join(_NAMES)}"
+    shape = f"a JSON object with the strings {', '.join(_NAMES)}"
 
     def __init__(self, clients: Clients, host: str, port: str, user: str, arn: str) -> None:
         self._clients, self._arn = clients, arn
@@ -74,7 +74,9 @@ class RedisUser:
                 raise CredentialRejected(owner=self.owner, identity=identity)
             if answer != "+OK":
                 code = answer.split()[0].strip("-")
-                raise ProtocolError.answer(action=command[0], resource=self.owner, code=code)
+                raise ProtocolError.unexpected_code(
+                    action=command[0], resource=self.owner, code=code
+                )
 
 
 def _resp(words: list[str]) -> str:

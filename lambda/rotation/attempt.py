@@ -1,9 +1,9 @@
-"""The record of an attempt to issue: what tells an orphan from a credential of somebody else.
+"""The record of an attempt to issue a credential. It tells an orphan from a foreign credential.
 
-It is written before the issuer is asked, as a tag on the secret, so that a try that comes after
-a crash can read it. A tag's value has at most 256 characters of a small alphabet
-(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html), hence the owner's
-digest: an IAM user's name may hold a comma, which a tag may not.
+It is written as a tag on the secret before the issuer is called, so that a retry after a crash can
+read it. A tag's value has at most 256 characters of a small alphabet
+(https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html). So it has a digest of
+the owner, whose name may have a comma or be long.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ TAG = "rotation-attempt"
 NO_ATTEMPT = "none"
 
 # How far an issuer's clock may be from the function's. Both follow NTP, within milliseconds; five
-# seconds leave room for a disturbed one. Not more: within them a person's key may look like ours.
+# seconds leave room for a wrong one. Not more: within them an operator's key may look like ours.
 _SKEW = timedelta(seconds=5)
-# Whoever may tag can write a tag. A record of ours begins in a plausible year, so that it can be
-# reckoned with, and spans no more than an invocation, within which a person hardly makes a key:
+# Everyone who may tag the secret can write this tag. Ours starts in a plausible year, so that
+# adding a duration cannot overflow, and is not longer than an invocation:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _NONE, _LONGEST = timedelta(), timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One request to an issuer, which may have been carried out although nobody saw the answer.
+    """One request to an issuer, which may have been carried out although its answer was lost.
 
-    Times are UTC and whole seconds, as an issuer's own are.
+    Times are UTC and whole seconds, like those of an issuer.
     """
 
     token: str
@@ -44,20 +44,20 @@ class Attempt:
     present: frozenset[str]
 
     def may_have_made(self, issued: Issued) -> bool:
-        """Say whether this credential appeared while the attempt was under way."""
+        """Say whether this credential was created during the attempt."""
         return (
             issued.identity not in self.present
             and self.started - _SKEW <= issued.created <= self.ended + _SKEW
         )
 
     def text(self) -> str:
-        """Write the record as the tag's value."""
+        """Return the record as the tag's value."""
         times = [time.strftime(TIME_FORMAT) for time in (self.started, self.ended)]
         return " ".join([self.token, self.owner, *times, *sorted(self.present)])
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read a tag's value; what this module did not write is no record."""
+        """Parse a tag's value; None: this module did not write it."""
         token, *rest = text.split(" ")
         try:
             owner, *times = rest[:3]
@@ -72,5 +72,5 @@ class Attempt:
 
 
 def digest(owner: str) -> str:
-    """Shorten an owner to what a tag can hold; it is only ever compared."""
+    """Shorten a text to fit into a tag; digests are only compared."""
     return hashlib.sha256(owner.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""AWS as the function calls it: clients made late, errors translated where the SDK is called."""
+"""Calls of AWS: clients are made late, and the SDK's errors become ours."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html; Secrets Manager answers
-# DecryptionFailure and EncryptionFailure where a key cannot be used:
+# https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html; Secrets Manager returns
+# DecryptionFailure and EncryptionFailure if the role cannot use the secret's key:
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "DecryptionFailure", "EncryptionFailure"}
@@ -41,11 +41,11 @@ _THROTTLED = frozenset(
     }
 )
 
-# What botocore's parsers let through where the types of an answer are not the documented ones, as
-# in `{"Tags": 1}`, or `[]` in place of an object, or a thousand brackets.
+# botocore's parsers raise these if the types of a response are not the documented ones, as in
+# `{"Tags": 1}`, or `[]` in place of an object, or a thousand brackets.
 _PARSING = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
-# A service that hangs has to become our error before Lambda kills the process.
+# A service that hangs must become our error before Lambda stops the function.
 _ATTEMPTS = 3
 CONNECT_SECONDS = 3
 READ_SECONDS = 7
@@ -56,33 +56,33 @@ LONGEST_CALL_SECONDS = _ATTEMPTS * LONGEST_ATTEMPT_SECONDS + 3
 
 
 class Clients(Protocol):
-    """How a strategy gets the clients it needs, when it needs them."""
+    """Makes the clients of AWS services, when they are needed."""
 
     def __call__(self, service: str, /, *, attempts: int = ...) -> Any:
-        """Return the client of a service under the function's role; it is made once."""
+        """Return the client of a service, with the function's role; it is made once."""
 
     def of(self, service: str, /, *, key_id: str, secret: str) -> Any:
-        """Make a client under another principal's access key; it is not kept."""
+        """Make a client with an access key of another principal; it is not kept."""
 
 
 class SdkClients:
-    """The SDK's clients, made late: that saves more of a cold start than anything else."""
+    """Makes the SDK's clients late: nothing else saves more of a cold start."""
 
     @functools.cache  # noqa: B019 -- one object, which lives as long as the execution environment
     def __call__(self, service: str, /, *, attempts: int = _ATTEMPTS) -> Any:
-        """Return the client of a service; `attempts=1` where a repetition would make a second."""
-        return self._made(service, attempts=attempts)
+        """Return the client of a service; `attempts=1` if a repetition is not idempotent."""
+        return self._make(service, attempts=attempts)
 
     def of(self, service: str, /, *, key_id: str, secret: str) -> Any:
-        """Make a client under another principal's access key."""
-        return self._made(
+        """Make a client with an access key of another principal."""
+        return self._make(
             service,
             attempts=_ATTEMPTS,
             aws_access_key_id=key_id,
             aws_secret_access_key=secret,
         )
 
-    def _made(self, service: str, *, attempts: int, **key: str) -> Any:
+    def _make(self, service: str, *, attempts: int, **key: str) -> Any:
         import boto3
         from botocore.config import Config
 
@@ -91,8 +91,8 @@ class SdkClients:
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": attempts},
         )
-        make: Callable[..., Any] = boto3.client  # its stubs know only literal names
-        return make(service, config=config, **key)
+        client: Callable[..., Any] = boto3.client  # its stubs accept only literal names
+        return client(service, config=config, **key)
 
 
 def ask(
@@ -101,7 +101,7 @@ def ask(
     effect: Callable[[], object],
     known: Mapping[str, Exception] | None = None,
 ) -> Response:
-    """Make one call whose answer is read.
+    """Make one call, and return the response to read its fields.
 
     Raises:
         RotationError: See call.
@@ -115,19 +115,19 @@ def call(
     effect: Callable[[], T],
     known: Mapping[str, Exception] | None = None,
 ) -> T:
-    """Make one call, and turn the SDK's errors into ours.
+    """Make one call, and translate the SDK's errors into ours.
 
     Args:
-        action: the IAM action, for the message.
-        resource: on what, for the message.
-        effect: the call.
-        known: what to raise instead, by error code.
+        action: the action as in a policy, such as s3:GetObject, for the message.
+        resource: what it is about, for the message.
+        effect: makes the call.
+        known: the error to raise for an error code that the caller knows.
 
     Raises:
-        PermissionDenied: The caller may not do that.
-        ServiceUnavailable: Throttled, which is a definite no, or the answer was lost.
+        PermissionDenied: The caller has no permission.
+        ServiceUnavailable: The call was throttled, so it had no effect, or the answer was lost.
         ProtocolError: Any other error code.
-        InternalError: The SDK refused the parameters.
+        InternalError: The SDK rejected the parameters.
     """
     from botocore.exceptions import (
         BotoCoreError,
@@ -146,8 +146,8 @@ def call(
     except ParamValidationError as error:
         failure = InternalError(kind=type(error).__name__, place=action)
     except (BotoCoreError, ResponseParserError, *_PARSING) as error:
-        # Everything but an error of the open connection, which is what TLS may break too, and of
-        # the answer happens before the request is sent.
+        # Once the request is sent, only the open connection, its TLS or the response can fail. All
+        # other errors come earlier.
         lost = isinstance(error, (HTTPClientError, SSLError, ResponseParserError, *_PARSING))
         failure = ServiceUnavailable(action=action, resource=resource, answer_lost=lost)
     raise failure
@@ -166,7 +166,7 @@ def _translated(
         return ServiceUnavailable(action=action, resource=resource, answer_lost=False)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServiceUnavailable(action=action, resource=resource, answer_lost=True)
-    # botocore makes up a code, such as the status, where something answers that is no AWS.
+    # botocore makes up a code, such as the status, if the response is not from AWS.
     if not re.fullmatch(r"(?!None$)[A-Za-z][A-Za-z0-9_.]{0,63}", code):
         return ProtocolError.no_code(action=action, resource=resource, status=int(status))
-    return ProtocolError.answer(action=action, resource=resource, code=code)
+    return ProtocolError.unexpected_code(action=action, resource=resource, code=code)

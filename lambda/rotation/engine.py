@@ -52,7 +52,7 @@ _STORING_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
 # To record an attempt (with retries) and to ask (once). Within this time a person's credential may
 # look like ours, so it does not grow with the function's time-out.
 _ASKING_SECONDS = LONGEST_CALL_SECONDS + LONGEST_ATTEMPT_SECONDS
-# How long an issuer's list may lag behind what it made. IAM promises no figure
+# How long an issuer's list may lag behind what it made. AWS promises no figure
 # (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency);
 # OFFENSAI measured 3 to 4 s in 2025. The shortest time-out that a plan allows has room for it.
 _LISTING_SECONDS = 10
@@ -289,7 +289,9 @@ class Engine:
         foreign = unexplained - orphans
         taken = len(foreign) + sum(one.identity in kept for one in held)
         if issuer.slots is not None and foreign and taken >= issuer.slots:
-            raise ForeignCredential(owner=issuer.owner, identities=foreign)
+            raise ForeignCredential(
+                owner=issuer.owner, identities=foreign, adopt_with=issuer.adopt_with
+            )
 
         published = [one for one in held if one.identity in ours.keys() - kept]
         if published and current:
@@ -413,7 +415,7 @@ class Engine:
                 raise refusal
             if left < pause:
                 raise OutOfTime(
-                    step="Proving the new credential", needed=issuer.settling_seconds, left=left
+                    step="Verifying the new credential", needed=issuer.settling_seconds, left=left
                 )
             self._clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -453,7 +455,7 @@ class Engine:
         with suppress(CredentialRejected):
             issuer.verify(credential)
             return
-        self._secret.withdraw(stored.version_id)
+        self._secret.cancel(stored.version_id)
         raise ProtocolError.expired(secret=self._secret.arn, version_id=stored.version_id)
 
     def _give_up(self, token: str) -> NoReturn:
@@ -463,7 +465,7 @@ class Engine:
         from it by hand, Secrets Manager takes that rotation up again. Promoting its version once
         more would undo what the person did.
         """
-        self._secret.withdraw(token)
+        self._secret.cancel(token)
         raise ProtocolError.not_staged(secret=self._secret.arn, version_id=token)
 
     def _current(self, labels: Description, token: str) -> _Stored | None:

@@ -1,4 +1,4 @@
-"""The event with which Secrets Manager invokes a rotation function.
+"""The event that Secrets Manager sends to a rotation function.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
@@ -15,7 +15,7 @@ from rotation.errors import ProtocolError
 
 
 class Step(StrEnum):
-    """The four steps, in their order."""
+    """The four steps, in order."""
 
     CREATE = "createSecret"
     SET = "setSecret"
@@ -25,7 +25,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One step of one rotation. The token is the id of the version that the rotation fills."""
+    """One step of one rotation. The token is the id of the version that gets the new value."""
 
     step: Step
     secret_arn: str
@@ -34,11 +34,11 @@ class Event:
 
     @classmethod
     def parse(cls, event: object, *, secret_arn_pattern: str) -> Self:
-        """Check an event whole before anything is called.
+        """Check the whole event before any call is made.
 
         Args:
-            event: as Lambda hands it over.
-            secret_arn_pattern: the ARN of the configured secret, which ends in `-??????`: any
+            event: the event from Lambda.
+            secret_arn_pattern: the ARN of the configured secret, which ends in `-??????`. Any
                 other secret, account or region is refused.
 
         Raises:
@@ -60,7 +60,7 @@ class Event:
 
 
 def _rotation_token(event: Mapping[object, object]) -> str | None:
-    """Read what PutSecretValue wants handed on; it would refuse another form when it is too late.
+    """Read the token that PutSecretValue requires. It would reject a wrong one only later.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     """

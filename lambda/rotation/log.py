@@ -1,38 +1,44 @@
-"""The log: one line of JSON per invocation, of listed keys only."""
+"""The log: one line of JSON per invocation, with listed keys only."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-LogRecord: TypeAlias = dict[str, str | int | float | bool]
 
-# Listed, so that nothing else can get in. `timestamp` and `level` are what Lambda filters by:
-# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-KEYS: Final = (
-    "timestamp",
-    "level",
-    "event",
-    "step",
-    "secret_arn",
-    "version_id",
-    "strategy",
-    "outcome",
-    "error",
-    "message",
-    "duration_ms",
-    "request_id",
-)
+class Key(StrEnum):
+    """The keys of a record, in order. They are listed so that nothing else gets into the log.
+
+    Lambda filters by `timestamp` and `level`:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+
+    TIMESTAMP = "timestamp"
+    LEVEL = "level"
+    EVENT = "event"
+    STEP = "step"
+    SECRET_ARN = "secret_arn"  # noqa: S105 -- a key
+    VERSION_ID = "version_id"
+    STRATEGY = "strategy"
+    OUTCOME = "outcome"
+    ERROR = "error"
+    MESSAGE = "message"
+    DURATION_MS = "duration_ms"
+    REQUEST_ID = "request_id"
 
 
-def write(stream: TextIO, fields: LogRecord) -> None:
-    """Write the listed fields as one line, under the time of now."""
+LogRecord: TypeAlias = dict[Key, str | int | float | bool]
+
+
+def write(stream: TextIO, record: LogRecord) -> None:
+    """Write a record as one line, with the current time."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    record = {"timestamp": now, **fields}
-    line = json.dumps({key: record[key] for key in KEYS if key in record})
+    fields = {Key.TIMESTAMP: now, **record}
+    line = json.dumps({key: fields[key] for key in Key if key in fields})
     stream.write(f"{line}\n")
     stream.flush()

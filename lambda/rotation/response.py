@@ -1,4 +1,4 @@
-"""What a service answered, read field by field: the shape of an answer is not taken on trust."""
+"""The response of a service, read field by field, with the type of each field checked."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from typing import Final
 
 from rotation.errors import ProtocolError
 
-# Of a time that a service tells: IAM began in 2010, and what is reckoned from a time in this range
-# is a time too.
+# No service here is older than 2010. Within this range, adding an overlap cannot overflow.
 PLAUSIBLE_YEARS = range(2010, 2200)
-# As texts tell times, ours and GitHub's: in UTC, to the second.
+# The format of a time in a string: UTC, whole seconds.
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 class Response:
-    """What a service answered, read field by field; what is not as documented is refused.
+    """The response of a service; a field that is not as documented stops the rotation.
 
-    A service says such things when something else answers in its place, or only a part arrives.
-    botocore reads any JSON, and takes a page of HTML for an object without fields. No message
-    repeats what was found, since it may be anything, and a credential stands in some answers.
+    That happens if something else answers in place of the service, or if a part of the response is
+    lost. botocore accepts any JSON, and reads an HTML page as an object without fields. No message
+    shows the value that was found: some responses contain a credential.
     """
 
     def __init__(self, fields: object, *, action: str, resource: str, path: str = "") -> None:
-        """Take a parsed answer, or a part of it.
+        """Take a parsed response, or a part of it.
 
         Raises:
             ProtocolError: It is not an object.
@@ -39,19 +38,19 @@ class Response:
             raise self.refusal(name="", given=fields, allowed="an object")
         self._fields = fields
 
-    def text(self, name: str, *, pattern: str = "(?s:.*)", allowed: str = "a text") -> str:
-        """Read a text."""
+    def text(self, name: str, *, pattern: str = "(?s:.*)", allowed: str = "a string") -> str:
+        """Read a string."""
         value = self._fields.get(name)
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise self.refusal(name=name, given=value, allowed=allowed)
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Read a text that may be absent."""
+        """Read a string that may be absent."""
         return None if self._fields.get(name) is None else self.text(name)
 
     def time(self, name: str) -> datetime:
-        """Read a time that can be reckoned with."""
+        """Read a time in a plausible year."""
         value = self._fields.get(name)
         if (
             not isinstance(value, datetime)
@@ -59,9 +58,7 @@ class Response:
             or value.year not in PLAUSIBLE_YEARS
         ):
             years = f"{PLAUSIBLE_YEARS[0]} to {PLAUSIBLE_YEARS[-1]}"
-            raise self.refusal(
-                name=name, given=value, allowed=f"a time in UTC in the years {years}"
-            )
+            raise self.refusal(name=name, given=value, allowed=f"a UTC time in the years {years}")
         return value
 
     def optional_time(self, name: str) -> datetime | None:
@@ -83,14 +80,14 @@ class Response:
         return value
 
     def optional_flag(self, name: str) -> bool | None:
-        """Read true or false, or nothing."""
+        """Read true or false, which may be absent."""
         return None if self._fields.get(name) is None else self.flag(name)
 
     def map_of_texts(self, name: str) -> Mapping[str, str]:
-        """Read an object of texts."""
+        """Read an object whose values are strings."""
         value = self._fields.get(name)
         if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
-            raise self.refusal(name=name, given=value, allowed="an object of texts")
+            raise self.refusal(name=name, given=value, allowed="an object of strings")
         return value
 
     def part(self, name: str) -> Response:
@@ -109,24 +106,24 @@ class Response:
         return [] if self._fields.get(name) is None else self.parts(name)
 
     def optional_map_of_sets(self, name: str) -> Mapping[str, frozenset[str]]:
-        """Read an object of lists of texts, which may be absent."""
+        """Read an object whose values are lists of strings; it may be absent."""
         value = self._fields.get(name)
         lists = {} if value is None else value
         if not isinstance(lists, Mapping) or not all(
-            isinstance(texts, list) and all(isinstance(text, str) for text in texts)
-            for texts in lists.values()
+            isinstance(items, list) and all(isinstance(item, str) for item in items)
+            for items in lists.values()
         ):
-            raise self.refusal(name=name, given=value, allowed="an object of lists of texts")
-        return {key: frozenset(texts) for key, texts in lists.items()}
+            raise self.refusal(name=name, given=value, allowed="an object of lists of strings")
+        return {key: frozenset(items) for key, items in lists.items()}
 
     def unset(self, name: str, *, allowed: str) -> None:
-        """Insist that a flag is absent or false."""
+        """Require that a flag is absent or false."""
         value = self._fields.get(name)
         if value:
             raise self.refusal(name=name, given=value, allowed=allowed)
 
     def refusal(self, *, name: str, given: object, allowed: str) -> ProtocolError:
-        """Say which field is wrong."""
+        """Return the error about a wrong field."""
         return ProtocolError.malformed(
             action=self._action,
             resource=self._resource,
@@ -141,7 +138,7 @@ class Response:
 
 
 def parsed_time(text: str) -> datetime | None:
-    """Read a time in UTC as texts tell it; None: it is none."""
+    """Parse a UTC time; None: the text is no such time."""
     with suppress(ValueError):
         if re.fullmatch(_TIME, text):
             return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)

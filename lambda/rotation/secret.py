@@ -1,4 +1,4 @@
-"""The secret: its versions, labels and tag. The only caller of Secrets Manager."""
+"""The secret that rotates: its versions, staging labels and tag, in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rotation.response import Response
     from rotation.strategy import Value
 
-# Some ten thousand versions: AWS keeps about a hundred, and those of the last day.
+# About ten thousand versions. AWS keeps about a hundred, and those of the last day.
 _MOST_PAGES = 100
 
 
@@ -42,20 +42,20 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What DescribeSecret says: which version holds which label, and when it was last rotated."""
+    """The result of DescribeSecret: which version has which label, and our tag."""
 
     stages: Mapping[str, frozenset[str]]
     last_rotated: datetime | None
     attempt: Attempt | None
 
     def holder(self, stage: Stage) -> str | None:
-        """Return the id of the version that holds the label."""
+        """Return the id of the version with the label."""
         return next((version for version, stages in self.stages.items() if stage in stages), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A version that has a value."""
+    """A version with its value; None: the value is binary."""
 
     version_id: str
     created: datetime
@@ -63,15 +63,15 @@ class Version:
 
 
 class Secret:
-    """One secret, as the function's role may use it."""
+    """One secret, with the calls that the function's role may make."""
 
     def __init__(self, clients: Clients, arn: str, *, constants: Mapping[str, str]) -> None:
         """Take the secret; no client is made yet.
 
         Args:
-            clients: where the client comes from.
-            arn: of the secret.
-            constants: what stands beside the credential in each JSON value.
+            clients: makes the client.
+            arn: the ARN of the secret.
+            constants: the fields to add to each JSON value.
         """
         self._clients = clients
         self._constants = constants
@@ -84,31 +84,31 @@ class Secret:
 
     def describe(self) -> Description:
         """Read labels and tags."""
-        answer = ask(
+        response = ask(
             "secretsmanager:DescribeSecret",
             self.arn,
             lambda: self._client.describe_secret(SecretId=self.arn),
         )
-        self._of_this_secret(answer)
+        self._require_this_secret(response)
         tags = {
-            tag.text("Key"): tag.optional_text("Value") for tag in answer.optional_parts("Tags")
+            tag.text("Key"): tag.optional_text("Value") for tag in response.optional_parts("Tags")
         }
-        stages = answer.optional_map_of_sets("VersionIdsToStages")
-        labels = [label for held in stages.values() for label in held]
+        stages = response.optional_map_of_sets("VersionIdsToStages")
+        labels = [label for of_version in stages.values() for label in of_version]
         if len(set(labels)) < len(labels):
-            raise answer.refusal(
+            raise response.refusal(
                 name="VersionIdsToStages", given=stages, allowed="each label on one version"
             )
         return Description(
             stages=stages,
-            last_rotated=answer.optional_time("LastRotatedDate"),
+            last_rotated=response.optional_time("LastRotatedDate"),
             attempt=Attempt.parse(tags.get(TAG) or NO_ATTEMPT),
         )
 
     def read(self, version_id: str) -> Version | None:
-        """Read a version; None where RotateSecret has staged it, but nothing was put yet."""
+        """Read a version; None: RotateSecret has staged it, but it has no value yet."""
         try:
-            answer = ask(
+            response = ask(
                 "secretsmanager:GetSecretValue",
                 self.arn,
                 lambda: self._client.get_secret_value(SecretId=self.arn, VersionId=version_id),
@@ -116,44 +116,44 @@ class Secret:
             )
         except _NoValueError:
             return None
-        self._of_this_secret(answer)
-        _of_version(answer, version_id)
+        self._require_this_secret(response)
+        _require_version(response, version_id)
         return Version(
             version_id=version_id,
-            created=answer.time("CreatedDate"),
-            value=_decoded(answer.optional_text("SecretString")),
+            created=response.time("CreatedDate"),
+            value=_parsed(response.optional_text("SecretString")),
         )
 
     def version_ids(self) -> Sequence[str]:
-        """List all versions that still exist, the youngest first, unlabelled ones included."""
+        """List all versions that still exist, also those without a label; the newest first."""
         action = "secretsmanager:ListSecretVersionIds"
         list_page = partial(
             self._client.list_secret_version_ids, SecretId=self.arn, IncludeDeprecated=True
         )
         versions: list[tuple[datetime, str]] = []
         for _ in range(_MOST_PAGES):
-            answer = ask(action, self.arn, list_page)
+            response = ask(action, self.arn, list_page)
             versions += [
                 (version.time("CreatedDate"), version.text("VersionId"))
-                for version in answer.parts("Versions")
+                for version in response.parts("Versions")
             ]
-            following = answer.optional_text("NextToken")
-            if not following:
+            next_token = response.optional_text("NextToken")
+            if not next_token:
                 versions.sort(key=itemgetter(0), reverse=True)
                 return [version_id for _, version_id in versions]
-            list_page = partial(list_page, NextToken=following)
+            list_page = partial(list_page, NextToken=next_token)
         raise ProtocolError.endless(action=action, resource=self.arn, pages=_MOST_PAGES)
 
     def put(self, token: str, value: Value, *, rotation_token: str | None) -> None:
-        """Store a value as AWSPENDING; the first value of a secret becomes AWSCURRENT by itself.
+        """Store a value as AWSPENDING. AWS also makes the first value of a secret AWSCURRENT.
 
         Raises:
-            AlreadyStored: The version holds another value.
+            AlreadyStored: The version has another value.
         """
         text = value if isinstance(value, str) else json.dumps({**self._constants, **value})
         # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-        handed_on = {"RotationToken": rotation_token} if rotation_token else {}
-        answer = ask(
+        token_of_event = {"RotationToken": rotation_token} if rotation_token else {}
+        response = ask(
             "secretsmanager:PutSecretValue",
             self.arn,
             lambda: self._client.put_secret_value(
@@ -161,40 +161,40 @@ class Secret:
                 ClientRequestToken=token,
                 SecretString=text,
                 VersionStages=[Stage.PENDING],
-                **handed_on,
+                **token_of_event,
             ),
             known={"ResourceExistsException": AlreadyStored(secret=self.arn, version_id=token)},
         )
-        _of_version(answer, token)
+        _require_version(response, token)
 
     def promote(self, version_id: str, *, demoted: str | None) -> None:
-        """Move AWSCURRENT, which leaves AWSPREVIOUS on the version that held it."""
-        removed = {"RemoveFromVersionId": demoted} if demoted else {}
-        answer = ask(
+        """Move AWSCURRENT to a version. AWS moves AWSPREVIOUS to the demoted one."""
+        source = {"RemoveFromVersionId": demoted} if demoted else {}
+        response = ask(
             "secretsmanager:UpdateSecretVersionStage",
             self.arn,
             lambda: self._client.update_secret_version_stage(
                 SecretId=self.arn,
                 VersionStage=Stage.CURRENT,
                 MoveToVersionId=version_id,
-                **removed,
+                **source,
             ),
         )
-        self._of_this_secret(answer)
+        self._require_this_secret(response)
 
-    def withdraw(self, version_id: str) -> None:
-        """Remove AWSPENDING, so that the next rotation starts anew."""
-        answer = ask(
+    def cancel(self, version_id: str) -> None:
+        """Remove AWSPENDING, so that the next rotation gets a new version."""
+        response = ask(
             "secretsmanager:UpdateSecretVersionStage",
             self.arn,
             lambda: self._client.update_secret_version_stage(
                 SecretId=self.arn, VersionStage=Stage.PENDING, RemoveFromVersionId=version_id
             ),
         )
-        self._of_this_secret(answer)
+        self._require_this_secret(response)
 
     def record(self, attempt: Attempt | None) -> None:
-        """Note that a credential is about to be issued; None: that it certainly was not."""
+        """Record an attempt to issue a credential; None: no attempt can have made one."""
         call(
             "secretsmanager:TagResource",
             self.arn,
@@ -204,27 +204,27 @@ class Secret:
             ),
         )
 
-    def _of_this_secret(self, answer: Response) -> None:
-        answer.text("ARN", pattern=re.escape(self.arn), allowed="the ARN of this secret")
+    def _require_this_secret(self, response: Response) -> None:
+        response.text("ARN", pattern=re.escape(self.arn), allowed="the ARN of this secret")
 
 
 class _NoValueError(Exception):
     pass
 
 
-def _of_version(answer: Response, version_id: str) -> None:
-    answer.text("VersionId", pattern=re.escape(version_id), allowed="the id of this version")
+def _require_version(response: Response, version_id: str) -> None:
+    response.text("VersionId", pattern=re.escape(version_id), allowed="the id of this version")
 
 
-def _decoded(text: str | None) -> Value | None:
-    """Tell an object from a text; a binary value is neither.
+def _parsed(text: str | None) -> Value | None:
+    """Return a JSON object, or plain text; None: the value is binary.
 
-    An object is what every reader takes for the same one: JSON proper, and no name twice.
+    A JSON object must be the same for every parser: valid JSON, and no name twice.
     """
     if text is None:
         return None
     try:
-        value = json.loads(text, object_pairs_hook=_unambiguous, parse_constant=_refused)
+        value = json.loads(text, object_pairs_hook=_unambiguous, parse_constant=_reject)
     except (ValueError, RecursionError):  # RecursionError: 64 KiB of brackets
         return text
     return value if isinstance(value, Mapping) else text
@@ -237,6 +237,6 @@ def _unambiguous(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
     return fields
 
 
-def _refused(_constant: str) -> NoReturn:
-    """Python alone reads NaN and Infinity."""
+def _reject(_constant: str) -> NoReturn:
+    """Reject NaN and Infinity, which are no JSON."""
     raise ValueError

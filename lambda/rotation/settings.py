@@ -1,4 +1,4 @@
-"""What the module tells the function: one environment variable, parsed once into one object."""
+"""Parses ROTATION_SETTINGS, the JSON that Terraform writes into the function's environment."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rotation.errors import ConfigurationError
 ENVIRONMENT_VARIABLE = "ROTATION_SETTINGS"
 
 _ARN = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]{1,512}"
-# The longest rate of a schedule, 999 days.
+# 999 days, which is the longest rate of a schedule.
 _MOST_MINUTES = 1438560
 
 
 class OptionReader:
-    """One JSON object of the settings, read field by field; what is not read is refused."""
+    """One JSON object of the settings, read field by field. A field that is left is an error."""
 
     def __init__(self, fields: object, *, path: str) -> None:
         """Take a parsed JSON value.
@@ -38,9 +38,9 @@ class OptionReader:
         name: str,
         *,
         pattern: str = "(?s:.+)",
-        allowed: str = "a text that is not empty",
+        allowed: str = "a non-empty string",
     ) -> str:
-        """Take a field that must be a text of that form."""
+        """Take a string that matches the pattern."""
         value = self._fields.pop(name, None)
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             self.refuse(name, value, allowed)
@@ -51,9 +51,9 @@ class OptionReader:
         name: str,
         *,
         pattern: str = "(?s:.+)",
-        allowed: str = "a text that is not empty, or null",
+        allowed: str = "a non-empty string or null",
     ) -> str | None:
-        """Take a field that is absent, null or a text of that form."""
+        """Take a string that matches the pattern; it may be null or absent."""
         if self._fields.get(name) is None:
             self._fields.pop(name, None)
             return None
@@ -68,7 +68,7 @@ class OptionReader:
         return value
 
     def optional_number(self, name: str, *, least: int, most: float = math.inf) -> int | None:
-        """Take a field that is absent, null or a whole number."""
+        """Take a whole number; it may be null or absent."""
         if self._fields.get(name) is None:
             self._fields.pop(name, None)
             return None
@@ -82,17 +82,17 @@ class OptionReader:
         return value
 
     def texts(self, name: str) -> frozenset[str]:
-        """Take a list of texts."""
+        """Take a list of strings."""
         value = self._fields.pop(name, None)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.refuse(name, value, "a list of texts")
+            self.refuse(name, value, "a list of strings")
         return frozenset(value)
 
     def text_map(self, name: str) -> Mapping[str, str]:
-        """Take an object whose values are texts."""
+        """Take an object whose values are strings."""
         value = self._fields.pop(name, None)
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            self.refuse(name, value, "an object of texts")
+            self.refuse(name, value, "an object of strings")
         return value
 
     def nested(self, name: str) -> OptionReader:
@@ -100,12 +100,16 @@ class OptionReader:
         return OptionReader(self._fields.pop(name, None), path=f"{self._path}.{name}")
 
     def end(self) -> None:
-        """Refuse what nobody has taken: a misspelt option must not be ignored."""
+        """Refuse a field that was not taken.
+
+        Raises:
+            ConfigurationError: There is one.
+        """
         for name, value in self._fields.items():
-            self.refuse(name, value, "nothing: no such setting exists")
+            raise ConfigurationError.unknown_setting(field=f"{self._path}.{name}", given=value)
 
     def refuse(self, name: str, given: object, allowed: str) -> NoReturn:
-        """Say which field is wrong.
+        """Refuse a field that is wrong.
 
         Raises:
             ConfigurationError: Always.
@@ -115,7 +119,7 @@ class OptionReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one secret, checked; the strategy checks its own options."""
+    """The settings of one secret. The strategy checks its own options."""
 
     strategy: str
     secret_arn_pattern: str
@@ -125,7 +129,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Parse the environment variable that the module sets.
+        """Parse the environment variable.
 
         Raises:
             ConfigurationError: It is absent, not JSON, or a field is missing, wrong or unknown.
@@ -136,7 +140,7 @@ class Settings:
             secret_arn_pattern=fields.text(
                 "secret_arn_pattern",
                 pattern=rf"{_ARN}-\?{{6}}",
-                allowed="the ARN of a secret with ?????? for what AWS adds to its name",
+                allowed="the ARN of a secret, with ?????? for the characters that AWS adds",
             ),
             minimum_overlap=timedelta(
                 minutes=fields.number("minimum_overlap_minutes", least=0, most=_MOST_MINUTES)

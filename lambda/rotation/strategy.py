@@ -138,6 +138,13 @@ class Issuer(Strategy, Protocol):
         """
 
     @property
+    def adopt_with(self) -> str | None:
+        """The variable that adopts a credential, for the message about a foreign one.
+
+        None: a credential that was made elsewhere cannot be adopted.
+        """
+
+    @property
     def settling_seconds(self) -> int:
         """How long the service must accept a new credential without a rejection to verify it."""
 

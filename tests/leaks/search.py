@@ -68,7 +68,7 @@ def of_exception(error: BaseException) -> str:
     while following is not None and following not in chain:
         chain.append(following)
         following = following.__cause__ or following.__context__
-    record: log.LogRecord = {"error": type(error).__name__, "message": str(error)}
+    record: log.LogRecord = {log.Key.ERROR: type(error).__name__, log.Key.MESSAGE: str(error)}
     stream = io.StringIO()
     log.write(stream, record)
     texts = [f"{one} {one!r} {one.args} {getattr(one, '__notes__', '')}" for one in chain]

@@ -140,7 +140,7 @@ def test_the_random_value_has_the_keys_of_its_example() -> None:
 
 def test_the_log_record_has_listed_keys_in_their_order() -> None:
     record = json.loads(block("record"))
-    assert list(record) == [key for key in log.KEYS if key in record]
+    assert list(record) == [key for key in log.Key if key in record]
 
 
 def test_every_error_has_its_section() -> None:

@@ -167,7 +167,7 @@ class DatabasePassword:
     """The strategy for it."""
 
     owner = "database user app"
-    shape = "a JSON object with the text password"
+    shape = "a JSON object with the string password"
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -228,9 +228,10 @@ class IssuedToken:
     """The strategy for them."""
 
     owner = "application app"
-    shape = "a JSON object with the text token"
+    shape = "a JSON object with the string token"
     slots = None
     adopted = None
+    adopt_with = None
     settling_seconds = 0
     retires_demoted = False
 

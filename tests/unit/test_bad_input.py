@@ -130,10 +130,10 @@ NO_OBJECTS: Final = {
     "bytes": b"{}",
 }
 
-A_TEXT: Final = "a text that is not empty"
-AN_ARN_PATTERN: Final = "the ARN of a secret with ?????? for what AWS adds to its name"
+A_TEXT: Final = "a non-empty string"
+AN_ARN_PATTERN: Final = "the ARN of a secret, with ?????? for the characters that AWS adds"
 MINUTES: Final = "a whole number from 0 to 1438560"
-NOTHING: Final = "nothing: no such setting exists"
+UNKNOWN: Final = "does not exist"
 SETTINGS: Final[Sequence[Row]] = [
     ("strategy", "absent", ABSENT, A_TEXT),
     ("strategy", "null", None, A_TEXT),
@@ -164,19 +164,19 @@ SETTINGS: Final[Sequence[Row]] = [
     ("minimum_overlap_minutes", "endless", float("inf"), MINUTES),
     ("minimum_overlap_minutes", "more-than-a-schedule", 1438561, MINUTES),
     ("minimum_overlap_minutes", "more-than-a-calendar", 10**18, MINUTES),
-    ("constants", "absent", ABSENT, "an object of texts"),
-    ("constants", "null", None, "an object of texts"),
-    ("constants", "number-in-it", {"a": 1}, "an object of texts"),
-    ("constants", "null-in-it", {"a": None}, "an object of texts"),
-    ("constants", "object-in-it", {"a": {}}, "an object of texts"),
-    ("constants", "list", ["a"], "an object of texts"),
-    ("constants", "text", "{}", "an object of texts"),
+    ("constants", "absent", ABSENT, "an object of strings"),
+    ("constants", "null", None, "an object of strings"),
+    ("constants", "number-in-it", {"a": 1}, "an object of strings"),
+    ("constants", "null-in-it", {"a": None}, "an object of strings"),
+    ("constants", "object-in-it", {"a": {}}, "an object of strings"),
+    ("constants", "list", ["a"], "an object of strings"),
+    ("constants", "text", "{}", "an object of strings"),
     ("options", "absent", ABSENT, "a JSON object"),
     ("options", "null", None, "a JSON object"),
     ("options", "text", "a", "a JSON object"),
     ("options", "list", [], "a JSON object"),
-    ("optoins", "misspelt", {}, NOTHING),
-    ("Strategy", "other-case", "random_value", NOTHING),
+    ("optoins", "misspelt", {}, UNKNOWN),
+    ("Strategy", "other-case", "random_value", UNKNOWN),
 ]
 NO_JSON_OBJECTS: Final = {
     "empty": "",
@@ -197,40 +197,38 @@ NO_JSON_OBJECTS: Final = {
 }
 
 A_USER: Final = "the ARN of an IAM user"
-A_KEY: Final = "the id of a user's access key such as AKIAIOSFODNN7EXAMPLE, or null"
+A_KEY: Final = "the id of a user's access key, such as AKIAIOSFODNN7EXAMPLE, or null"
 SECONDS: Final = "a whole number from 0 to 60"
 CLASSES: Final = (
     "one or more of lowercase, numbers, punctuation, uppercase, each with a character left"
 )
 LENGTH: Final = "a whole number from 1 to 4096"
-OR_NULL: Final = "a text that is not empty, or null"
-NO_KEY: Final = (
-    "does not hold a JSON object with the texts AccessKeyId, SecretAccessKey and UserName"
-)
-AN_API: Final = "an address such as https://api.github.com or https://HOST/api/v3"
+OR_NULL: Final = "a non-empty string or null"
+NO_KEY: Final = "must be a JSON object with the strings AccessKeyId, SecretAccessKey and UserName"
+AN_API: Final = "a URL such as https://api.github.com or https://HOST/api/v3"
 AN_APP: Final = "the client ID of a GitHub App"
 A_KMS_KEY: Final = "the ARN of a KMS key"
 A_NUMBER: Final = f"a whole number from 1 to {2**53 - 1}"
-LEVELS: Final = "levels of permissions: read, write or admin"
-REPOSITORIES: Final = "names of repositories without the owner"
+LEVELS: Final = "an object of permissions: read, write or admin"
+REPOSITORIES: Final = "names of repositories, without the owner"
 NO_GITHUB_VALUE: Final = (
-    "does not hold a JSON object with the texts token, expires_at and api_url and the number"
+    "must be a JSON object with the strings token, expires_at and api_url and the number"
 )
-A_REGION: Final = "a region such as eu-west-1, or null"
+A_REGION: Final = "a region, such as eu-west-1, or null"
 A_KEY_TYPE: Final = "ed25519 or rsa"
-A_REPOSITORY: Final = "a repository with its owner such as octo-org/reports"
+A_REPOSITORY: Final = "a repository with its owner, such as octo-org/reports"
 A_SECRET: Final = "the ARN of a secret, or null"  # noqa: S105 -- what an option allows
-NO_KEY_PAIR: Final = "does not hold a JSON object with the texts private_key and public_key, which"
+NO_KEY_PAIR: Final = "must be a JSON object with the strings private_key and public_key, which"
 # Fits nothing that any rotation makes.
 ANOTHER_PAIR: Final = generate("ed25519")
 NO_CREDENTIAL: Final = (
-    "does not hold a JSON object with the texts ServiceSpecificCredentialId, ServiceName, UserName"
+    "must be a JSON object with the strings ServiceSpecificCredentialId, ServiceName, UserName"
 )
 A_SERVICE: Final = "bedrock.amazonaws.com or codecommit.amazonaws.com or cassandra.amazonaws.com"
-A_HOST: Final = "a host such as bedrock.eu-west-1.amazonaws.com, with or without a port"
-A_CREDENTIAL: Final = "the id of a credential such as ACCA1EXAMPLE1EXAMPLE1, or null"
+A_HOST: Final = "a host, such as bedrock.eu-west-1.amazonaws.com, with or without a port"
+A_CREDENTIAL: Final = "the id of a credential, such as ACCA1EXAMPLE1EXAMPLE1, or null"
 DAYS: Final = "a whole number from 1 to 36600"
-NO_PEPPER: Final = "does not hold a JSON object with the text pepper"
+NO_PEPPER: Final = "must be a JSON object with the string pepper"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +241,7 @@ class OfStrategy:
 
 
 A_FLAG: Final = "true or false"
-NO_WORD: Final = "does not hold a JSON object with the text password"
+NO_WORD: Final = "must be a JSON object with the string password"
 TWO_SLOTS: Final = "a whole number from 2"
 
 # The options that name an App, in whichever strategy.
@@ -282,7 +280,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("issuer", "null", None, A_FLAG),
             ("issuer", "text", "false", A_FLAG),
             ("issuer", "number", 0, A_FLAG),
-            ("issuer", "other-kind", True, "false, as it returned Setter"),
+            ("issuer", "other-kind", True, "false, because the family is Setter"),
             ("slots", "one", 1, TWO_SLOTS),
             ("slots", "text", "2", TWO_SLOTS),
             ("slots", "half", 2.5, TWO_SLOTS),
@@ -292,7 +290,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("options", "null", None, "a JSON object"),
             ("options", "text", "{}", "a JSON object"),
             ("options", "list", [], "a JSON object"),
-            ("isuser", "misspelt", True, NOTHING),
+            ("isuser", "misspelt", True, UNKNOWN),
         ],
         fields=[
             ("password", "absent", ABSENT, NO_WORD),
@@ -304,14 +302,14 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
     "github_app_token": OfStrategy(
         options=[
             *APP,
-            ("permissions", "absent", ABSENT, "an object of texts"),
-            ("permissions", "list", ["contents"], "an object of texts"),
+            ("permissions", "absent", ABSENT, "an object of strings"),
+            ("permissions", "list", ["contents"], "an object of strings"),
             ("permissions", "empty", {}, LEVELS),
             ("permissions", "unknown", {"contents": "all"}, LEVELS),
             ("permissions", "other-case", {"contents": "Read"}, LEVELS),
-            ("repositories", "absent", ABSENT, "a list of texts"),
-            ("repositories", "text", "reports", "a list of texts"),
-            ("repositories", "number-in-it", [7], "a list of texts"),
+            ("repositories", "absent", ABSENT, "a list of strings"),
+            ("repositories", "text", "reports", "a list of strings"),
+            ("repositories", "number-in-it", [7], "a list of strings"),
             ("repositories", "empty", [], REPOSITORIES),
             ("repositories", "with-owner", ["octo-org/reports"], REPOSITORIES),
             ("repositories", "wildcard", ["*"], REPOSITORIES),
@@ -319,7 +317,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("revoke_previous", "null", None, "true or false"),
             ("revoke_previous", "text", "true", "true or false"),
             ("revoke_previous", "number", 1, "true or false"),
-            ("revoke_previuos", "misspelt", True, NOTHING),
+            ("revoke_previuos", "misspelt", True, UNKNOWN),
         ],
         fields=[
             ("token", "absent", ABSENT, NO_GITHUB_VALUE),
@@ -339,12 +337,12 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("api_url", "absent", ABSENT, NO_GITHUB_VALUE),
             ("api_url", "plaintext", "http://api.github.com", NO_GITHUB_VALUE),
             ("api_url", "header", f"https://api.github.com{HEADER}", NO_GITHUB_VALUE),
-            ("api_url", "other-server", "https://github.example", "holds a credential of"),
+            ("api_url", "other-server", "https://github.example", "has a credential of"),
             ("installation_id", "absent", ABSENT, NO_GITHUB_VALUE),
             ("installation_id", "text", "4711", NO_GITHUB_VALUE),
             ("installation_id", "boolean", True, NO_GITHUB_VALUE),
             ("installation_id", "half", 0.5, NO_GITHUB_VALUE),
-            ("installation_id", "other-installation", 4712, "holds a credential of installation"),
+            ("installation_id", "other-installation", 4712, "has a credential of installation"),
         ],
     ),
     "github_deploy_key": OfStrategy(
@@ -373,7 +371,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("token_secret_arn", "name", "github/token", A_SECRET),
             ("token_secret_arn", "other-service", ARN.replace("secretsmanager", "ssm"), A_SECRET),
             ("token_secret_arn", "line-end", f"{ARN}\n", A_SECRET),
-            ("readonly", "misspelt", True, NOTHING),
+            ("readonly", "misspelt", True, UNKNOWN),
         ],
         fields=[
             ("private_key", "absent", ABSENT, NO_KEY_PAIR),
@@ -404,14 +402,14 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("repository", "no-owner", "reports", NO_KEY_PAIR),
             ("repository", "parent", "octo-org/..", NO_KEY_PAIR),
             ("repository", "line-end", "octo-org/reports\n", NO_KEY_PAIR),
-            ("repository", "other-repository", "octo-org/ledger", "holds a credential of"),
+            ("repository", "other-repository", "octo-org/ledger", "has a credential of"),
             ("ssh_url", "absent", ABSENT, NO_KEY_PAIR),
             ("ssh_url", "option", "-oProxyCommand=x@github.com:octo-org/reports", NO_KEY_PAIR),
             ("ssh_url", "https", "https://github.com/octo-org/reports.git", NO_KEY_PAIR),
             ("ssh_url", "line-end", "git@github.com:octo-org/reports.git\n", NO_KEY_PAIR),
             ("api_url", "absent", ABSENT, NO_KEY_PAIR),
             ("api_url", "plaintext", "http://api.github.com", NO_KEY_PAIR),
-            ("api_url", "other-server", "https://github.example", "holds a credential of"),
+            ("api_url", "other-server", "https://github.example", "has a credential of"),
         ],
     ),
     "iam_access_key": OfStrategy(
@@ -456,7 +454,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("settling_seconds", "text", "10", SECONDS),
             ("settling_seconds", "long", 61, SECONDS),
             ("settling_seconds", "no-number", float("nan"), SECONDS),
-            ("setling_seconds", "misspelt", 1, NOTHING),
+            ("setling_seconds", "misspelt", 1, UNKNOWN),
         ],
         fields=[
             ("AccessKeyId", "absent", ABSENT, NO_KEY),
@@ -499,8 +497,8 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("UserName", "header", f"{USER}{HEADER}", NO_KEY),
             ("UserName", "other-letters", "upl\u043eader", NO_KEY),
             ("UserName", "long", "u" * 65, NO_KEY),
-            ("UserName", "other-user", "other", "holds a credential of IAM user other, but the"),
-            ("UserName", "other-case", USER.title(), "holds a credential of IAM user Uploader,"),
+            ("UserName", "other-user", "other", "has a credential of IAM user other, but the"),
+            ("UserName", "other-case", USER.title(), "has a credential of IAM user Uploader,"),
         ],
     ),
     "iam_service_credential": OfStrategy(
@@ -523,7 +521,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("endpoint", "long-label", f"{'b' * 64}.amazonaws.com", A_HOST),
             ("endpoint", "header", f"bedrock.eu-west-1.amazonaws.com{HEADER}", A_HOST),
             ("endpoint", "other-letters", "b\u0435drock.eu-west-1.amazonaws.com", A_HOST),
-            ("repository", "of-another-service", "reports", NOTHING),
+            ("repository", "of-another-service", "reports", UNKNOWN),
             ("credential_age_days", "none", 0, DAYS),
             ("credential_age_days", "long", 36601, DAYS),
             ("credential_age_days", "half", 0.5, DAYS),
@@ -550,7 +548,7 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("UserName", "absent", ABSENT, NO_CREDENTIAL),
             ("UserName", "path", f"apps/{USER}", NO_CREDENTIAL),
             ("UserName", "header", f"{USER}{HEADER}", NO_CREDENTIAL),
-            ("UserName", "other-user", "other", "holds a credential of IAM user other for bedrock"),
+            ("UserName", "other-user", "other", "has a credential of IAM user other for bedrock"),
             ("ServiceCredentialAlias", "absent", ABSENT, NO_CREDENTIAL),
             ("ServiceCredentialAlias", "empty", "", NO_CREDENTIAL),
             ("ServiceCredentialAlias", "number", 7, NO_CREDENTIAL),
@@ -581,21 +579,21 @@ STRATEGIES: Final[Mapping[str, OfStrategy]] = {
             ("length", "long", 4097, LENGTH),
             ("length", "endless", 10**15, LENGTH),
             ("length", "less-than-classes", 1, "2 or more, one per class"),
-            ("exclude_characters", "number", 7, "a text or null"),
-            ("exclude_characters", "list", ["a"], "a text or null"),
+            ("exclude_characters", "number", 7, "a string or null"),
+            ("exclude_characters", "list", ["a"], "a string or null"),
             ("exclude_characters", "whole-class", "0123456789", CLASSES),
-            ("character_classes", "absent", ABSENT, "a list of texts"),
-            ("character_classes", "null", None, "a list of texts"),
-            ("character_classes", "text", "numbers", "a list of texts"),
-            ("character_classes", "number-in-it", ["numbers", 7], "a list of texts"),
-            ("character_classes", "object", {"numbers": True}, "a list of texts"),
+            ("character_classes", "absent", ABSENT, "a list of strings"),
+            ("character_classes", "null", None, "a list of strings"),
+            ("character_classes", "text", "numbers", "a list of strings"),
+            ("character_classes", "number-in-it", ["numbers", 7], "a list of strings"),
+            ("character_classes", "object", {"numbers": True}, "a list of strings"),
             ("character_classes", "empty", [], CLASSES),
             ("character_classes", "unknown", ["emoji"], CLASSES),
             ("character_classes", "other-case", ["Numbers"], CLASSES),
             ("json_key", "empty", "", OR_NULL),
             ("json_key", "number", 1, OR_NULL),
             ("json_key", "list", ["pepper"], OR_NULL),
-            ("lenght", "misspelt", 32, NOTHING),
+            ("lenght", "misspelt", 32, UNKNOWN),
         ],
         fields=[
             ("pepper", "absent", ABSENT, NO_PEPPER),
@@ -663,9 +661,9 @@ RECORDS: Final = {
 }
 
 NOT_FOUND: Final = "nothing"
-OTHER: Final = "another text"
+OTHER: Final = "an unexpected string"
 NUMBER: Final = "a number"
-TIME: Final = "another time"
+TIME: Final = "an unexpected time"
 # Where the SDK already cannot read it, nobody can say which field it is.
 UNREADABLE: Final = "unreadable"
 YEAR_1: Final = -62135596800
@@ -682,13 +680,13 @@ ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
         ("ARN", "other-secret", OTHER_ARN, OTHER),
         ("ARN", "other-account", ARN.replace("123456789012", "210987654321"), OTHER),
         ("ARN", "header", f"{ARN}{HEADER}", OTHER),
-        ("VersionIdsToStages", "absent", ABSENT, "was given up"),
-        ("VersionIdsToStages", "empty", {}, "was given up"),
+        ("VersionIdsToStages", "absent", ABSENT, "was cancelled"),
+        ("VersionIdsToStages", "empty", {}, "was cancelled"),
         ("VersionIdsToStages", "list", [], UNREADABLE),
         ("VersionIdsToStages", "text", "AWSPENDING", UNREADABLE),
         ("VersionIdsToStages", "number-as-label", {"v": [7]}, "an object"),
         ("VersionIdsToStages", "null-as-labels", {"v": None}, UNREADABLE),
-        ("VersionIdsToStages", "text-as-labels", {"v": "AWSPENDING"}, "was given up"),
+        ("VersionIdsToStages", "text-as-labels", {"v": "AWSPENDING"}, "was cancelled"),
         ("VersionIdsToStages", "one-label-twice", {"v": ["A"], "w": ["A"]}, "an object"),
         ("LastRotatedDate", "text", "yesterday", UNREADABLE),
         ("LastRotatedDate", "list", [], UNREADABLE),
@@ -718,7 +716,7 @@ ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
         ("CreatedDate", "year-1", YEAR_1, TIME),
         ("CreatedDate", "year-9999", YEAR_9999, TIME),
         ("CreatedDate", "no-zone", "2030-01-01T00:00:00", TIME),
-        ("SecretString", "absent", ABSENT, "it was left as it is"),
+        ("SecretString", "absent", ABSENT, "The version was not changed"),
         ("SecretString", "number", 7, NUMBER),
         ("SecretString", "object", {"AccessKeyId": "x"}, "an object"),
         ("SecretString", "list", ["x"], "a list"),
@@ -738,7 +736,7 @@ ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
         ("Versions.CreatedDate", "year-9999", YEAR_9999, TIME),
         ("NextToken", "number", 7, NUMBER),
         ("NextToken", "list", ["0"], "a list"),
-        ("NextToken", "endless", "0", "has no end after 100 pages"),
+        ("NextToken", "endless", "0", "returned more than 100 pages"),
     ],
     "put_secret_value": [
         ("VersionId", "absent", ABSENT, NOT_FOUND),
@@ -862,8 +860,8 @@ BOMB: Final = b"".join(
     ]
 )
 FILE: Final = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>'
-A_FIELD: Final = "was answered with nothing as "
-NO_ANSWER: Final = "got no usable answer"
+A_FIELD: Final = "returned nothing for "
+NO_ANSWER: Final = "got no usable response"
 NO_CODE: Final = "HTTP status {status} and no error code"
 # How the bytes of any answer are spoilt, and what the message says where JSON was expected, and
 # where XML was.
@@ -875,11 +873,11 @@ BYTES: Final[Mapping[str, tuple[ChangeBytes, str, str]]] = {
     "no-content": (_replaced(b"", 204), A_FIELD, NO_ANSWER),
     "html": (_replaced(HTML), A_FIELD, NO_ANSWER),
     "html-302": (_replaced(HTML, 302, Location="http://127.0.0.1:1/"), "HTTP status 302", "302"),
-    "html-403": (_replaced(HTML, 403), "HTTP status 403 and no error code", "HTTP status 403"),
-    "html-404": (_replaced(HTML, 404), "HTTP status 404 and no error code", "HTTP status 404"),
+    "html-403": (_replaced(HTML, 403), "HTTP status 403 without an error code", "HTTP status 403"),
+    "html-404": (_replaced(HTML, 404), "HTTP status 404 without an error code", "HTTP status 404"),
     "html-502": (_replaced(HTML, 502), f"{NO_ANSWER}|InvalidParameterException", NO_ANSWER),
     "status-999": (_replaced(HTML, 999), NO_ANSWER, NO_ANSWER),
-    "other-protocol": (_as_the_other_protocol, "was answered with (nothing|another)", NO_ANSWER),
+    "other-protocol": (_as_the_other_protocol, "returned (nothing|an unexpected)", NO_ANSWER),
     "no-fields": (_replaced(b"{}"), A_FIELD, NO_ANSWER),
     "no-element": (_replaced(b"<a/>"), A_FIELD, NO_ANSWER),
     "json-null": (_replaced(b"null"), NO_ANSWER, NO_ANSWER),
@@ -1066,8 +1064,8 @@ def test_a_wrong_event_is_refused(
     settings = json.dumps(_settings("random_value"))
     error = _failed(wire, monkeypatch, _event(**{field: value}), settings)
     assert type(error) is ProtocolError
-    assert re.match(rf"Field {field} of the event is (?s:.+); allowed is ", str(error))
-    assert f"; allowed is {allowed}. Let Secrets Manager invoke the function, by " in str(error)
+    assert str(error).startswith(f"Field {field} of the event must be {allowed}. Found: ")
+    assert ". Let Secrets Manager invoke the function, by " in str(error)
     if field == "RotationToken" and value:
         assert str(value) not in str(error)
 
@@ -1078,8 +1076,8 @@ def test_an_event_that_is_no_object_is_refused(
 ) -> None:
     error = _failed(wire, monkeypatch, event, json.dumps(_settings("random_value")))
     assert type(error) is ProtocolError
-    assert "Field (all) of the event is " in str(error)
-    assert "allowed is an object. Let Secrets Manager invoke" in str(error)
+    assert "Field (all) of the event must be an object. Found: " in str(error)
+    assert ". Let Secrets Manager invoke the function, by " in str(error)
 
 
 @pytest.mark.parametrize(("field", "wrongness", "value", "allowed"), _identified(SETTINGS))
@@ -1093,7 +1091,7 @@ def test_a_wrong_setting_is_refused(
 ) -> None:
     del wrongness
     settings = json.dumps(_changed(_settings("random_value"), {field: value}))
-    _refused_setting(_failed(wire, monkeypatch, _event(), settings), field, allowed)
+    _refused_setting(_failed(wire, monkeypatch, _event(), settings), field, _rule(allowed))
 
 
 @pytest.mark.parametrize(
@@ -1117,14 +1115,19 @@ def test_a_wrong_option_is_refused(
     error = _failed(wire, monkeypatch, _event(), settings)
     # What is excluded leaves nothing of a class, of which there are other ones to choose.
     blamed = "character_classes" if wrongness == "whole-class" else field
-    _refused_setting(error, f"options.{blamed}", allowed)
+    _refused_setting(error, f"options.{blamed}", _rule(allowed))
+
+
+def _rule(allowed: str) -> str:
+    return allowed if allowed == UNKNOWN else f"must be {allowed}"
 
 
 def _refused_setting(error: RotationError, field: str, allowed: str) -> None:
     assert type(error) is ConfigurationError
-    assert str(error).startswith(f"Setting ROTATION_SETTINGS.{field} is ")
-    cure = "Set it with the module's variables and apply again."
-    assert str(error).endswith(f"; allowed is {allowed}. {cure}")
+    assert str(error).startswith(f"Setting ROTATION_SETTINGS.{field} {allowed}. Found: ")
+    assert re.search(
+        r"\. (Change|Remove) it .* the module's variables and apply again\.$", str(error)
+    )
 
 
 @pytest.mark.parametrize(
@@ -1139,8 +1142,8 @@ def test_settings_that_are_no_json_object_are_refused(
 ) -> None:
     error = _failed(wire, monkeypatch, _event(), text)
     assert type(error) is ConfigurationError
-    assert str(error).startswith("Setting ROTATION_SETTINGS is ")
-    assert "allowed is a JSON object. Set it with the module's variables" in str(error)
+    assert str(error).startswith("Setting ROTATION_SETTINGS must be a JSON object. Found: ")
+    assert ". Change it in the module's variables" in str(error)
 
 
 def _positions(subject: str) -> list[tuple[str, Step]]:
@@ -1158,7 +1161,7 @@ def _refused_content(subject: str, text: str, sentence: str) -> int:
         token = rotation.stage()
         rotation.secret.versions[rotation.secret.labels[label]].text = text
         before = rotation.cloud.snapshot()
-        with pytest.raises(ConfigurationError, match=f"{sentence}.*; it was left as it is"):
+        with pytest.raises(ConfigurationError, match=f"{sentence}.* The version was not changed"):
             rotation.step(step, token)
         assert rotation.cloud.snapshot() == before
     return len(positions)
@@ -1170,7 +1173,7 @@ def test_a_value_of_no_strategy_is_refused(subject: str, text: str, cases: Count
     good = json.dumps(prepared(subject, "steady").secret.value())
     if text.startswith("GOOD, "):
         good = good.removesuffix("}")
-    shape = "does not hold a JSON object with the text"
+    shape = "must be a JSON object with the string"
     cases(_refused_content(subject, text.replace("GOOD", good), shape))
 
 
@@ -1183,7 +1186,7 @@ def test_a_value_that_readers_take_for_different_ones_is_refused(
     for name, _, _, _ in STRATEGIES[subject].fields:
         twice = f'{{"{name}": "first", {json.dumps(good).removeprefix("{")}'
         assert json.loads(twice) == good
-        count += _refused_content(subject, twice, "does not hold a JSON object with the text")
+        count += _refused_content(subject, twice, "must be a JSON object with the string")
     cases(count)
 
 
@@ -1227,7 +1230,9 @@ def test_a_record_that_is_none_of_ours_makes_nobodys_key_an_orphan(record: str) 
     rotation = _beside_a_persons_key(record)
     token = rotation.stage()
     before = rotation.cloud.snapshot()
-    with pytest.raises(ForeignCredential, match=r"nothing was changed\. Delete it if nothing uses"):
+    with pytest.raises(
+        ForeignCredential, match=r"Nothing was changed\. Delete a credential that nothing uses"
+    ):
         rotation.step(Step.CREATE, token)
     assert rotation.cloud.snapshot() == before
 
@@ -1304,12 +1309,14 @@ def test_an_answer_with_a_wrong_field_is_refused(
         error = _told(scene, wrong, wire, clients).error
         if found == UNREADABLE:
             assert type(error) is ServiceUnavailable
-            expected = f":{_action(operation)} on .* got no usable answer. The retry of the rotat"
+            expected = f":{_action(operation)} on .* got no usable response. The retry of the rotat"
         elif found in {NOT_FOUND, OTHER, NUMBER, TIME} or found.startswith("a"):
             assert type(error) is ProtocolError
             whole = f"{field}|{field.partition('.')[0]}"
-            answer = f"was answered with {found} as ({whole}); documented is .*"
-            expected = f":{_action(operation)} on .* {answer}. Rotate again; if it stays so, see"
+            answer = f"returned {found} for ({whole}); expected .*"
+            expected = (
+                f":{_action(operation)} on .* {answer}. Rotate again. If the error persists, check"
+            )
         else:
             expected = re.escape(found)
             assert isinstance(error, ConfigurationError | ProtocolError)

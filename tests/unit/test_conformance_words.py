@@ -44,7 +44,7 @@ from rotation.api import Credential, CredentialRejected, ServiceUnavailable
 
 
 class Passwords:
-    shape = "a JSON object with the text password"
+    shape = "a JSON object with the string password"
 
     def __init__(self, path):
         self.path = path
@@ -88,10 +88,11 @@ from rotation.api import Credential, CredentialRejected, Issued
 
 
 class Keys:
-    shape = "a JSON object with the texts id and key"
+    shape = "a JSON object with the strings id and key"
     owner = "the file"
     slots = None
     adopted = None
+    adopt_with = None
     settling_seconds = 0
     retires_demoted = False
 

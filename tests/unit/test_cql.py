@@ -107,12 +107,16 @@ _ASKED: Final = _frame(_AUTHENTICATE, b"\0\1x")
     ("frames", "error", "says"),
     [
         pytest.param([_ASKED, _error(0x2100)], RejectedError, "^$", id="unauthorized"),
-        pytest.param([_error(0x1001)], ServiceUnavailable, "no usable answer", id="overloaded"),
-        pytest.param([_error(0x1002)], ServiceUnavailable, "no usable answer", id="bootstrapping"),
+        pytest.param([_error(0x1001)], ServiceUnavailable, "no usable response", id="overloaded"),
+        pytest.param(
+            [_error(0x1002)], ServiceUnavailable, "no usable response", id="bootstrapping"
+        ),
         pytest.param([_ASKED, _error(0x0000)], ServiceUnavailable, "no usable", id="server-error"),
         pytest.param([_ASKED, _error(0x1000)], ServiceUnavailable, "no usable", id="unavailable"),
-        pytest.param([_error(0x000A)], ProtocolError, "answered with 0x000A", id="protocol-error"),
-        pytest.param([_frame(0x02)], ProtocolError, "a password asked for", id="no-password"),
+        pytest.param(
+            [_error(0x000A)], ProtocolError, "returned the error 0x000A", id="protocol-error"
+        ),
+        pytest.param([_frame(0x02)], ProtocolError, "a request for a password", id="no-password"),
         pytest.param([_ASKED, _frame(0x0E)], ProtocolError, "version 4", id="challenge"),
         pytest.param([_frame(0x00, b"\0")], ProtocolError, "version 4", id="error-without-code"),
         pytest.param(
@@ -125,8 +129,8 @@ _ASKED: Final = _frame(_AUTHENTICATE, b"\0\1x")
             [_HEADER.pack(0x84, 0, 0, _AUTHENTICATE, 2**30)], ProtocolError, "version", id="huge"
         ),
         pytest.param([b"HTTP/1.1 400 Bad Request\r\n"], ProtocolError, "version 4", id="http"),
-        pytest.param([b""], ServiceUnavailable, "no usable answer", id="hung-up"),
-        pytest.param([_ASKED[:5]], ServiceUnavailable, "no usable answer", id="truncated"),
+        pytest.param([b""], ServiceUnavailable, "no usable response", id="hung-up"),
+        pytest.param([_ASKED[:5]], ServiceUnavailable, "no usable response", id="truncated"),
         pytest.param([_ASKED, b""], ServiceUnavailable, "no usable", id="hung-up-after-it"),
     ],
 )
@@ -155,7 +159,7 @@ def test_a_server_that_is_not_trusted_is_told_nothing(tmp_path: Path) -> None:
 def test_where_nobody_listens_there_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(ServiceUnavailable, match="no usable answer"):
+    with pytest.raises(ServiceUnavailable, match="no usable response"):
         keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
 
 

@@ -49,6 +49,7 @@ _ISSUER: Final = _SETTER.replace(
     """
     slots = 2
     adopted = None
+    adopt_with = None
     settling_seconds = 0
     retires_demoted = False
     def inventory(self): ...
@@ -85,58 +86,68 @@ def test_the_file_may_make_a_strategy_of_any_family(load: Load) -> None:
 @pytest.mark.parametrize(
     ("source", "declared", "words"),
     [
-        pytest.param("", {}, r"lacks build\(options, clients\), which a file has", id="no-build"),
         pytest.param(
-            _GENERATOR.replace("generate", "make"), {}, "lacks generate, which a Gen", id="generate"
+            "", {}, r"must define build\(options, clients\), which each file has", id="no-build"
         ),
-        pytest.param(_SETTER.replace("apply", "set"), {}, "lacks apply, which a Set", id="apply"),
+        pytest.param(
+            _GENERATOR.replace("generate", "make"),
+            {},
+            "must define generate, which each Gen",
+            id="generate",
+        ),
+        pytest.param(
+            _SETTER.replace("apply", "set"), {}, "must define apply, which each Set", id="apply"
+        ),
         pytest.param(
             _ISSUER.replace("adopted", "adapted").replace("retire(", "delete("),
             {"issuer": True, "slots": 2},
-            "lacks adopted, retire, which a Issuer has",
+            "must define adopted, retire, which each Issuer has",
             id="retire",
         ),
         pytest.param(
             "def build(options, clients):\n    return options.text('list')",
             {},
-            "lacks generate, owner, parse, shape, which a Generator has",
+            "must define generate, owner, parse, shape, which each Generator has",
             id="no-strategy",
         ),
         pytest.param(
-            "\n\ndef build(options clients): ...", {}, "Line 3 of the file", id="no-python"
+            "\n\ndef build(options clients): ...", {}, "syntax error on line 3", id="no-python"
         ),
         pytest.param(
             _ISSUER,
             {"slots": 2},
-            "Setting options.issuer is False; allowed is true, as it returned Issuer",
+            "Setting options.issuer must be true, because the family is Issuer. Found: False",
             id="an-issuer-is-not-declared",
         ),
         pytest.param(
             _SETTER,
             {"issuer": True},
-            "Setting options.issuer is True; allowed is false, as it returned Setter",
+            "Setting options.issuer must be false, because the family is Setter. Found: True",
             id="an-issuer-is-declared",
         ),
         pytest.param(
             _ISSUER,
             {"issuer": True, "slots": 3},
-            "Setting options.slots is 3; allowed is 2, as the strategy says",
+            "Setting options.slots must be 2, because the strategy says so. Found: 3",
             id="other-slots",
         ),
         pytest.param(
             _ISSUER.replace("slots = 2", "slots = None"),
             {"issuer": True, "slots": 2},
-            "Setting options.slots is 2; allowed is null, as the strategy says",
+            "Setting options.slots must be null, because the strategy says so. Found: 2",
             id="no-slots",
         ),
         pytest.param(
             _GENERATOR,
             {"options": {"list": "words", "langauge": "en"}},
-            "Setting options.options.langauge is 'en'; allowed is nothing",
+            "Setting options.options.langauge does not exist. Found: 'en'",
             id="an-option-that-nobody-reads",
         ),
         pytest.param(
-            _GENERATOR, {"options": {}}, "Setting options.options.list is None", id="no-option"
+            _GENERATOR,
+            {"options": {}},
+            "Setting options.options.list must be a non-empty string. Found: None",
+            id="no-option",
         ),
     ],
 )
@@ -186,8 +197,8 @@ def test_an_error_of_the_file_is_told_by_its_kind_and_line_alone(
         redirect_stdout(written),
         pytest.raises(
             InternalError,
-            match=rf"^ValueError at {CUSTOM_MODULE}.py:{line}, which is a defect of the file of "
-            r"rotation.custom.source_file. Mend it, or have it raise a class of rotation.errors;",
+            match=rf"^Unexpected ValueError at {CUSTOM_MODULE}.py:{line}. This is a bug in the "
+            r"file of rotation.custom.source_file: fix it, or raise an error class",
         ) as failure,
     ):
         handler.lambda_handler(event, _Context())

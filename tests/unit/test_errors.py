@@ -136,16 +136,16 @@ def test_a_denial_names_action_and_resource(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "shown"),
     [
-        pytest.param("NoSuchThing", "NoSuchThing", id="code"),
-        pytest.param("a secret with spaces", "HTTP status 400 and no error code", id="text"),
-        pytest.param("x" * 65, "HTTP status 400 and no error code", id="long"),
-        pytest.param("403", "HTTP status 400 and no error code", id="made-up-by-the-sdk"),
+        pytest.param("NoSuchThing", "the error NoSuchThing", id="code"),
+        pytest.param("a secret with spaces", "HTTP status 400 without an error code", id="text"),
+        pytest.param("x" * 65, "HTTP status 400 without an error code", id="long"),
+        pytest.param("403", "HTTP status 400 without an error code", id="made-up-by-the-sdk"),
     ],
 )
 def test_a_code_is_shown_only_if_it_is_one(code: str, shown: str) -> None:
     ours = _failing(client_error("O", code))
     assert isinstance(ours, ProtocolError)
-    assert f"was answered with {shown}. " in str(ours)
+    assert f"returned {shown}. " in str(ours)
     # What did not come from the service says nothing of what the service did.
     assert ours.answer_lost == (code not in str(ours))
 
@@ -153,4 +153,4 @@ def test_a_code_is_shown_only_if_it_is_one(code: str, shown: str) -> None:
 def test_a_parameter_that_the_sdk_refuses_is_a_defect_of_ours() -> None:
     ours = _failing(sdk.ParamValidationError(report=_CANARY))
     assert isinstance(ours, InternalError)
-    assert "Report it" in str(ours)
+    assert "report it" in str(ours)

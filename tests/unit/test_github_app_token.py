@@ -145,12 +145,12 @@ def test_more_repositories_than_a_page_holds_are_all_proven(scene: Scene) -> Non
     [
         pytest.param(
             Narrowing.WIDENED,
-            "beyond it administration: write, contents: write, issues: read,.*without",
+            "Extra: administration: write, contents: write, issues: read.*Missing",
             id="widened",
         ),
         pytest.param(
             Narrowing.SHORTENED,
-            "beyond it nothing, without contents: read, repository reports. Nobody",
+            "Extra: nothing. Missing: contents: read, repository reports. No app",
             id="shortened",
         ),
     ],
@@ -160,7 +160,7 @@ def test_a_token_that_is_not_as_asked_is_ended_at_once(
 ) -> None:
     scene.github.set(narrowing=narrowing)
     if narrowing is Narrowing.WIDENED:
-        scene.refusal(ProtocolError, "documented is a list")
+        scene.refusal(ProtocolError, "expected a list")
         scene.github.amend = _with_repositories(scene.github)
     scene.refusal(ProtocolError, told)
     assert scene.github.tokens == []
@@ -189,7 +189,7 @@ def test_an_answer_that_does_not_say_what_the_token_may_is_refused(
         return dataclasses.replace(answer, body=body or None)
 
     scene.github.amend = amend
-    scene.refusal(ProtocolError, f"answered with nothing as {lacking}")
+    scene.refusal(ProtocolError, f"returned nothing for {lacking}")
     assert scene.github.tokens == []
 
 
@@ -198,10 +198,10 @@ def test_a_token_that_reaches_more_than_it_said_is_not_used(scene: Scene) -> Non
     made = strategy.issue(_MARK)
     (token,) = scene.github.tokens
     token.repositories = None
-    with pytest.raises(ProtocolError, match="beyond it more repositories"):
+    with pytest.raises(ProtocolError, match="Extra: more repositories"):
         strategy.verify(made)
     token.repositories = scene.github.repositories[:1]
-    with pytest.raises(ProtocolError, match="without reports"):
+    with pytest.raises(ProtocolError, match="Missing: reports"):
         strategy.verify(made)
 
 
@@ -236,7 +236,7 @@ def test_a_limit_says_when_it_is_over(
     scene: Scene, status: int, switches: dict[str, Any], pause: int
 ) -> None:
     with scene.github.switched(limit_status=status, **switches):
-        error = scene.refusal(ServiceUnavailable, "over a limit of the service until 20")
+        error = scene.refusal(ServiceUnavailable, "exceeds a rate limit of the service until 20")
     assert isinstance(error, ServiceUnavailable)
     assert error.pause is not None
     assert pause - 3 <= error.pause <= pause + 3
@@ -246,15 +246,15 @@ def test_a_limit_says_when_it_is_over(
 @pytest.mark.parametrize(
     ("seconds", "cure"),
     [
-        pytest.param(3600, "ahead of the function's", id="ahead"),
-        pytest.param(-3600, "behind the function's", id="behind"),
+        pytest.param(3600, "ahead of", id="ahead"),
+        pytest.param(-3600, "behind", id="behind"),
     ],
 )
 def test_a_clock_that_is_wrong_is_told_from_a_wrong_key(
     scene: Scene, seconds: int, cure: str
 ) -> None:
     scene.github.move_clock(seconds)
-    scene.refusal(ConfigurationError, f"clock of .* s {cure}.* by NTP")
+    scene.refusal(ConfigurationError, f"clock is .* s {cure} AWS time.* with NTP")
 
 
 @pytest.mark.parametrize("seconds", [-40, 500])
@@ -265,12 +265,12 @@ def test_a_clock_that_is_a_little_wrong_does_no_harm(scene: Scene, seconds: int)
 
 def test_another_private_key_is_refused(scene: Scene) -> None:
     scene.kms = Kms(private_key("other"))
-    scene.refusal(ConfigurationError, f"takes no signature of {KEY_ARN}.* set kms_key_arn")
+    scene.refusal(ConfigurationError, f"rejected the token signed with {KEY_ARN}.* set kms_key_arn")
 
 
 def test_an_unknown_app_is_refused(scene: Scene) -> None:
     scene.refusal(
-        ConfigurationError, "App Iv23li0 does not .* correct client_id", client_id="Iv23li0"
+        ConfigurationError, "App Iv23li0 has no .* correct client_id", client_id="Iv23li0"
     )
 
 
@@ -322,7 +322,7 @@ def test_another_denial_asks_for_the_permission(scene: Scene) -> None:
         )
 
     scene.github.amend = amend
-    scene.refusal(PermissionDenied, "Grant the App or the token contents=read, have an owner")
+    scene.refusal(PermissionDenied, "Grant the App or the token contents=read and have an owner")
 
 
 @pytest.mark.parametrize("status", [301, 307])
@@ -338,14 +338,14 @@ def test_an_unknown_refusal_is_told_by_its_status(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.amend = lambda _: Response(status=304)
-    with pytest.raises(ProtocolError, match="answered with HTTP_304"):
+    with pytest.raises(ProtocolError, match="returned the error HTTP_304"):
         strategy.verify(made)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_an_outage_may_have_taken_effect(scene: Scene, status: int) -> None:
     with scene.github.switched(outage=status):
-        error = scene.refusal(ServiceUnavailable, "got no usable answer")
+        error = scene.refusal(ServiceUnavailable, "got no usable response")
     assert error.answer_lost
 
 
@@ -359,7 +359,7 @@ def test_a_page_of_html_in_place_of_an_answer_is_refused(scene: Scene) -> None:
 def test_a_lost_answer_may_have_taken_effect(scene: Scene, *, carried_out: bool) -> None:
     request = "POST /app/installations/{installation_id}/access_tokens"
     scene.github.lose_response(request, carried_out=carried_out)
-    error = scene.refusal(ServiceUnavailable, "got no usable answer")
+    error = scene.refusal(ServiceUnavailable, "got no usable response")
     assert error.answer_lost
 
 
@@ -381,7 +381,7 @@ def test_a_server_that_is_not_trusted_is_not_asked(
     [
         pytest.param("DisabledException", ConfigurationError, "Enable it, import", id="disabled"),
         pytest.param("NotFoundException", ConfigurationError, "correct kms_key_arn", id="absent"),
-        pytest.param("InvalidKeyUsageException", ConfigurationError, "does not sign", id="usage"),
+        pytest.param("InvalidKeyUsageException", ConfigurationError, "cannot sign", id="usage"),
         pytest.param("KMSInvalidStateException", ConfigurationError, "import_github", id="empty"),
         pytest.param(
             "AccessDeniedException", PermissionDenied, "kms:Sign on .* key pol", id="denied"
@@ -396,7 +396,7 @@ def test_a_key_that_does_not_sign_says_what_to_do(
     scene.refusal(error, cure)
 
 
-A_FIELD: Final = "was answered with .* as {}; documented is .* Rotate again"
+A_FIELD: Final = "returned .* for {}; expected .* Rotate again"
 
 
 @pytest.mark.parametrize(
@@ -413,19 +413,19 @@ A_FIELD: Final = "was answered with .* as {}; documented is .* Rotate again"
         ("create_token", "permissions", None, A_FIELD),
         ("create_token", "permissions", ["contents"], A_FIELD),
         ("create_token", "permissions", {"contents": 7}, A_FIELD),
-        ("create_token", "permissions", {"contents": "write"}, "beyond it contents: write"),
-        ("create_token", "permissions", {"a\x1b": "b\n"}, "beyond it what is no name"),
+        ("create_token", "permissions", {"contents": "write"}, "Extra: contents: write"),
+        ("create_token", "permissions", {"a\x1b": "b\n"}, "Extra: an invalid name"),
         ("create_token", "repositories", None, A_FIELD),
         ("create_token", "repositories", {"name": "reports"}, A_FIELD),
         ("create_token", "repositories", ["reports"], A_FIELD),
-        ("create_token", "repositories", [], "without repository ledger, repository reports"),
+        ("create_token", "repositories", [], "Missing: repository ledger, repository reports"),
         ("list_repositories", "total_count", None, A_FIELD),
         ("list_repositories", "total_count", "2", A_FIELD),
         ("list_repositories", "total_count", True, A_FIELD),
-        ("list_repositories", "total_count", 3, "beyond it more repositories"),
+        ("list_repositories", "total_count", 3, "Extra: more repositories"),
         ("list_repositories", "repositories", None, A_FIELD),
-        ("list_repositories", "repositories", [{"name": None}], "as repositories.name; documented"),
-        ("list_repositories", "repositories", [{"name": "ledger"}], "without reports"),
+        ("list_repositories", "repositories", [{"name": None}], "for repositories.name; expected"),
+        ("list_repositories", "repositories", [{"name": "ledger"}], "Missing: reports"),
     ],
 )
 def test_an_answer_with_a_wrong_field_is_refused_by_its_name(
@@ -457,7 +457,7 @@ def test_an_answer_that_is_none_is_refused(operation: str, body: bytes) -> None:
     _github(rotation).wrong = lambda name, reply: (
         dataclasses.replace(reply, body=body) if name == operation else reply
     )
-    with pytest.raises(ProtocolError, match="as a whole; documented is an object"):
+    with pytest.raises(ProtocolError, match="as the response; expected an object"):
         rotation.steps(rotation.stage())
 
 
@@ -483,7 +483,7 @@ def test_a_token_of_another_installation_is_another_owners(changed: dict[str, An
         functools.partial(strategy, "github_app_token", options, _github(rotation))
     )
     before = rotation.cloud.snapshot()
-    with pytest.raises(ConfigurationError, match="holds a credential of installation 4711 at"):
+    with pytest.raises(ConfigurationError, match="has a credential of installation 4711 at"):
         other.step(Step.CREATE, other.stage())
     rotation.give_up()
     assert str(rotation.cloud.snapshot()).count("ghs_") == str(before).count("ghs_")
@@ -503,7 +503,7 @@ def test_a_limit_that_lasts_is_not_waited_for() -> None:
     rotation = dataclasses.replace(prepared("github_app_token", "steady"), timeout=90)
     rotation.cloud.fuse.arm(refuse("create_token", "ThrottlingException"))
     before = rotation.cloud.time.now
-    with pytest.raises(ServiceUnavailable, match="over a limit"):
+    with pytest.raises(ServiceUnavailable, match="a rate limit"):
         rotation.steps(rotation.stage())
     assert rotation.cloud.time.now - before < timedelta(seconds=2)
 
@@ -513,7 +513,7 @@ def test_proving_asks_no_sooner_than_a_limit_allows() -> None:
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     rotation.cloud.fuse.arm(refuse("list_repositories", "ThrottlingException"))
-    with pytest.raises(ServiceUnavailable, match="over a limit"):
+    with pytest.raises(ServiceUnavailable, match="a rate limit"):
         rotation.step(Step.TEST, token)
     assert rotation.cloud.fuse.calls.count("list_repositories") <= 2
 
@@ -523,7 +523,7 @@ def test_a_rotation_that_outlived_its_token_is_given_up_for_a_new_one() -> None:
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     rotation.cloud.time.advance(_github(rotation).life.total_seconds())
-    with pytest.raises(ProtocolError, match=r"expired before it was promoted.*RotateSecret"):
+    with pytest.raises(ProtocolError, match=r"expired before it became current.*RotateSecret"):
         rotation.step(Step.CREATE, token)
     assert "AWSPENDING" not in rotation.secret.labels
     rotation.rotate()

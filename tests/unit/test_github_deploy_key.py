@@ -243,14 +243,14 @@ def test_a_repository_that_is_out_of_sight_is_told_from_a_removed_key(scene: Sce
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.tokens[0].repositories = []
-    scene.refusal(ConfigurationError, "may not be seen. Correct", lambda: strategy.verify(made))
+    scene.refusal(ConfigurationError, "has no access to it. Correct", lambda: strategy.verify(made))
 
 
 def test_deploy_keys_that_were_forbidden_since_are_told(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.repository.deploy_keys_allowed = False
-    forbidden = "takes no deploy key. Have an owner of the organisation allow them"
+    forbidden = "does not accept deploy keys. Have an owner of the organization allow them"
     scene.refusal(ConfigurationError, forbidden, lambda: strategy.verify(made))
     refused = scene.refusal(ConfigurationError, forbidden, lambda: strategy.issue(_MARK))
     assert not refused.answer_lost
@@ -260,9 +260,11 @@ def test_deploy_keys_that_were_forbidden_since_are_told(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("field", "shown", "error", "told"),
     [
-        pytest.param("key", "ssh-ed25519 AAAA", ProtocolError, "another text as key", id="key"),
-        pytest.param("read_only", False, ProtocolError, "true, as was asked for", id="rights"),
-        pytest.param("verified", False, CredentialRejected, "may|not accept", id="unverified"),
+        pytest.param(
+            "key", "ssh-ed25519 AAAA", ProtocolError, "an unexpected string for key", id="key"
+        ),
+        pytest.param("read_only", False, ProtocolError, "true, as requested", id="rights"),
+        pytest.param("verified", False, CredentialRejected, "may|rejected", id="unverified"),
     ],
 )
 def test_a_key_that_is_not_as_asked_is_not_used(
@@ -283,7 +285,7 @@ def test_a_key_that_is_not_as_asked_is_not_used(
     assert len(scene.keys()) == 1
 
 
-_FIELDS: Final = "was answered with {} as {}; documented is .* Rotate again"
+_FIELDS: Final = "returned {} for {}; expected .* Rotate again"
 
 
 @pytest.mark.parametrize(
@@ -293,12 +295,14 @@ _FIELDS: Final = "was answered with {} as {}; documented is .* Rotate again"
         pytest.param("POST", "id", 0, "a number", id="made-id-zero"),
         pytest.param("POST", "key", 7, "a number", id="made-key"),
         pytest.param("POST", "read_only", None, "nothing", id="made-rights"),
-        pytest.param("LIST", "id", "1", "another text", id="listed-id"),
+        pytest.param("LIST", "id", "1", "an unexpected string", id="listed-id"),
         pytest.param("LIST", "title", None, "nothing", id="listed-title"),
-        pytest.param("LIST", "created_at", "today", "another text", id="listed-time"),
+        pytest.param("LIST", "created_at", "today", "an unexpected string", id="listed-time"),
         pytest.param("GET", "verified", None, "nothing", id="shown-verified"),
-        pytest.param("GET", "enabled", "no", "another text", id="shown-enabled"),
-        pytest.param("REPOSITORY", "ssh_url", "-oProxyCommand=x", "another text", id="ssh-url"),
+        pytest.param("GET", "enabled", "no", "an unexpected string", id="shown-enabled"),
+        pytest.param(
+            "REPOSITORY", "ssh_url", "-oProxyCommand=x", "an unexpected string", id="ssh-url"
+        ),
         pytest.param("REPOSITORY", "ssh_url", None, "nothing", id="no-ssh-url"),
     ],
 )
@@ -342,7 +346,7 @@ def test_a_list_that_has_no_end_is_given_up() -> None:
         )
 
     service.wrong = wrong
-    with pytest.raises(ProtocolError, match="has no end after 100 pages"):
+    with pytest.raises(ProtocolError, match="returned more than 100 pages"):
         rotation.steps(rotation.stage())
 
 
@@ -358,7 +362,7 @@ def test_a_token_that_may_only_look_is_told(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.tokens[0].permissions = {"administration": "read", "metadata": "read"}
-    needed = "Grant the App or the token administration=write, have an owner"
+    needed = "Grant the App or the token administration=write and have an owner"
     for act in (lambda: strategy.retire(_issued(made), None), lambda: strategy.issue(_MARK)):
         scene.refusal(PermissionDenied, needed, act)
 
@@ -402,14 +406,16 @@ def test_a_token_in_another_secret_adds_and_removes_keys(scene: Scene, *, as_jso
 )
 def test_a_secret_without_a_token_is_refused(scene: Scene, text: str | None) -> None:
     strategy = scene.by_token(SecretsManager(text))
-    scene.refusal(ConfigurationError, "holds no token, .* token_secret_arn", strategy.inventory)
+    scene.refusal(ConfigurationError, "must have a token, .* token_secret_arn", strategy.inventory)
     assert scene.github.requests == []
 
 
 @pytest.mark.parametrize(
     ("code", "error", "cure"),
     [
-        pytest.param("ResourceNotFoundException", ConfigurationError, "holds no token", id="none"),
+        pytest.param(
+            "ResourceNotFoundException", ConfigurationError, "must have a token", id="none"
+        ),
         pytest.param(
             "AccessDeniedException", PermissionDenied, "secretsmanager:GetSecretValue", id="denied"
         ),
@@ -427,7 +433,7 @@ def test_a_token_that_cannot_be_read_is_told(
 
 def test_a_token_that_has_ended_is_told(scene: Scene) -> None:
     strategy = scene.by_token(SecretsManager("ghp_of_yesterday"))
-    cure = "does not accept the token that .*github/token.*Put a good one there"
+    cure = "rejected the token in .*github/token.*Put a valid token"
     scene.refusal(ConfigurationError, cure, strategy.inventory)
 
 
@@ -471,7 +477,7 @@ def test_an_app_that_may_not_is_told(
 def test_a_repository_of_another_account_is_not_taken_for_ours(scene: Scene) -> None:
     scene.github.add_repository("mona/reports")
     strategy = scene.strategy(repository="mona/reports")
-    scene.refusal(ConfigurationError, "mona/reports .* may not be seen", strategy.inventory)
+    scene.refusal(ConfigurationError, "mona/reports .* has no access to it", strategy.inventory)
 
 
 def test_a_renamed_repository_is_not_followed(scene: Scene) -> None:
@@ -497,7 +503,7 @@ def test_a_limit_says_when_it_is_over(
     strategy.inventory()
     with scene.github.switched(limit_status=status, **switches):
         error = scene.refusal(
-            ServiceUnavailable, "over a limit of the service until 20", strategy.inventory
+            ServiceUnavailable, "exceeds a rate limit of the service until 20", strategy.inventory
         )
     assert isinstance(error, ServiceUnavailable)
     assert error.pause is not None
@@ -507,7 +513,9 @@ def test_a_limit_says_when_it_is_over(
 def test_a_key_whose_answer_was_lost_is_found_by_its_mark(scene: Scene) -> None:
     strategy = scene.strategy()
     scene.github.lose_response("POST /repos/{owner}/{repo}/keys", carried_out=True)
-    error = scene.refusal(ServiceUnavailable, "got no usable answer", lambda: strategy.issue(_MARK))
+    error = scene.refusal(
+        ServiceUnavailable, "got no usable response", lambda: strategy.issue(_MARK)
+    )
     assert error.answer_lost
     assert [one.mark for one in strategy.inventory()] == [_MARK]
 
@@ -526,7 +534,7 @@ def test_a_function_without_the_library_says_where_it_comes_from(
     for name in [name for name in sys.modules if name.startswith("cryptography")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, absent, None)
-    cure = "Make a layer of it .* name the layer's ARN in function.layers"
+    cure = "Make a layer with it .* Add the layer's ARN to function.layers"
     scene.refusal(ConfigurationError, cure, scene.strategy)
     assert scene.github.requests == []
 

@@ -27,7 +27,7 @@ from rotation.errors import (
     TooSoon,
 )
 from rotation.event import Step
-from rotation.log import KEYS
+from rotation.log import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,7 +169,7 @@ def test_each_step_leaves_one_record(harness: Harness, strategy: str) -> None:
     records = harness.records()
     assert [record["step"] for record in records] == [step.value for step in Step]
     for record in records:
-        assert list(record) == [key for key in KEYS if key not in {"error", "message"}]
+        assert list(record) == [key for key in Key if key not in {"error", "message"}]
         assert record["level"] == "INFO"
         assert record["event"] == "rotation_step"
         assert record["secret_arn"] == harness.arn
@@ -212,7 +212,9 @@ def test_a_random_value_rotates(harness: Harness) -> None:
 
 def test_a_missing_setting_is_an_error_for_a_person(harness: Harness) -> None:
     harness.patch.delenv("ROTATION_SETTINGS", raising=False)
-    record = harness.failed(ConfigurationError, "ROTATION_SETTINGS is None", "createSecret")
+    record = harness.failed(
+        ConfigurationError, "ROTATION_SETTINGS must be a JSON object. Found: None", "createSecret"
+    )
     assert record["level"] == "ERROR"
     assert "strategy" not in record
 
@@ -228,7 +230,9 @@ def test_a_foreign_key_is_an_error_for_a_person(harness: Harness) -> None:
     harness.configure("iam_access_key")
     for _ in range(2):
         harness.iam.create_access_key(UserName="uploader")
-    record = harness.failed(ForeignCredential, "adopt it in the variable rotation", "createSecret")
+    record = harness.failed(
+        ForeignCredential, "set rotation.iam_access_key.adopted_access_key_id to", "createSecret"
+    )
     assert record["level"] == "ERROR"
 
 
@@ -244,7 +248,7 @@ def test_what_the_retry_may_cure_is_a_warning(harness: Harness) -> None:
 def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: Harness) -> None:
     harness.configure("iam_access_key")
     harness.context.failure = LookupError("hunter2")
-    place = r"LookupError at handler\.py:[0-9]+, which is a defect"
+    place = r"LookupError at handler\.py:[0-9]+. This is a bug in the module"
     record = harness.failed(InternalError, place, "createSecret")
     assert record["level"] == "ERROR"
     assert "hunter2" not in json.dumps(record)
@@ -254,7 +258,7 @@ def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: Ha
     """Lambda prints the whole chain of a traceback."""
     harness.configure("iam_access_key")
     harness.context.failure = LookupError("hunter2")
-    with pytest.raises(InternalError, match="Report it") as caught:
+    with pytest.raises(InternalError, match="report it") as caught:
         harness.invoke("createSecret", harness.stage())
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None

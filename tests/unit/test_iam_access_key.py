@@ -143,7 +143,7 @@ def test_a_key_spoilt_by_a_person_is_named(spoil: str) -> None:
     rotation.step(Step.CREATE, token)
     key = rotation.cloud.users[USER][-1]
     setattr(key, spoil, False)
-    with pytest.raises(CredentialRejected, match=f"{key.key_id} .* deactivated or deleted it"):
+    with pytest.raises(CredentialRejected, match=f"{key.key_id} .* disabled or deleted"):
         rotation.step(Step.TEST, token)
 
 
@@ -200,7 +200,9 @@ def test_each_form_of_a_user_arn_is_accepted(arn: str) -> None:
 def test_an_answer_that_no_rule_covers_is_named_by_its_code() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.fuse.arm(refuse("list_access_keys", "SomethingNew"))
-    with pytest.raises(RotationError, match=r"iam:ListAccessKeys .* answered with SomethingNew"):
+    with pytest.raises(
+        RotationError, match=r"iam:ListAccessKeys .* returned the error SomethingNew"
+    ):
         rotation.step(Step.CREATE, rotation.stage())
 
 

@@ -127,7 +127,7 @@ def test_a_credential_that_ended_before_its_promotion_is_given_up() -> None:
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     rotation.cloud.time.advance(timedelta(days=1).total_seconds())
-    with pytest.raises(ProtocolError, match=r"expired before it was promoted; the rotation was"):
+    with pytest.raises(ProtocolError, match=r"expired before it became current. The rotation was"):
         rotation.step(Step.CREATE, token)
     assert "AWSPENDING" not in rotation.secret.labels
     rotation.rotate()
@@ -159,7 +159,7 @@ def test_a_refusal_says_what_the_user_may_lack(service_name: str, needed: str, s
     error = _rejecting(_steady(service_name), status=status)
     assert isinstance(error, CredentialRejected)
     assert f" of IAM user {USER} for {service_name}. " in str(error)
-    assert f"deleted it, or whether its owner lacks {needed}" in str(error)
+    assert f"deleted, and whether its owner has the permission {needed}" in str(error)
 
 
 @pytest.mark.parametrize("service_name", _SERVICES)
@@ -167,7 +167,7 @@ def test_a_refusal_says_what_the_user_may_lack(service_name: str, needed: str, s
 def test_what_is_no_answer_is_asked_again(service_name: str, status: int) -> None:
     error = _rejecting(_steady(service_name), status=status)
     assert isinstance(error, ServiceUnavailable)
-    assert "got no usable answer. The retry of the rotation may succeed" in str(error)
+    assert "got no usable response. The retry of the rotation may succeed" in str(error)
 
 
 @pytest.mark.parametrize("service_name", _SERVICES)
@@ -175,7 +175,7 @@ def test_what_is_no_answer_is_asked_again(service_name: str, status: int) -> Non
 def test_an_answer_that_nobody_documents_is_named(service_name: str, status: int) -> None:
     error = _rejecting(_steady(service_name), status=status)
     assert isinstance(error, ProtocolError)
-    assert f"was answered with HTTP_{status}. " in str(error)
+    assert f"returned the error HTTP_{status}. " in str(error)
 
 
 def test_a_repository_that_does_not_exist_is_named() -> None:
@@ -190,7 +190,10 @@ def test_a_repository_that_does_not_exist_is_named() -> None:
     ("service_name", "reply", "field"),
     [
         pytest.param(
-            BEDROCK, Reply(status=200, headers={}, body=b"<html/>"), "a whole", id="bedrock-html"
+            BEDROCK,
+            Reply(status=200, headers={}, body=b"<html/>"),
+            "as the response",
+            id="bedrock-html",
         ),
         pytest.param(
             BEDROCK, Reply(status=200, headers={}, body=b"{}"), "modelSummaries", id="bedrock-json"
@@ -213,7 +216,7 @@ def test_a_page_in_place_of_the_service_proves_nothing(
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     _service(rotation).wrong = lambda _, _reply: reply
-    with pytest.raises(ProtocolError, match=f" as {field}; documented is .* a proxy or a VPC end"):
+    with pytest.raises(ProtocolError, match=f"{field}; expected .* a proxy or a VPC end"):
         rotation.step(Step.TEST, token)
     assert rotation.secret.labels["AWSCURRENT"] != token
 
@@ -300,7 +303,9 @@ def test_a_secret_stays_with_its_service() -> None:
     other = ServiceCredentials(rotation.cloud, USER, CODECOMMIT)
     rotation.cloud.add_user(credentials_of(USER, CODECOMMIT))
     token = rotation.stage()
-    message = f"IAM user {USER} for {BEDROCK}, but the module is set to IAM user {USER} for code"
+    message = (
+        f"IAM user {USER} for {BEDROCK}, but the module is configured for IAM user {USER} for code"
+    )
     with pytest.raises(ConfigurationError, match=message):
         rotation.changed(credential_strategy(other)).step(Step.CREATE, token)
 
@@ -312,7 +317,10 @@ def test_a_credential_that_a_person_made_stops_the_rotation_until_it_is_adopted(
     service = _service(rotation)
     foreign = rotation.cloud.add_key(credentials_of(USER, BEDROCK), Maker.ADOPTED, prefix="ACCA")
     token = rotation.stage()
-    with pytest.raises(ForeignCredential, match=f"holds {foreign.key_id}.* adopt it in the varia"):
+    with pytest.raises(
+        ForeignCredential,
+        match=f"did not issue {foreign.key_id}.* set rotation.iam_service_credential.adop",
+    ):
         rotation.step(Step.CREATE, token)
     adopting = credential_strategy(service, adopted_credential_id=foreign.key_id)
     rotation.changed(adopting).retry(token)

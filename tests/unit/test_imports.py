@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 
@@ -138,6 +139,33 @@ def test_the_init_of_a_package_of_services_imports_no_module_of_it(package: str)
     """A function's package holds only the modules that its strategy needs."""
     name = f"rotation.{package}"
     assert not {one for one in imported(MODULES[name]) if one.startswith(f"{name}.")}
+
+
+# Modules whose names are words that the core uses too, or that are no names.
+_NOT_NAMES = {"api", "custom", "errors", "https", "login", "services", "strategies"}
+
+
+def _names_of_services() -> set[str]:
+    """Collect the names from the modules of services and strategies, and from their AWS clients."""
+    outside = [name for name in MODULES if {"services", "strategies"} & set(name.split("."))]
+    names = {part for module in outside for part in module.split(".")[2:]} - _NOT_NAMES
+    for module in outside:
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and "_clients" in ast.unparse(node.func):
+                names.add(str(ast.literal_eval(node.args[0])))
+    return names - {"secretsmanager"}
+
+
+def test_the_search_for_services_knows_their_names() -> None:
+    assert _names_of_services() >= {"bedrock", "github", "iam", "kms", "ssh", "sts"}
+
+
+@pytest.mark.parametrize("module", ["handler", *(f"rotation.{name}" for name in _CORE)])
+def test_the_core_names_no_service(module: str) -> None:
+    """Not even in a message or a comment; a link may."""
+    text = re.sub(r"https://\S+", "", MODULES[module].read_text(encoding="utf-8")).lower()
+    words = set(re.findall(r"[a-z_]+", text))
+    assert not words & _names_of_services()
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rotation.errors import RotationError
     from tests.unit.rotator import Rotation
 
-_WAYS_OUT = "Delete it if nothing uses it, adopt it in the variable rotation .* another owner"
+_WAYS_OUT = "Delete a credential .*, set rotation.iam_access_key.adopted_access_key_id .* another"
 
 
 def _refused(rotation: Rotation, error: type[RotationError], match: str) -> str:
@@ -72,7 +72,9 @@ def test_a_foreign_key_in_the_needed_slot_stops_the_rotation(*, active: bool) ->
     rotation = prepared("iam_access_key", "one_current")
     foreign = rotation.cloud.add_key(USER)
     foreign.active = active
-    match = f"IAM user {USER} holds {foreign.key_id}, .* nothing was changed. {_WAYS_OUT}"
+    match = (
+        f"IAM user {USER} has no room .* issue {foreign.key_id}. Nothing was changed. {_WAYS_OUT}"
+    )
     token = _refused(rotation, ForeignCredential, match)
     rotation.cloud.remove_key(foreign)
     rotation.retry(token)
@@ -82,7 +84,9 @@ def test_a_foreign_key_in_the_needed_slot_stops_the_rotation(*, active: bool) ->
 def test_two_unknown_keys_are_both_named() -> None:
     rotation = prepared("iam_access_key", "empty")
     first, second = rotation.cloud.add_key(USER), rotation.cloud.add_key(USER)
-    _refused(rotation, ForeignCredential, f"{first.key_id}, {second.key_id}, which .* {_WAYS_OUT}")
+    _refused(
+        rotation, ForeignCredential, f"{first.key_id}, {second.key_id}. Nothing .* {_WAYS_OUT}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_a_key_made_by_an_operator_while_the_retry_waits_for_the_list_is_foreign
     token = _die(rotation, "create_access_key", Side.BEFORE)
     rotation.cloud.time.advance(1)
     rotation.cloud.fuse.arm(interpose(5, lambda: rotation.cloud.add_key(USER)))
-    with pytest.raises(ForeignCredential, match="nothing was changed"):
+    with pytest.raises(ForeignCredential, match="Nothing was changed"):
         rotation.step(Step.CREATE, token)
     assert rotation.cloud.fuse.calls[3:5] == ["list_access_keys", "list_access_keys"]
     assert_foreign_untouched(rotation)
@@ -167,7 +171,7 @@ def test_an_attempt_that_never_asked_explains_no_key() -> None:
     token = rotation.stage()
     before = dict(rotation.secret.tags)
     rotation.cloud.fuse.arm(interpose("tag_resource", lambda: rotation.cloud.time.advance(100)))
-    with pytest.raises(OutOfTime, match="Raise timeout"):
+    with pytest.raises(OutOfTime, match=r"Raise function\.timeout"):
         rotation.step(Step.CREATE, token)
     assert rotation.secret.tags == before
     foreign = rotation.cloud.add_key(USER)
@@ -306,15 +310,15 @@ def test_a_changed_user_name_asks_for_a_new_secret() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.add_user("reader")
     rotation = rotation.changed(iam_strategy("reader"))
-    match = f"a credential of IAM user {USER}, .* set to IAM user reader; .* Use a new secret name"
+    match = f"of IAM user {USER}, .* configured for IAM user reader. .* Use a new secret name"
     _refused(rotation, ConfigurationError, match)
 
 
 def test_a_changed_strategy_asks_for_a_new_secret() -> None:
     rotation = prepared("iam_access_key", "steady").changed(random_strategy())
-    _refused(rotation, ConfigurationError, "the text pepper, .* Use a new secret name")
+    _refused(rotation, ConfigurationError, "the string pepper, .* Use a new secret name")
     rotation = rotation.changed(random_strategy(json_key=None))
-    _refused(rotation, ConfigurationError, "a plain text, .* Use a new secret name")
+    _refused(rotation, ConfigurationError, "plain text, .* Use a new secret name")
 
 
 def test_a_strategy_changed_back_goes_on() -> None:
@@ -340,7 +344,7 @@ def test_a_new_secret_on_the_same_user_names_the_keys_of_the_old_one(*, deleted:
     if deleted:
         del old.cloud.secrets[old.secret.arn]
     new = dataclasses.replace(old, secret=old.cloud.add_secret("reports/renamed"))
-    _refused(new, ForeignCredential, f"{first.key_id}, {second.key_id}, which .* {_WAYS_OUT}")
+    _refused(new, ForeignCredential, f"{first.key_id}, {second.key_id}. Nothing .* {_WAYS_OUT}")
     # The way out that the message names.
     old.cloud.remove_key(first)
     adopting = new.changed(iam_strategy(adopted=second.key_id))
@@ -373,7 +377,7 @@ def test_an_adopted_key_lives_until_the_rotation_after_the_overlap() -> None:
 def test_an_adopted_key_is_kept_while_the_secret_is_empty_and_the_slot_is_taken() -> None:
     rotation, fixed = _fixed_key()
     other = rotation.cloud.add_key(USER)
-    _refused(rotation, ForeignCredential, f"holds {other.key_id}, which")
+    _refused(rotation, ForeignCredential, f"did not issue {other.key_id}")
     assert rotation.cloud.key(fixed)
 
 
@@ -423,7 +427,7 @@ def test_the_overlap_starts_anew_with_a_value_put_by_hand() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.give_up()
     rotation.put_by_hand(str(rotation.secret.current_text()))
-    _refused(rotation, TooSoon, "nothing was changed")
+    _refused(rotation, TooSoon, "Nothing was changed")
 
 
 def test_a_rotation_that_needs_no_slot_is_never_too_soon() -> None:
@@ -449,4 +453,6 @@ def test_a_version_that_names_a_foreign_key_of_another_user_makes_it_not_ours() 
 
 def test_a_user_that_does_not_exist_is_named() -> None:
     rotation = random_value(Cloud()).changed(iam_strategy("nobody"))
-    _refused(rotation, ConfigurationError, "user/apps/nobody does not exist. Create it, or correct")
+    _refused(
+        rotation, ConfigurationError, "user/apps/nobody does not exist. Create the user, or correct"
+    )

@@ -1,4 +1,4 @@
-"""HTTP as the strategies speak it: encrypted, one request at a time, no redirect followed."""
+"""HTTPS requests: each is sent once, and no redirect is followed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What an HTTP server sent. Its repr shows the status alone."""
+    """A reply over HTTP. Its repr shows only the status."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -33,12 +33,12 @@ class Send(Protocol):
         """Send a request.
 
         Raises:
-            NoReplyError: Nobody answered.
+            NoReplyError: No reply arrived.
         """
 
 
 class Https:
-    """Sends through urllib3, which the runtime ships beside boto3; connections are kept."""
+    """Sends through urllib3, which the runtime has beside boto3; connections are kept."""
 
     def __init__(self) -> None:
         self._pool: PoolManager | None = None
@@ -49,7 +49,7 @@ class Https:
         """Send a request.
 
         Raises:
-            NoReplyError: Nobody answered.
+            NoReplyError: No reply arrived.
         """
         import urllib3
         from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
@@ -58,19 +58,19 @@ class Https:
             timeout = urllib3.Timeout(total=LONGEST_ATTEMPT_SECONDS)
             self._pool = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=timeout)
         try:
-            answer = self._pool.request(
+            reply = self._pool.request(
                 method, url, headers=dict(headers), body=body, redirect=False, retries=False
             )
-            # In one spelling, since that differs from server to server.
-            found = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(status=answer.status, headers=found, body=answer.data)
+            # Servers differ in how they spell the names.
+            headers_found = {name.lower(): value for name, value in reply.headers.items()}
+            return Reply(status=reply.status, headers=headers_found, body=reply.data)
         except HTTPError as error:
             unsent = isinstance(error, NewConnectionError | ConnectTimeoutError)
         raise NoReplyError(lost=not unsent)
 
 
 def parsed(reply: Reply) -> object:
-    """Read JSON; None: it is none."""
+    """Return the JSON in a reply; None: it has no valid JSON."""
     try:
         return json.loads(reply.body)
     except (ValueError, RecursionError):

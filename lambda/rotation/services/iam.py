@@ -1,4 +1,4 @@
-"""IAM users and what IAM makes for them: the calls that strategies have in common."""
+"""IAM users and their credentials: the calls that several strategies make."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ USER_NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,64}"
 _USER_ARN: Final = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]{{1,510}}/)?{USER_NAME}"
 
 
-class _GoneAlready(Exception):  # noqa: N818 -- what delete wants is no error
+class _AlreadyGone(Exception):  # noqa: N818 -- for delete this is a success
     pass
 
 
 def user_arn(options: OptionReader) -> str:
-    """Read the option that says which user.
+    """Read the option with the user.
 
     Raises:
         ConfigurationError: It is missing or wrong.
@@ -33,44 +33,42 @@ def user_arn(options: OptionReader) -> str:
 
 
 def name_of(user_arn: str) -> str:
-    """Tell a user's name, which the calls ask for."""
+    """Return the user's name, which the API requires."""
     return user_arn.rpartition("/")[2]
 
 
 def owner(user_name: str) -> str:
-    """Name a user as the owner of credentials."""
+    """Return the name of a user as an owner of credentials."""
     return f"IAM user {user_name}"
 
 
-def require_user(answer: Response, user_name: str) -> None:
-    """Insist on this user: another one's credential must be neither stored nor retired."""
-    answer.text("UserName", pattern=re.escape(user_name), allowed="the name of the user asked for")
+def require_user(response: Response, user_name: str) -> None:
+    """Require this user: another user's credential must be neither stored nor retired."""
+    response.text("UserName", pattern=re.escape(user_name), allowed="the name of the user")
 
 
 def list_credentials(action: str, user_arn: str, effect: Callable[[], object]) -> Response:
-    """List what a user holds, inactive ones included; two are fewer than one page."""
-    answer = ask(
-        action,
-        user_arn,
-        effect,
-        known={"NoSuchEntity": ConfigurationError.no_such_owner(owner=user_arn)},
+    """List a user's credentials, inactive ones included. There are two at most, so one page."""
+    absent = ConfigurationError(
+        f"{user_arn} does not exist. Create the user, or correct user_name or user_path in the "
+        "variable rotation, then rotate again."
     )
-    answer.unset("IsTruncated", allowed="false, as two keys fill no page")
-    return answer
+    response = ask(action, user_arn, effect, known={"NoSuchEntity": absent})
+    response.unset("IsTruncated", allowed="false, because two credentials fit on one page")
+    return response
 
 
 def create_credential(action: str, user_arn: str, effect: Callable[[], object]) -> Response:
-    """Make one more for a user.
+    """Create a credential for a user.
 
     Raises:
-        ServiceUnavailable: Somebody took the slot since the inventory was made; the retry sees
-            who.
+        ServiceUnavailable: Someone else took the slot after the inventory; the retry finds out.
     """
     taken = ServiceUnavailable(action=action, resource=user_arn, answer_lost=False)
     return ask(action, user_arn, effect, known={"LimitExceeded": taken})
 
 
 def delete(action: str, user_arn: str, effect: Callable[[], object]) -> None:
-    """Delete what a user holds; what is gone already is a success."""
-    with suppress(_GoneAlready):
-        call(action, user_arn, effect, known={"NoSuchEntity": _GoneAlready()})
+    """Delete a user's credential; it is a success if it is already gone."""
+    with suppress(_AlreadyGone):
+        call(action, user_arn, effect, known={"NoSuchEntity": _AlreadyGone()})

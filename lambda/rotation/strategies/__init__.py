@@ -23,8 +23,9 @@ REGISTRY = (
     "random_value",
 )
 
-# The module that the file of a custom rotator becomes in the package.
+# The module that a custom rotator is in the package, and the variable that names its file.
 CUSTOM_MODULE = "custom_strategy"
+CUSTOM_SOURCE = "rotation.custom.source_file"
 
 
 class _Build(Protocol):
@@ -47,3 +48,8 @@ def build(name: str, options: OptionReader, clients: Clients) -> Generator | Iss
     strategy = module_build(options, clients)
     options.end()
     return strategy
+
+
+def source_of(place: str) -> str | None:
+    """Return the variable that names the user's own file, if a line is in that file."""
+    return CUSTOM_SOURCE if place.startswith(f"{CUSTOM_MODULE}.py:") else None

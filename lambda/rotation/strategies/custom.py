@@ -1,10 +1,11 @@
-"""A rotator of the user's own: a file of theirs in the package, with this engine around it.
+"""A rotator of the user's own: their file in the package, with this engine around it.
 
-Secret: what their strategy makes, beside the constants.
-Idempotency: theirs to keep; `tools/conformance` checks it.
-Privileges: those of `statements` in the variable rotation.
+Secret: the fields that their strategy makes, beside the constants.
+Idempotency: their strategy's; `tools/conformance` checks it.
+Privileges: `statements` in the variable rotation.
 The file defines `build(options, clients)`, which returns a Generator, a Setter or an Issuer and
-makes no call. What it raises besides the classes of `rotation.errors` is told by its kind and line.
+makes no call. For an error that is no class of `rotation.errors`, the log has only the class and
+the line.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ import importlib
 from typing import TYPE_CHECKING
 
 from rotation.errors import ConfigurationError
-from rotation.strategies import CUSTOM_MODULE
+from rotation.strategies import CUSTOM_MODULE, CUSTOM_SOURCE
 from rotation.strategy import Generator, Issuer, Setter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from rotation.aws import Clients
     from rotation.settings import OptionReader
 
 
-def lacking(strategy: object) -> tuple[str, list[str]]:
-    """Name the family that an object comes nearest to, and the members that it needs for it."""
+def missing_members(strategy: object) -> tuple[str, list[str]]:
+    """Return the family that an object is closest to, and the members that it has to add."""
     family: type = Generator
     if any(hasattr(strategy, name) for name in ("apply", "verify")):
         family = Setter
@@ -35,27 +37,27 @@ def lacking(strategy: object) -> tuple[str, list[str]]:
 
 
 def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
-    """Have their file build the strategy, and hold it to what the module was told of it.
+    """Build their strategy, and check that it is the one that the module is configured for.
 
     Raises:
-        ConfigurationError: It is no strategy, or another one than the module grants for.
+        ConfigurationError: It is no strategy, or not the configured one.
     """
     issuer = options.flag("issuer")
     slots = options.optional_number("slots", least=2)
-    theirs = options.nested("options")
+    their_options = options.nested("options")
     module = _module()
     if not hasattr(module, "build"):
-        raise ConfigurationError.no_strategy(kind="file", lacks=["build(options, clients)"])
-    strategy: Generator | Issuer = module.build(theirs, clients)
-    theirs.end()
-    kind, lacks = lacking(strategy)
-    if lacks:
-        raise ConfigurationError.no_strategy(kind=kind, lacks=lacks)
+        raise _incomplete(kind="file", missing=["build(options, clients)"])
+    strategy: Generator | Issuer = module.build(their_options, clients)
+    their_options.end()
+    family, missing = missing_members(strategy)
+    if missing:
+        raise _incomplete(kind=family, missing=missing)
     found = isinstance(strategy, Issuer)
     if issuer != found:
-        options.refuse("issuer", issuer, f"{str(found).lower()}, as it returned {kind}")
+        options.refuse("issuer", issuer, f"{str(found).lower()}, because the family is {family}")
     if isinstance(strategy, Issuer) and strategy.slots != slots:
-        options.refuse("slots", slots, f"{strategy.slots or 'null'}, as the strategy says")
+        options.refuse("slots", slots, f"{strategy.slots or 'null'}, because the strategy says so")
     return strategy
 
 
@@ -64,4 +66,18 @@ def _module() -> ModuleType:
         return importlib.import_module(CUSTOM_MODULE)
     except SyntaxError as error:
         line = error.lineno
-    raise ConfigurationError.no_python(line=line)
+    raise _syntax_error(line)
+
+
+def _syntax_error(line: int | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"{CUSTOM_SOURCE} has a syntax error on line {line} for this Python version. Fix the "
+        "file, or set function.runtime, apply, then rotate again."
+    )
+
+
+def _incomplete(*, kind: str, missing: Iterable[str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"The file of {CUSTOM_SOURCE} must define {', '.join(missing)}, which each {kind} has. See "
+        "lambda/rotation/strategy.py of the module. Add it, apply, then rotate again."
+    )

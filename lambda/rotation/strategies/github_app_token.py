@@ -1,15 +1,15 @@
-"""A token of a GitHub App's installation, for git and the REST API.
+"""A token of a GitHub App installation, for git and the REST API.
 
 Secret: `{"token": …, "expires_at": "2030-01-01T13:00:00Z", "installation_id": …, "api_url": …,
-"username": "x-access-token"}` beside the constants. git takes the username and, as the password,
-the token
+"username": "x-access-token"}` beside the constants. git uses the username, and the token as the
+password
 (https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation#about-authentication-as-a-github-app-installation).
-Idempotency: issue makes another token when repeated, which harms nobody; retire succeeds where the
-token has ended.
-Privileges: kms:Sign on the App's key; at GitHub those of the App, of which the token gets no more
-than is named.
-Promised by GitHub: a token ends by itself after an hour, or at once where it revokes itself; no
-call lists tokens, so that nothing is an orphan or foreign
+Idempotency: issue makes another token when repeated, which does no harm; retire succeeds if the
+token has expired or was revoked.
+Privileges: kms:Sign on the App's key. At GitHub the App's permissions, of which a token gets only
+the configured ones.
+Promised by GitHub: a token expires after an hour, or as soon as it revokes itself; no call lists
+tokens, so none is an orphan or foreign
 (https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app).
 """
 
@@ -19,9 +19,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from rotation.errors import ProtocolError
 from rotation.response import parsed_time
 from rotation.services.github import api as github
+from rotation.services.github import errors
 from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
@@ -37,10 +37,11 @@ _NAME = "[0-9A-Za-z._-]{1,100}"
 
 
 class GithubAppToken:
-    """Issues tokens of one installation, and ends one where it is told to."""
+    """Issues tokens of one installation, and revokes them if configured."""
 
     slots = None
     adopted = None
+    adopt_with = None
     settling_seconds = 0
 
     def __init__(
@@ -51,19 +52,19 @@ class GithubAppToken:
         repositories: frozenset[str],
         retires_demoted: bool,
     ) -> None:
-        """Take the installation, and what of it a token is for; no call is made."""
+        """Take the installation and the scope of a token; no call is made."""
         self._installation = installation
         self._permissions = permissions
         self._repositories = frozenset(name.lower() for name in repositories)
         self.owner = installation.owner
         self.retires_demoted = retires_demoted
         self.shape = (
-            "a JSON object with the texts token, expires_at and api_url and the number "
+            "a JSON object with the strings token, expires_at and api_url and the number "
             "installation_id"
         )
 
     def parse(self, value: Value) -> Credential | None:
-        """Recognise a token, of whatever installation."""
+        """Recognise a token of any installation."""
         if not isinstance(value, Mapping):
             return None
         token, expires_at, url, number = (
@@ -80,42 +81,43 @@ class GithubAppToken:
         return _credential(github.owner(url, number), expires_at, value)
 
     def inventory(self) -> Sequence[Issued]:
-        """List nothing: GitHub does not tell which tokens there are."""
+        """Return nothing: GitHub does not list tokens."""
         return []
 
     def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- a token has no name
-        """Ask for a token."""
-        made = self._installation.token(
+        """Request a token."""
+        token = self._installation.token(
             repositories=self._repositories, permissions=self._permissions
         )
         value: dict[str, str | int] = {
-            "token": made.value,
-            "expires_at": made.expires_at,
+            "token": token.value,
+            "expires_at": token.expires_at,
             "installation_id": self._installation.number,
             "api_url": self._installation.url,
             "username": _USERNAME,
         }
-        return _credential(self.owner, made.expires_at, value)
+        return _credential(self.owner, token.expires_at, value)
 
     def verify(self, credential: Credential) -> None:
-        """Ask GitHub what the token reaches.
+        """List the repositories of the token.
 
         Raises:
-            CredentialRejected: The token has ended, or is not known everywhere yet.
-            ProtocolError: It reaches other repositories than the configured ones.
+            CredentialRejected: The token has expired, or is too new.
+            ProtocolError: It has other repositories than the configured ones.
         """
-        found = self._installation.reached(_token(credential), most=len(self._repositories))
-        if found != self._repositories:
-            raise ProtocolError.narrowed_otherwise(
+        wanted = self._repositories
+        found = self._installation.repositories(_token(credential), most=len(wanted))
+        if found != wanted:
+            raise errors.wrong_scope(
                 owner=self.owner,
-                beyond=["more repositories"] if found is None else found - self._repositories,
-                lacking=[] if found is None else self._repositories - found,
+                extra=["more repositories"] if found is None else found - wanted,
+                missing=[] if found is None else wanted - found,
             )
 
     def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
-        """End a token, which only it can do itself."""
+        """Revoke a token. That takes the token itself."""
         if credential is not None:
-            self._installation.end(_token(credential))
+            self._installation.revoke(_token(credential))
 
 
 def _credential(owner: str, expires_at: str, value: Mapping[str, str | int]) -> Credential:
@@ -135,20 +137,20 @@ def build(options: OptionReader, clients: Clients, send: Send | None = None) -> 
     """Read the options.
 
     Args:
-        options: as the module gives them.
-        clients: where KMS comes from.
-        send: what reaches GitHub; None: urllib3.
+        options: the strategy's settings.
+        clients: makes the client of KMS.
+        send: sends the requests to GitHub; None: urllib3 does.
 
     Raises:
         ConfigurationError: An option is missing or wrong.
     """
     permissions = options.text_map("permissions")
-    # Without any, a token may all that the installation may.
+    # Without any, a token has all permissions of the installation.
     if not permissions or not all(re.fullmatch(_LEVEL, one) for one in permissions.values()):
-        options.refuse("permissions", permissions, "levels of permissions: read, write or admin")
+        options.refuse("permissions", permissions, "an object of permissions: read, write or admin")
     repositories = options.texts("repositories")
     if not repositories or not all(re.fullmatch(_NAME, one) for one in repositories):
-        options.refuse("repositories", [*repositories], "names of repositories without the owner")
+        options.refuse("repositories", [*repositories], "names of repositories, without the owner")
     return GithubAppToken(
         github.installation(options, clients, github.api(options, send)),
         permissions=permissions,

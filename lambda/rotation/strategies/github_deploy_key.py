@@ -1,17 +1,18 @@
-"""A deploy key: an SSH key that opens one repository of GitHub's to git.
+"""A deploy key: an SSH key with which git can use one repository at GitHub.
 
 Secret: `{"private_key": …, "public_key": …, "key_id": …, "read_only": true, "repository":
 "octo-org/reports", "ssh_url": "git@github.com:octo-org/reports.git", "api_url": …}` beside the
-constants; both halves are as OpenSSH writes them.
+constants. Both keys have OpenSSH's format.
 Idempotency: issue makes another key when repeated, so it is sent once, with the mark in the key's
-title; retire succeeds where the key is gone.
-Privileges: kms:Sign on an App's key, or secretsmanager:GetSecretValue on a secret with a token; at
+title; retire succeeds if the key is gone.
+Privileges: kms:Sign on an App's key, or secretsmanager:GetSecretValue on a secret with a token. At
 GitHub administration: write on the repository.
-Promised by GitHub: a key never changes and serves one repository; what a personal token made ends
-with that token, what an App made outlives it (https://docs.github.com/rest/deploy-keys/deploy-keys).
-Proven by GitHub's own list, which has to hold this public half, enabled, with these rights, and by
-the private half fitting it. git over SSH would prove no more of the key: that takes an SSH client,
-which neither the runtime nor cryptography has, and port 22 and a known host key of each server.
+Promised by GitHub: a key never changes and belongs to one repository. A key that was added with a
+personal access token is deleted with that token; a key that an App added stays
+(https://docs.github.com/rest/deploy-keys/deploy-keys).
+Verified at GitHub, which must have this public key, enabled, with these rights; the private key
+must fit it. git over SSH would not verify more of the key. It takes an SSH client, which neither
+the runtime nor cryptography has, and port 22, and a known host key of each server.
 """
 
 from __future__ import annotations
@@ -24,16 +25,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from rotation.aws import ask
-from rotation.errors import (
-    ConfigurationError,
-    CredentialRejected,
-    PermissionDenied,
-    ProtocolError,
-    RotationError,
-)
+from rotation.errors import ConfigurationError, CredentialRejected, ProtocolError, RotationError
 from rotation.response import parsed_time
 from rotation.services.github import api as github
-from rotation.services.github import ssh
+from rotation.services.github import errors, ssh
 from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
@@ -46,11 +41,11 @@ if TYPE_CHECKING:
     from rotation.services.https import Reply, Send
     from rotation.settings import OptionReader
 
-# A dot or two would lead to another path.
+# A repository named . or .. would make another path.
 _REPOSITORY: Final = r"[0-9A-Za-z_-]{1,100}/(?!\.{1,2}$)[0-9A-Za-z._-]{1,100}"
 _SECRET_ARN: Final = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[!-~]{1,519}"  # noqa: S105 -- an ARN
 _SSH_URL: Final = r"(?:ssh://)?[0-9A-Za-z][0-9A-Za-z._-]*@[0-9A-Za-z.-]+[:/][!-~]{1,512}"
-# The mark stands where a person reads it, and where it is found again.
+# The title has the mark, so that people see it and inventory finds it.
 _TITLE: Final = r"rotating-secret ([0-9a-f]{16}-[0-9A-Za-z-]{32,64})"
 _PERMISSIONS: Final = {"administration": "write"}
 _PAGE: Final = 100
@@ -58,39 +53,39 @@ _MOST_PAGES: Final = 100
 
 
 class Authority(Protocol):
-    """What may add and remove the keys of the repository."""
+    """Gives the token that adds and deletes the keys of the repository."""
 
     def token(self) -> str:
-        """Return a token that GitHub accepts."""
+        """Return the token."""
 
-    def refusal(self) -> RotationError:
-        """Make the error for when GitHub does not accept it."""
+    def rejection(self) -> RotationError:
+        """Return the error for a token that GitHub rejects."""
 
 
-class AppsToken:
-    """A token of a GitHub App, for this repository alone."""
+class TokenOfApp:
+    """Requests a token of a GitHub App, for this repository alone."""
 
     def __init__(self, installation: github.Installation, repository: str) -> None:
-        """Take the App; nothing is asked."""
+        """Take the App's installation; no request is sent."""
         self._installation = installation
         self._repository = repository.partition("/")[2]
         self._token: str | None = None
 
     def token(self) -> str:
-        """Ask for one, once in a step."""
+        """Request it, once in a step."""
         if self._token is None:
             self._token = self._installation.token(
                 repositories=[self._repository], permissions=_PERMISSIONS
             ).value
         return self._token
 
-    def refusal(self) -> RotationError:
-        """A token that new is not known everywhere yet."""
+    def rejection(self) -> RotationError:
+        """Return an error that is retried: GitHub may not know such a new token everywhere yet."""
         return CredentialRejected(owner=self._installation.owner, identity="the token")
 
 
 class TokenInSecret:
-    """A token that stands in another secret, as a text or in JSON."""
+    """Reads a token from another secret, which has it as plain text or in JSON."""
 
     def __init__(self, clients: Clients, *, secret_arn: str, service: str) -> None:
         """Take the secret; it is not read yet."""
@@ -100,24 +95,32 @@ class TokenInSecret:
         self._token: str | None = None
 
     def token(self) -> str:
-        """Read it, once in a step, since it is rotated as well."""
+        """Read it, once in a step: it is rotated as well."""
         if self._token is None:
             self._token = self._read()
         return self._token
 
-    def refusal(self) -> RotationError:
-        """Say where a good one has to be put."""
-        return ConfigurationError.token_not_accepted(service=self._service, secret=self._secret_arn)
+    def rejection(self) -> RotationError:
+        """Return an error that says where to put a valid token."""
+        return ConfigurationError(
+            f"{self._service} rejected the token in {self._secret_arn}: it has expired, was "
+            "revoked, or belongs to another server. Put a valid token into that secret, or correct "
+            "token_secret_arn or api_url in the variable rotation, then rotate again."
+        )
 
     def _read(self) -> str:
-        absent = ConfigurationError.no_token(secret=self._secret_arn)
-        answer = ask(
+        absent = ConfigurationError(
+            f"{self._secret_arn} must have a token, as plain text or as the string token of a JSON "
+            "object. Found: no token. Put one there, or correct token_secret_arn in the variable "
+            "rotation, then rotate again."
+        )
+        response = ask(
             "secretsmanager:GetSecretValue",
             self._secret_arn,
-            self._asked,
+            self._get_secret_value,
             known={"ResourceNotFoundException": absent},
         )
-        text = answer.optional_text("SecretString") or ""
+        text = response.optional_text("SecretString") or ""
         token: object = text.strip()
         with suppress(ValueError, RecursionError):
             value = json.loads(text)
@@ -126,20 +129,21 @@ class TokenInSecret:
             return token
         raise absent
 
-    def _asked(self) -> object:
+    def _get_secret_value(self) -> object:
         client: SecretsManagerClient = self._clients("secretsmanager")
         return client.get_secret_value(SecretId=self._secret_arn)
 
 
 class GithubDeployKey:
-    """Adds keys to one repository, and removes them."""
+    """Adds keys to one repository, and deletes them."""
 
     slots = None
     adopted = None
+    adopt_with = None
     settling_seconds = 0
     retires_demoted = False
     shape = (
-        "a JSON object with the texts private_key and public_key, which fit, repository, ssh_url "
+        "a JSON object with the strings private_key and public_key, which fit, repository, ssh_url "
         "and api_url, the number key_id and the boolean read_only"
     )
 
@@ -152,7 +156,7 @@ class GithubDeployKey:
         read_only: bool,
         repository: str,
     ) -> None:
-        """Take the repository, and who may change its keys; nothing is asked."""
+        """Take the repository, and the authority over its keys; no request is sent."""
         self._api = api
         self._authority = authority
         self._key_type = key_type
@@ -161,7 +165,7 @@ class GithubDeployKey:
         self.owner = _owner(api.url, repository)
 
     def parse(self, value: Value) -> Credential | None:
-        """Recognise a key pair, of whatever repository."""
+        """Recognise a key pair of any repository."""
         if not isinstance(value, Mapping):
             return None
         private, public, repository, ssh_url, api_url = (
@@ -185,7 +189,7 @@ class GithubDeployKey:
         )
 
     def inventory(self) -> Sequence[Issued]:
-        """List the keys that bear a mark, of whichever secret; those of people are not looked at.
+        """List the keys with a mark, of any secret. Keys that people added are left out.
 
         https://docs.github.com/rest/deploy-keys/deploy-keys#list-deploy-keys
         """
@@ -205,10 +209,10 @@ class GithubDeployKey:
         )
 
     def issue(self, mark: str) -> Credential:
-        """Make a key pair, and add its public half.
+        """Make a key pair, and add its public key.
 
         Raises:
-            ConfigurationError: The repository takes no deploy key.
+            ConfigurationError: Deploy keys are disabled for the repository.
 
         https://docs.github.com/rest/deploy-keys/deploy-keys#create-a-deploy-key
         """
@@ -219,62 +223,62 @@ class GithubDeployKey:
         body = {"key": pair.public_key, "read_only": self._read_only, "title": title}
         reply = self._ask(request, body=body, handled={422})
         if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            raise ConfigurationError.no_deploy_keys(owner=self.owner)
-        answer = self._api.read(reply, request, self.owner)
+            raise _disabled(self.owner)
+        response = self._api.read(reply, request, self.owner)
         value: dict[str, str | int] = {
             "private_key": pair.private_key,
             "public_key": pair.public_key,
-            "key_id": _key_id(answer),
+            "key_id": _key_id(response),
             "read_only": self._read_only,
             "repository": self._repository,
             "ssh_url": ssh_url,
             "api_url": self._api.url,
         }
-        made = Credential(identity=_identity(_key_id(answer)), owner=self.owner, value=value)
+        key = Credential(identity=_identity(_key_id(response)), owner=self.owner, value=value)
         try:
-            self._compare(answer, made)
+            self._compare(response, key)
         except RotationError as error:
-            refusal = error
+            failure = error
         else:
-            return made
-        # What may do more than it was meant to must not stay until the next try.
+            return key
+        # A key that may do too much must not stay until the next try.
         with suppress(RotationError):
-            self._ask(f"DELETE {self._path(made.identity)}", handled={404})
-        raise refusal
+            self._ask(f"DELETE {self._path(key.identity)}", handled={404})
+        raise failure
 
     def verify(self, credential: Credential) -> None:
-        """See that GitHub holds the key as it was added.
+        """Check that GitHub has the key as it was added.
 
         Raises:
-            CredentialRejected: It does not, or not everywhere yet.
-            ConfigurationError: Deploy keys are forbidden by now.
-            ProtocolError: It holds another one, or one with other rights.
+            CredentialRejected: GitHub does not have it, or not everywhere yet.
+            ConfigurationError: Deploy keys are disabled by now.
+            ProtocolError: GitHub has another key, or one with other rights.
 
         https://docs.github.com/rest/deploy-keys/deploy-keys#get-a-deploy-key
         """
         request = f"GET {self._path(credential.identity)}"
         reply = self._ask(request, handled={404})
         if reply.status == HTTPStatus.NOT_FOUND:
-            # A repository that is out of sight has another error.
+            # Raises another error if the repository itself is not found.
             self._ssh_url()
             raise CredentialRejected(owner=self.owner, identity=credential.identity)
         self._compare(self._api.read(reply, request, self.owner), credential)
 
     def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
-        """Remove a key; one that is gone already is a success.
+        """Delete a key; it is a success if the key is already gone.
 
         https://docs.github.com/rest/deploy-keys/deploy-keys#delete-a-deploy-key
         """
         path = self._path(issued.identity)
-        removed = self._ask(f"DELETE {path}", handled={404})
-        # Who may only look is told that there is nothing to remove, too.
-        if removed.status == HTTPStatus.NOT_FOUND:
+        deleted = self._ask(f"DELETE {path}", handled={404})
+        # GitHub also returns 404 to a caller that may read the key, but not delete it.
+        if deleted.status == HTTPStatus.NOT_FOUND:
             found = self._ask(f"GET {path}", handled={404})
             if found.status != HTTPStatus.NOT_FOUND:
-                raise PermissionDenied(
+                raise errors.denied(
                     action=f"GitHub's DELETE {path}",
                     resource=self.owner,
-                    needed="administration=write",
+                    permission="administration=write",
                 )
 
     def _ask(
@@ -292,7 +296,7 @@ class GithubDeployKey:
             handled={HTTPStatus.UNAUTHORIZED, *handled},
         )
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            raise self._authority.refusal()
+            raise self._authority.rejection()
         return reply
 
     def _path(self, identity: str = "") -> str:
@@ -300,35 +304,35 @@ class GithubDeployKey:
         return "/".join(filter(None, [f"/repos/{self._repository}/keys", number]))
 
     def _ssh_url(self) -> str:
-        """Ask for the address that git takes, which differs from server to server."""
+        """Get the URL for git over SSH, which differs from server to server."""
         request = f"GET /repos/{self._repository}"
-        answer = self._api.read(self._ask(request), request, self.owner)
-        return answer.text("ssh_url", pattern=_SSH_URL, allowed="an address for git over SSH")
+        response = self._api.read(self._ask(request), request, self.owner)
+        return response.text("ssh_url", pattern=_SSH_URL, allowed="a URL for git over SSH")
 
     def _issued(self, key: Response, mark: str) -> Issued:
         created = key.text("created_at")
         time = parsed_time(created)
         if time is None:
-            raise key.refusal(name="created_at", given=created, allowed="a time in UTC")
+            raise key.refusal(name="created_at", given=created, allowed="a UTC time")
         return Issued(identity=_identity(_key_id(key)), owner=self.owner, created=time, mark=mark)
 
-    def _compare(self, answer: Response, credential: Credential) -> None:
+    def _compare(self, response: Response, credential: Credential) -> None:
         wanted = cast("Mapping[str, str | bool]", credential.value)
         public_key = re.escape(str(wanted["public_key"]))
-        answer.text("key", pattern=public_key, allowed="the public key that was added")
-        read_only = answer.flag("read_only")
+        response.text("key", pattern=public_key, allowed="the public key that was added")
+        read_only = response.flag("read_only")
         if read_only is not wanted["read_only"]:
-            allowed = f"{str(wanted['read_only']).lower()}, as was asked for"
-            raise answer.refusal(name="read_only", given=read_only, allowed=allowed)
-        # Described as optional.
-        if answer.optional_flag("enabled") is False:
-            raise ConfigurationError.no_deploy_keys(owner=self.owner)
-        if not answer.flag("verified"):
+            allowed = f"{str(wanted['read_only']).lower()}, as requested"
+            raise response.refusal(name="read_only", given=read_only, allowed=allowed)
+        # GitHub documents this field as optional.
+        if response.optional_flag("enabled") is False:
+            raise _disabled(self.owner)
+        if not response.flag("verified"):
             raise CredentialRejected(owner=self.owner, identity=credential.identity)
 
 
 def _owner(api_url: str, repository: str) -> str:
-    """Name a repository as GitHub compares names."""
+    """Name a repository in lower case, as GitHub compares names."""
     return f"repository {repository.lower()} at {api_url}"
 
 
@@ -336,37 +340,45 @@ def _identity(key_id: int) -> str:
     return f"deploy key {key_id}"
 
 
-def _key_id(answer: Response) -> int:
-    key_id = answer.number("id")
+def _key_id(response: Response) -> int:
+    key_id = response.number("id")
     if not 0 < key_id < github.MOST:
-        raise answer.refusal(name="id", given=key_id, allowed="a number above zero")
+        raise response.refusal(name="id", given=key_id, allowed="a number above zero")
     return key_id
+
+
+def _disabled(owner: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{owner} does not accept deploy keys. Have an owner of the organization allow them under "
+        "Settings, Member privileges, Deploy keys, then rotate again. New organizations disable "
+        "them."
+    )
 
 
 def build(options: OptionReader, clients: Clients, send: Send | None = None) -> GithubDeployKey:
     """Read the options.
 
     Args:
-        options: as the module gives them: an App's three, or token_secret_arn.
-        clients: where KMS and Secrets Manager come from.
-        send: what reaches GitHub; None: urllib3.
+        options: the strategy's settings, with the three of an App or token_secret_arn.
+        clients: makes the clients of KMS and Secrets Manager.
+        send: sends the requests to GitHub; None: urllib3 does.
 
     Raises:
-        ConfigurationError: An option is missing or wrong, or the function lacks the library.
+        ConfigurationError: An option is missing or wrong, or the library is missing.
     """
     ssh.require_library()
     api = github.api(options, send)
     repository = options.text(
         "repository",
         pattern=_REPOSITORY,
-        allowed="a repository with its owner such as octo-org/reports",
+        allowed="a repository with its owner, such as octo-org/reports",
     )
     secret_arn = options.optional_text(
         "token_secret_arn", pattern=_SECRET_ARN, allowed="the ARN of a secret, or null"
     )
     authority: Authority
     if secret_arn is None:
-        authority = AppsToken(github.installation(options, clients, api), repository)
+        authority = TokenOfApp(github.installation(options, clients, api), repository)
     else:
         authority = TokenInSecret(clients, secret_arn=secret_arn, service=api.url)
     return GithubDeployKey(

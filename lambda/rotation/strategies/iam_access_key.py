@@ -1,17 +1,17 @@
 """An IAM user's access key.
 
 Secret: `{"Version": 1, "AccessKeyId": …, "SecretAccessKey": …, "UserName": …}` beside the
-constants, which is what every SDK takes from a `credential_process`
+constants, which every SDK accepts from a `credential_process`
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html). With
 `ses_smtp_region` also `{"SmtpUserName": …, "SmtpPassword": …}`, for SES's SMTP endpoint there.
-Idempotency: issue makes a second key when repeated, so it is sent once; retire succeeds where
-the key is gone.
-Privileges: iam:CreateAccessKey, iam:DeleteAccessKey, iam:ListAccessKeys on the user. Verifying
-needs none: sts:GetCallerIdentity cannot be denied
+Idempotency: issue makes a second key when repeated, so it is sent once; retire succeeds if the
+key is gone.
+Privileges: iam:CreateAccessKey, iam:DeleteAccessKey, iam:ListAccessKeys on the user. verify needs
+none: sts:GetCallerIdentity cannot be denied
 (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
 Promised by IAM: two keys per user, inactive ones included
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html); a new key takes
-seconds to be accepted everywhere
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html); it takes seconds
+until a new key is accepted everywhere
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
 """
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 _PRINCIPAL_ARN = r"arn:aws[a-z-]*:(?:iam|sts)::[0-9]{12}:[!-~]{1,640}"
 _KEY_ID = r"[A-Z0-9]{16,128}"
-# Those of a user, not of a session.
+# The id of a user's key; a session's begins with ASIA.
 _ADOPTED = r"AKIA[A-Z0-9]{12,124}"
-# What can be signed with: IAM promises no alphabet.
+# IAM documents no alphabet; these characters can be used for signing.
 _SIGNING_KEY = r"[!-~]{1,256}"
 _REGION = r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]"
 
@@ -52,6 +52,7 @@ class IamAccessKey:
     """Issues and retires the access keys of one IAM user."""
 
     slots = 2
+    adopt_with = "rotation.iam_access_key.adopted_access_key_id"
     retires_demoted = False
 
     def __init__(
@@ -72,10 +73,10 @@ class IamAccessKey:
         self.adopted = adopted
         self.settling_seconds = settling_seconds
         self.owner = iam.owner(self._user_name)
-        self.shape = "a JSON object with the texts AccessKeyId, SecretAccessKey and UserName"
+        self.shape = "a JSON object with the strings AccessKeyId, SecretAccessKey and UserName"
 
     def parse(self, value: Value) -> Credential | None:
-        """Recognise the JSON of a `credential_process`, of whatever user."""
+        """Recognise the JSON of a `credential_process`, of any user."""
         if not isinstance(value, Mapping):
             return None
         identity, secret, user_name = (
@@ -113,7 +114,7 @@ class IamAccessKey:
         ).part("AccessKey")
         key_id = self._key_id(key)
         secret = key.text(
-            "SecretAccessKey", pattern=_SIGNING_KEY, allowed="a text of printable characters"
+            "SecretAccessKey", pattern=_SIGNING_KEY, allowed="a string of printable characters"
         )
         value: dict[str, str | int] = {
             "Version": 1,
@@ -127,10 +128,10 @@ class IamAccessKey:
         return Credential(identity=key_id, owner=self.owner, value=value)
 
     def verify(self, credential: Credential) -> None:
-        """Ask STS who the key is.
+        """Get the caller identity of the key.
 
         Raises:
-            CredentialRejected: The key is unknown, inactive, or not known everywhere yet.
+            CredentialRejected: The key is unknown, inactive or too new.
             ConfigurationError: The key belongs to another user than the configured one.
         """
         sts = self._caller(credential)
@@ -142,9 +143,7 @@ class IamAccessKey:
             known={"InvalidClientTokenId": rejected, "SignatureDoesNotMatch": rejected},
         ).text("Arn", pattern=_PRINCIPAL_ARN, allowed="the ARN of a principal")
         if found != self._user_arn:
-            raise ConfigurationError.wrong_identity(
-                identity=credential.identity, found=found, expected=self._user_arn
-            )
+            raise _other_user(credential.identity, found=found, expected=self._user_arn)
 
     def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
         """Delete a key of the user."""
@@ -160,7 +159,7 @@ class IamAccessKey:
         return key.text("AccessKeyId", pattern=_KEY_ID, allowed="the id of an access key")
 
     def _caller(self, credential: Credential) -> STSClient:
-        # One client for all polls of a key: making one costs more than a call.
+        # One client for all tries with a key: making a client costs more than a call.
         if credential.identity not in self._callers:
             fields = cast("Mapping[str, str]", credential.value)
             self._callers[credential.identity] = self._clients.of(
@@ -180,6 +179,13 @@ def smtp_password(secret_access_key: str, region: str) -> str:
     return base64.b64encode(b"\x04" + key).decode()
 
 
+def _other_user(key_id: str, *, found: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Key {key_id} belongs to {found}, not to {expected}. Correct user_name or user_path in "
+        "the variable rotation, then rotate again."
+    )
+
+
 def build(options: OptionReader, clients: Clients) -> IamAccessKey:
     """Read the options.
 
@@ -192,10 +198,10 @@ def build(options: OptionReader, clients: Clients) -> IamAccessKey:
         adopted=options.optional_text(
             "adopted_access_key_id",
             pattern=_ADOPTED,
-            allowed="the id of a user's access key such as AKIAIOSFODNN7EXAMPLE, or null",
+            allowed="the id of a user's access key, such as AKIAIOSFODNN7EXAMPLE, or null",
         ),
         settling_seconds=options.number("settling_seconds", least=0, most=60),
         ses_smtp_region=options.optional_text(
-            "ses_smtp_region", pattern=_REGION, allowed="a region such as eu-west-1, or null"
+            "ses_smtp_region", pattern=_REGION, allowed="a region, such as eu-west-1, or null"
         ),
     )

@@ -1,14 +1,14 @@
-"""An IAM user's credential for one service: Bedrock's API key, CodeCommit's or Keyspaces' password.
+"""An IAM user's service-specific credential, for Bedrock, CodeCommit or Keyspaces.
 
 Secret: `{"ServiceSpecificCredentialId": …, "ServiceName": …, "UserName": …}`, for Bedrock with
 `{"ServiceCredentialAlias": …, "ServiceCredentialSecret": …}`, else with `{"ServiceUserName": …,
-"ServicePassword": …}`, and `"ExpirationDate": "2030-01-01T12:00:00Z"` where it ends by itself, all
-as IAM names them, beside the constants.
-Idempotency: issue makes a second one when repeated, so it is sent once; retire succeeds where the
-credential is gone. None is ever reset, which would end at once the password that is in use
+"ServicePassword": …}`, and `"ExpirationDate": "2030-01-01T12:00:00Z"` if it expires, all with IAM's
+names, beside the constants.
+Idempotency: issue makes a second one when repeated, so it is sent once; retire succeeds if the
+credential is gone. No credential is ever reset, because that ends the password in use immediately
 (https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResetServiceSpecificCredential.html).
 Privileges: iam:CreateServiceSpecificCredential, iam:DeleteServiceSpecificCredential,
-iam:ListServiceSpecificCredentials on the user. Verifying needs what the user may; see _NEEDED.
+iam:ListServiceSpecificCredentials on the user. verify needs a permission of the user: _NEEDED.
 Promised by IAM: two credentials per user and service, inactive ones included
 (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceSpecificCredential.html).
 """
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _BEDROCK: Final = "bedrock.amazonaws.com"
 _CODECOMMIT: Final = "codecommit.amazonaws.com"
 _KEYSPACES: Final = "cassandra.amazonaws.com"
-# Who logs in, and with what, by IAM's names.
+# IAM's names of the two fields that log in.
 _API_KEY: Final = ("ServiceCredentialAlias", "ServiceCredentialSecret")
 _PASSWORD: Final = ("ServiceUserName", "ServicePassword")
 _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -49,7 +49,7 @@ _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     _CODECOMMIT: _PASSWORD,
     _KEYSPACES: _PASSWORD,
 }
-# What the user may at least, as the services ask for it when a credential is proven.
+# The permission that the user needs for verify to log in to the service.
 # https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-permissions.html
 # https://docs.aws.amazon.com/codecommit/latest/userguide/auth-and-access-control-permissions-reference.html
 # https://docs.aws.amazon.com/keyspaces/latest/devguide/security_iam_id-based-policy-examples.html
@@ -60,8 +60,8 @@ _NEEDED: Final[Mapping[str, str]] = {
 }
 _ID: Final = r"[A-Za-z0-9_]{20,128}"
 _NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,200}"
-# IAM promises no alphabet; it travels in a header, or between null characters.
-_SECRET: Final = r"[!-~]{1,4096}"  # noqa: S105 -- what one looks like
+# IAM documents no alphabet; it is sent in a header, or between null characters.
+_SECRET: Final = r"[!-~]{1,4096}"  # noqa: S105 -- the form of one
 _LABEL: Final = r"[0-9A-Za-z-]{1,63}"
 _ENDPOINT: Final = rf"{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?"
 _REPOSITORY: Final = r"(?!\.{1,2}$)[0-9A-Za-z._-]{1,100}"
@@ -72,9 +72,9 @@ class Service:
     """The service that the credentials are for."""
 
     name: str
-    # In so many days a new one ends by itself; None: never.
+    # After how many days a new credential expires; None: it does not expire.
     age_days: int | None
-    # Asks whether a name and a secret are taken.
+    # Logs in with a name and a secret.
     log_in: Callable[[str, str], None]
 
 
@@ -82,6 +82,7 @@ class IamServiceCredential:
     """Issues and retires the credentials of one IAM user for one service."""
 
     slots = 2
+    adopt_with = "rotation.iam_service_credential.adopted_credential_id"
     retires_demoted = False
 
     def __init__(
@@ -102,12 +103,12 @@ class IamServiceCredential:
         self.settling_seconds = settling_seconds
         self.owner = _owner(self._user_name, service.name)
         self.shape = (
-            "a JSON object with the texts ServiceSpecificCredentialId, ServiceName, UserName, "
+            "a JSON object with the strings ServiceSpecificCredentialId, ServiceName, UserName, "
             f"{' and '.join(_FIELDS[service.name])}"
         )
 
     def parse(self, value: Value) -> Credential | None:
-        """Recognise a credential of any of the services, of whatever user."""
+        """Recognise a credential of any user, for any of the services."""
         if not isinstance(value, Mapping):
             return None
         identity, service_name, user_name, expiration = (
@@ -138,7 +139,7 @@ class IamServiceCredential:
     def inventory(self) -> Sequence[Issued]:
         """List the user's credentials for the service."""
         client: IAMClient = self._clients("iam")
-        held = iam.list_credentials(
+        found = iam.list_credentials(
             "iam:ListServiceSpecificCredentials",
             self._user_arn,
             lambda: client.list_service_specific_credentials(
@@ -147,7 +148,7 @@ class IamServiceCredential:
         ).parts("ServiceSpecificCredentials")
         return [
             Issued(identity=self._id(one), owner=self.owner, created=one.time("CreateDate"))
-            for one in held
+            for one in found
         ]
 
     def issue(self, mark: str) -> Credential:  # noqa: ARG002 -- a credential has no name to choose
@@ -155,25 +156,26 @@ class IamServiceCredential:
         client: IAMClient = self._clients("iam", attempts=1)
         days = self._service.age_days
         age = {} if days is None else {"CredentialAgeDays": days}
-        made = iam.create_credential(
+        created = iam.create_credential(
             "iam:CreateServiceSpecificCredential",
             self._user_arn,
             lambda: client.create_service_specific_credential(
                 UserName=self._user_name, ServiceName=self._service.name, **age
             ),
         ).part("ServiceSpecificCredential")
-        identity = self._id(made)
+        identity = self._id(created)
         name, secret = _FIELDS[self._service.name]
         value = {
             "ServiceSpecificCredentialId": identity,
             "ServiceName": self._service.name,
             "UserName": self._user_name,
-            name: made.text(name, pattern=_NAME, allowed="the name that logs in"),
-            secret: made.text(secret, pattern=_SECRET, allowed="a text of printable characters"),
+            name: created.text(name, pattern=_NAME, allowed="a user name"),
+            secret: created.text(
+                secret, pattern=_SECRET, allowed="a string of printable characters"
+            ),
         }
-        expires = (
-            made.optional_time("ExpirationDate") if days is None else made.time("ExpirationDate")
-        )
+        read_time = created.optional_time if days is None else created.time
+        expires = read_time("ExpirationDate")
         if expires is not None:
             value["ExpirationDate"] = expires.strftime(TIME_FORMAT)
         return Credential(identity=identity, owner=self.owner, value=value, expires=expires)
@@ -182,8 +184,8 @@ class IamServiceCredential:
         """Log in.
 
         Raises:
-            CredentialRejected: The credential is unknown, inactive or reset, not known everywhere
-                yet, or its user may not log in.
+            CredentialRejected: The credential is unknown, inactive, reset or too new, or its user
+                has no permission to log in.
         """
         fields = cast("Mapping[str, str]", credential.value)
         name, secret = _FIELDS[self._service.name]
@@ -208,24 +210,25 @@ class IamServiceCredential:
             )
         except PermissionDenied as error:
             denial = error
-        # The grant is for one service, and of what is gone IAM may know no service any more.
+        # The grant has a condition on the service, and IAM may not know the service of a credential
+        # that is gone.
         if denial and any(one.identity == issued.identity for one in self.inventory()):
             raise denial
 
-    def _id(self, found: Response) -> str:
-        iam.require_user(found, self._user_name)
-        found.text(
+    def _id(self, response: Response) -> str:
+        iam.require_user(response, self._user_name)
+        response.text(
             "ServiceName",
             pattern=re.escape(self._service.name),
-            allowed="the name of the service asked for",
+            allowed="the name of the requested service",
         )
-        return found.text(
+        return response.text(
             "ServiceSpecificCredentialId", pattern=_ID, allowed="the id of a credential"
         )
 
 
 def _owner(user_name: str, service_name: str) -> str:
-    """Keep a user's credentials for one service apart from those for another."""
+    """Name the user and the service, because each service has slots of its own."""
     return f"{iam.owner(user_name)} for {service_name}"
 
 
@@ -233,14 +236,14 @@ def _login(service_name: str, options: OptionReader, send: Send) -> Callable[[st
     endpoint = options.text(
         "endpoint",
         pattern=_ENDPOINT,
-        allowed="a host such as bedrock.eu-west-1.amazonaws.com, with or without a port",
+        allowed="a host, such as bedrock.eu-west-1.amazonaws.com, with or without a port",
     )
     if service_name == _KEYSPACES:
         return lambda name, secret: keyspaces.log_in(endpoint, user_name=name, password=secret)
     if service_name == _BEDROCK:
         return lambda _, secret: bedrock.log_in(send, endpoint, api_key=secret)
     repository = options.text(
-        "repository", pattern=_REPOSITORY, allowed="the name of a repository of CodeCommit"
+        "repository", pattern=_REPOSITORY, allowed="the name of a repository in CodeCommit"
     )
     return lambda name, secret: codecommit.log_in(
         send, endpoint, repository=repository, user_name=name, password=secret
@@ -253,9 +256,9 @@ def build(
     """Read the options.
 
     Args:
-        options: as the module gives them; repository is CodeCommit's alone.
-        clients: where IAM comes from.
-        send: what reaches Bedrock and CodeCommit; None: urllib3.
+        options: the strategy's settings; repository is only for CodeCommit.
+        clients: makes the client of IAM.
+        send: sends the requests to Bedrock and CodeCommit; None: urllib3 does.
 
     Raises:
         ConfigurationError: An option is missing or wrong.
@@ -275,7 +278,7 @@ def build(
         adopted=options.optional_text(
             "adopted_credential_id",
             pattern=_ID,
-            allowed="the id of a credential such as ACCA1EXAMPLE1EXAMPLE1, or null",
+            allowed="the id of a credential, such as ACCA1EXAMPLE1EXAMPLE1, or null",
         ),
         settling_seconds=options.number("settling_seconds", least=0, most=60),
     )

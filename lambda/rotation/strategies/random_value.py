@@ -1,10 +1,10 @@
-"""A random value that no service has to know: a signing secret, a pepper, a session key.
+"""A random value that no service has to know: a signing key, a pepper, a session key.
 
 Secret: the value as plain text, or a JSON object with the value under `json_key` beside the
 constants.
 Idempotency: generate makes a new value at each call; the engine stores only one per rotation.
-Privileges: none but those on the secret.
-Source: the standard library's `secrets`, which draws from the operating system
+Privileges: only those on the secret.
+Randomness: the standard library's `secrets`, which uses the operating system's
 (https://docs.python.org/3/library/secrets.html). The classes are those of GetRandomPassword
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html).
 """
@@ -33,7 +33,7 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomValue:
-    """Generates values of one length, with at least one character of each class."""
+    """Makes values of one length, with at least one character of each class."""
 
     length: int
     classes: tuple[str, ...]
@@ -43,35 +43,35 @@ class RandomValue:
 
     @property
     def shape(self) -> str:
-        """Say what its values look like."""
-        return f"a JSON object with the text {self.json_key}" if self.json_key else "a plain text"
+        """Describe a value."""
+        return f"a JSON object with the string {self.json_key}" if self.json_key else "plain text"
 
     def parse(self, value: Value) -> Credential | None:
-        """Recognise a plain text, or an object with the key, whichever is configured."""
+        """Recognise plain text, or an object with the key if one is configured."""
         found = value.get(self.json_key) if isinstance(value, Mapping) and self.json_key else value
         if not isinstance(found, str) or isinstance(value, str) == bool(self.json_key):
             return None
         return Credential(identity="the random value", owner=self.owner, value=value)
 
     def generate(self, current: Credential | None) -> Credential:  # noqa: ARG002 -- the Protocol's
-        """Draw whole values until one has every class, so that all such values are as likely."""
+        """Draw whole values until one has every class: then all such values are equally likely."""
         alphabet = "".join(self.classes)
         while True:
-            drawn = "".join(secrets.choice(alphabet) for _ in range(self.length))
-            if all(set(drawn) & set(members) for members in self.classes):
-                value: Value = {self.json_key: drawn} if self.json_key else drawn
+            text = "".join(secrets.choice(alphabet) for _ in range(self.length))
+            if all(set(text) & set(members) for members in self.classes):
+                value: Value = {self.json_key: text} if self.json_key else text
                 return Credential(identity="the random value", owner=self.owner, value=value)
 
 
-def build(options: OptionReader, clients: Clients) -> RandomValue:  # noqa: ARG001 -- it asks no service
+def build(options: OptionReader, clients: Clients) -> RandomValue:  # noqa: ARG001 -- it calls no service
     """Read the options.
 
     Raises:
-        ConfigurationError: An option is wrong, or leaves nothing to draw from.
+        ConfigurationError: An option is missing or wrong, or leaves no character to draw.
     """
     length = options.number("length", least=1, most=4096)
     excluded = options.optional_text(
-        "exclude_characters", pattern="(?s:.*)", allowed="a text or null"
+        "exclude_characters", pattern="(?s:.*)", allowed="a string or null"
     )
     names = sorted(options.texts("character_classes"))
     classes = tuple(

@@ -29,7 +29,7 @@ from rotation.api import (
 )
 from rotation.event import Step
 from rotation.strategies import CUSTOM_MODULE
-from rotation.strategies.custom import lacking
+from rotation.strategies.custom import missing_members
 from rotation_conformance.account import Account
 from rotation_conformance.points import Process, Reached
 from rotation_conformance.rotator import (
@@ -165,7 +165,7 @@ class Conformance:
     def test_it_has_all_that_its_family_has(self, begin: Begin) -> None:
         rotation = begin()
         strategy = rotation.strategy(rotation.cloud.clients())
-        family, lacks = lacking(strategy)
+        family, lacks = missing_members(strategy)
         if lacks:
             raise BrokenPromiseError(
                 done=f"build returned a {type(strategy).__name__}",

@@ -1,9 +1,10 @@
-"""GitHub's REST API as an App uses it: errors made ours where it is asked.
+"""GitHub's REST API, and a GitHub App as its caller.
 
-An App proves itself by a JSON web token that KMS signs: the App's private key is nowhere else. For
-that GitHub gives a token of one installation, which ends by itself within the hour
+An App authenticates with a JSON web token (JWT) that KMS signs: nothing else has the App's private
+key. In exchange GitHub issues a token of one installation, which expires after an hour
 (https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation).
-No text of GitHub's is repeated; what it says is read from its statuses, headers and fields.
+Errors become those of the core here. They are made from GitHub's statuses, headers and fields, and
+never from its texts.
 """
 
 from __future__ import annotations
@@ -18,16 +19,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from rotation.aws import call
-from rotation.errors import (
-    ConfigurationError,
-    CredentialRejected,
-    PermissionDenied,
-    ProtocolError,
-    RotationError,
-    ServiceUnavailable,
-)
+from rotation.errors import CredentialRejected, ProtocolError, RotationError, ServiceUnavailable
 from rotation.response import Response, parsed_time
 from rotation.services import NoReplyError
+from rotation.services.github import errors
 from rotation.services.https import Https, parsed
 
 if TYPE_CHECKING:
@@ -40,7 +35,7 @@ if TYPE_CHECKING:
     from rotation.settings import OptionReader
 
 API_URL: Final = r"https://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._-]+)*"
-TOKEN: Final = r"[!-~]{1,4096}"  # noqa: S105 -- what one looks like
+TOKEN: Final = r"[!-~]{1,4096}"  # noqa: S105 -- the form of one
 _SECONDS: Final = r"[0-9]{1,11}"
 _SHOWABLE: Final = re.compile(r"[A-Za-z0-9 :._-]{1,120}")
 _SUCCESS: Final = range(200, 300)
@@ -56,21 +51,21 @@ _HEADERS: Final = {
 # https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 _BACK_SECONDS: Final = 60
 _AHEAD_SECONDS: Final = 540
-# How far GitHub's clock may be from ours; a date tells whole seconds, and is some old on arrival.
+# How far GitHub's clock may be from ours. A Date header has whole seconds and arrives late.
 _GOOD_BEHIND: Final = 10 - _BACK_SECONDS
 _GOOD_AHEAD: Final = _AHEAD_SECONDS - 10
 # https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 _PAUSE_SECONDS: Final = 60
 _LONGEST_PAUSE_SECONDS: Final = 86400
 _PAGE: Final = 100
-# What JSON's readers hold exactly.
+# The largest number that every JSON parser keeps exact.
 MOST: Final = 2**53 - 1
 _KEY_ARN: Final = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9A-Za-z-]+"
-# What comes with every permission, whether it was asked for or not.
+# Every token has this permission, even if it was not requested.
 _IMPLIED: Final = {"metadata": "read"}
-# What KMS says of a key that cannot sign with this algorithm, or not now:
+# KMS returns these for a key that cannot sign with this algorithm, or not now:
 # https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html#API_Sign_Errors
-_UNFIT: Final = (
+_CANNOT_SIGN: Final = (
     "DisabledException",
     "InvalidKeyUsageException",
     "KMSInvalidStateException",
@@ -79,10 +74,10 @@ _UNFIT: Final = (
 
 
 class Api:
-    """One GitHub: github.com, or an Enterprise Server."""
+    """The API of one server: github.com, or a GitHub Enterprise Server."""
 
     def __init__(self, url: str, *, send: Send, now: Callable[[], datetime]) -> None:
-        """Take the address; nothing is asked."""
+        """Take the address; no request is sent."""
         self.url = url
         self.now = now
         self._send = send
@@ -96,19 +91,19 @@ class Api:
         body: Mapping[str, object] | None = None,
         handled: Collection[int] = (),
     ) -> Reply:
-        """Make one request, once, and turn what GitHub refuses into our errors.
+        """Send one request, once, and translate GitHub's errors into ours.
 
         Args:
             request: the method and the path.
-            resource: on what, for the message.
-            bearer: the token of who asks.
-            body: what is sent.
-            handled: the statuses that the caller looks at itself, where no limit is the reason.
+            resource: what it is about, for the message.
+            bearer: the token of the caller.
+            body: the JSON to send.
+            handled: the statuses that the caller handles, unless a rate limit is the reason.
 
         Raises:
-            ConfigurationError: There is no such thing, or not there any more.
-            PermissionDenied: The asker may not do that.
-            ServiceUnavailable: A limit, or no usable answer.
+            ConfigurationError: The resource does not exist, or has moved.
+            PermissionDenied: The caller has no permission.
+            ServiceUnavailable: A rate limit, or no usable response.
             ProtocolError: Any other status.
         """
         action = _action(request)
@@ -130,21 +125,21 @@ class Api:
         raise ServiceUnavailable(action=action, resource=resource, answer_lost=lost)
 
     def read(self, reply: Reply, request: str, resource: str) -> Response:
-        """Read the object that a reply holds."""
+        """Return the JSON object in a reply."""
         return Response(parsed(reply), action=_action(request), resource=resource)
 
     def read_all(self, reply: Reply, request: str, resource: str) -> Sequence[Response]:
-        """Read the objects of the list that a reply holds."""
+        """Return the objects of the JSON list in a reply."""
         whole = Response({"": parsed(reply)}, action=_action(request), resource=resource)
         return whole.parts("")
 
     def ahead(self, reply: Reply) -> float | None:
-        """Say how many seconds GitHub's clock is ahead of ours; None: it does not tell the time."""
+        """Return how many seconds GitHub's clock is ahead of ours; None: the reply has no date."""
         from email.utils import parsedate_to_datetime
 
         with suppress(ArithmeticError, LookupError, TypeError, ValueError):
-            told = parsedate_to_datetime(reply.headers["date"])
-            return (told - self.now()).total_seconds()
+            date = parsedate_to_datetime(reply.headers["date"])
+            return (date - self.now()).total_seconds()
         return None
 
     def _refusal(
@@ -166,21 +161,21 @@ class Api:
             return None
         match reply.status:
             case 301 | 302 | 307 | 308:
-                failure = ConfigurationError.moved(resource=resource)
+                failure = errors.moved(resource=resource)
             case HTTPStatus.FORBIDDEN:
-                failure = denied(action, resource, reply)
+                failure = _denied(action, resource, reply)
             case HTTPStatus.NOT_FOUND:
-                failure = ConfigurationError.not_there(resource=resource)
+                failure = errors.not_found(resource=resource)
             case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 failure = ServiceUnavailable(action=action, resource=resource, answer_lost=True)
             case status:
-                failure = ProtocolError.answer(
+                failure = ProtocolError.unexpected_code(
                     action=action, resource=resource, code=f"HTTP_{status}"
                 )
         return failure
 
     def _pause(self, reply: Reply) -> float | None:
-        """Say how long a limit asks to wait; None: no limit is the reason.
+        """Return how many seconds a rate limit requires to wait; None: it isn't a rate limit.
 
         https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
         """
@@ -191,28 +186,28 @@ class Api:
             return max(1, int(after))
         reset = reply.headers.get("x-ratelimit-reset", "")
         if reply.headers.get("x-ratelimit-remaining") == "0" and re.fullmatch(_SECONDS, reset):
-            there = self.now().timestamp() + (self.ahead(reply) or 0)
-            return min(max(1, int(reset) - there), _LONGEST_PAUSE_SECONDS)
-        # Without these headers only the text tells a secondary limit from a right that lacks.
+            github_now = self.now().timestamp() + (self.ahead(reply) or 0)
+            return min(max(1, int(reset) - github_now), _LONGEST_PAUSE_SECONDS)
+        # Without these headers only the text tells a secondary limit from a missing permission.
         limited = reply.status == HTTPStatus.TOO_MANY_REQUESTS or b"rate limit" in reply.body
         return _PAUSE_SECONDS if limited else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An installation's token. Its repr shows how long it lives."""
+    """A token of an installation. Its repr shows only when it expires."""
 
     value: str = field(repr=False)
     expires_at: str
 
 
 class Installation:
-    """An App where it is installed, which may ask for tokens."""
+    """One installation of a GitHub App, which can request tokens."""
 
     def __init__(
         self, api: Api, clients: Clients, *, client_id: str, installation_id: int, kms_key_arn: str
     ) -> None:
-        """Take who it is; nothing is asked."""
+        """Take the App and its installation; no request is sent."""
         self._api = api
         self._clients = clients
         self._client_id = client_id
@@ -222,12 +217,12 @@ class Installation:
         self.url = api.url
 
     def token(self, *, repositories: Iterable[str], permissions: Mapping[str, str]) -> Token:
-        """Ask for a token with these repositories and permissions, and exactly these.
+        """Request a token with exactly these repositories and permissions.
 
         Raises:
-            ConfigurationError: The App, its key, its installation or what it was granted does not
-                allow it.
-            ProtocolError: GitHub gave more or less than it was asked for; the token was ended.
+            ConfigurationError: The App, its key, its installation or its permissions do not allow
+                such a token.
+            ProtocolError: GitHub issued a token with more or less; the token was revoked.
         """
         request = f"POST /app/installations/{self.number}/access_tokens"
         jwt = self._jwt()
@@ -241,27 +236,27 @@ class Installation:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             raise self._unauthorized(reply)
         if reply.status not in _SUCCESS:
-            raise self._explained(request, jwt, reply, permissions)
-        answer = self._api.read(reply, request, self.owner)
+            raise self._reason(request, jwt, reply, permissions)
+        response = self._api.read(reply, request, self.owner)
         token = Token(
-            value=answer.text("token", pattern=TOKEN, allowed="a token"),
-            expires_at=answer.text("expires_at"),
+            value=response.text("token", pattern=TOKEN, allowed="a token"),
+            expires_at=response.text("expires_at"),
         )
         if parsed_time(token.expires_at) is None:
-            raise answer.refusal(name="expires_at", given=token.expires_at, allowed="a time in UTC")
-        differing = self._differing(answer, repositories, permissions)
-        if differing is None:
+            raise response.refusal(name="expires_at", given=token.expires_at, allowed="a UTC time")
+        error = self._compare(response, repositories, permissions)
+        if error is None:
             return token
-        # What may do more than it was meant to must not lie about for an hour.
+        # A token that may do too much must not stay valid for an hour.
         with suppress(RotationError):
-            self.end(token.value)
-        raise differing
+            self.revoke(token.value)
+        raise error
 
-    def reached(self, token: str, *, most: int) -> frozenset[str] | None:
-        """List the names of what a token reaches, in lower case; None: more than so many.
+    def repositories(self, token: str, *, most: int) -> frozenset[str] | None:
+        """List the repositories of a token, in lower case; None: it has more than `most`.
 
         Raises:
-            CredentialRejected: GitHub does not accept the token.
+            CredentialRejected: GitHub rejects the token.
         """
         path = "/installation/repositories"
         found: set[str] = set()
@@ -271,18 +266,18 @@ class Installation:
             if reply.status == HTTPStatus.UNAUTHORIZED:
                 raise CredentialRejected(owner=self.owner, identity="the token")
             if reply.status == HTTPStatus.FORBIDDEN:
-                raise self._explained(request, self._jwt(), reply, {})
-            answer = self._api.read(reply, request, self.owner)
-            if answer.number("total_count") > most:
+                raise self._reason(request, self._jwt(), reply, {})
+            response = self._api.read(reply, request, self.owner)
+            if response.number("total_count") > most:
                 return None
-            names = [one.text("name").lower() for one in answer.parts("repositories")]
+            names = [one.text("name").lower() for one in response.parts("repositories")]
             found.update(names)
             if len(names) < _PAGE:
                 break
         return frozenset(found)
 
-    def end(self, token: str) -> None:
-        """End a token; one that has ended already is a success.
+    def revoke(self, token: str) -> None:
+        """Revoke a token; it is a success if the token has expired or was revoked before.
 
         https://docs.github.com/rest/apps/installations#revoke-an-installation-access-token
         """
@@ -293,7 +288,6 @@ class Installation:
         claims = {"iat": now - _BACK_SECONDS, "exp": now + _AHEAD_SECONDS, "iss": self._client_id}
         parts = [json.dumps(part).encode() for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
         signed = ".".join(map(_base64, parts))
-        unfit = ConfigurationError.key_does_not_sign(key=self._key_arn)
 
         def sign() -> bytes:
             kms: KMSClient = self._clients("kms")
@@ -304,60 +298,62 @@ class Installation:
                 SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
             )["Signature"]
 
-        signature = call("kms:Sign", self._key_arn, sign, known=dict.fromkeys(_UNFIT, unfit))
+        known = dict.fromkeys(_CANNOT_SIGN, errors.key_cannot_sign(key=self._key_arn))
+        signature = call("kms:Sign", self._key_arn, sign, known=known)
         return f"{signed}.{_base64(signature)}"
 
     def _unauthorized(self, reply: Reply) -> RotationError:
-        """Tell a clock that is wrong from an App or a key that is not the right one."""
+        """Tell a wrong clock from a wrong App or key."""
         ahead = self._api.ahead(reply)
         if ahead is not None and not _GOOD_BEHIND < ahead < _GOOD_AHEAD:
-            return ConfigurationError.clocks(service=self._api.url, ahead=ahead)
-        return ConfigurationError.app_not_accepted(
+            return errors.wrong_clock(service=self._api.url, ahead=ahead)
+        return errors.key_rejected(
             service=self._api.url, client_id=self._client_id, key=self._key_arn
         )
 
-    def _explained(
+    def _reason(
         self, request: str, jwt: str, refused: Reply, permissions: Mapping[str, str]
     ) -> RotationError:
-        """Find out why GitHub refuses, by what it says of the installation."""
+        """Find out why GitHub refused a request, by looking at the installation."""
         asking = f"GET /app/installations/{self.number}"
         reply = self._api.ask(asking, self.owner, bearer=jwt, handled={401, 404})
         if reply.status == HTTPStatus.UNAUTHORIZED:
             return self._unauthorized(reply)
         if reply.status == HTTPStatus.NOT_FOUND:
-            return ConfigurationError.not_installed(owner=self.owner, client_id=self._client_id)
-        answer = self._api.read(reply, asking, self.owner)
-        if answer.optional_text("suspended_at"):
-            return ConfigurationError.suspended(owner=self.owner)
+            return errors.not_installed(owner=self.owner, client_id=self._client_id)
+        response = self._api.read(reply, asking, self.owner)
+        if response.optional_text("suspended_at"):
+            return errors.installation_suspended(owner=self.owner)
         if refused.status == HTTPStatus.FORBIDDEN:
-            return denied(_action(request), self.owner, refused)
-        granted = answer.map_of_texts("permissions")
-        lacking = [
+            return _denied(_action(request), self.owner, refused)
+        granted = response.map_of_texts("permissions")
+        missing = [
             f"{name}: {level}"
             for name, level in sorted(permissions.items())
             if _LEVELS.find(granted.get(name, "none")) < _LEVELS.find(level)
         ]
-        return ConfigurationError.not_granted(owner=self.owner, lacking=lacking)
+        return errors.not_granted(owner=self.owner, missing=missing)
 
-    def _differing(
-        self, answer: Response, repositories: Iterable[str], permissions: Mapping[str, str]
+    def _compare(
+        self, response: Response, repositories: Iterable[str], permissions: Mapping[str, str]
     ) -> RotationError | None:
-        wanted = _spelt(repositories, permissions)
+        """Return the error about a token that has another scope than the requested one."""
+        requested = _scope_as_text(repositories, permissions)
         try:
-            # Neither is answered where nothing was chosen.
-            names = [one.text("name") for one in answer.parts("repositories")]
-            given = _spelt(names, answer.map_of_texts("permissions"))
+            # GitHub leaves out both if the request did not name them.
+            names = [one.text("name") for one in response.parts("repositories")]
+            issued = _scope_as_text(names, response.map_of_texts("permissions"))
         except ProtocolError as error:
             return error
-        if wanted == given:
+        if requested == issued:
             return None
-        return ProtocolError.narrowed_otherwise(
-            owner=self.owner, beyond=given - wanted, lacking=wanted - given
+        return errors.wrong_scope(
+            owner=self.owner, extra=issued - requested, missing=requested - issued
         )
 
 
 def api(options: OptionReader, send: Send | None) -> Api:
-    """Read the option that says which GitHub.
+    """Read the option with the address of the API.
 
     Raises:
         ConfigurationError: It is missing or wrong.
@@ -365,13 +361,13 @@ def api(options: OptionReader, send: Send | None) -> Api:
     url = options.text(
         "api_url",
         pattern=API_URL,
-        allowed="an address such as https://api.github.com or https://HOST/api/v3",
+        allowed="a URL such as https://api.github.com or https://HOST/api/v3",
     )
     return Api(url, send=send or Https(), now=lambda: datetime.now(UTC))
 
 
 def installation(options: OptionReader, clients: Clients, api: Api) -> Installation:
-    """Read the options that name an App.
+    """Read the options that name an App and its installation.
 
     Raises:
         ConfigurationError: One is missing or wrong.
@@ -388,15 +384,15 @@ def installation(options: OptionReader, clients: Clients, api: Api) -> Installat
 
 
 def owner(url: str, installation_id: int) -> str:
-    """Name an installation; its number is of one App alone."""
+    """Name an installation. Its number belongs to one App alone."""
     return f"installation {installation_id} at {url}"
 
 
-def denied(action: str, resource: str, reply: Reply) -> PermissionDenied:
-    """Make the error about a right that lacks, which GitHub names in a header."""
-    needed = reply.headers.get("x-accepted-github-permissions", "")
-    needed = needed if re.fullmatch(r"[a-z_=,; ]{1,200}", needed) else ""
-    return PermissionDenied(action=action, resource=resource, needed=needed)
+def _denied(action: str, resource: str, reply: Reply) -> RotationError:
+    """Return the error about a missing permission, which GitHub names in a header."""
+    named = reply.headers.get("x-accepted-github-permissions", "")
+    permission = named if re.fullmatch(r"[a-z_=,; ]{1,200}", named) else ""
+    return errors.denied(action=action, resource=resource, permission=permission)
 
 
 def _action(request: str) -> str:
@@ -407,8 +403,8 @@ def _base64(part: bytes) -> str:
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
-def _spelt(repositories: Iterable[str], permissions: Mapping[str, str]) -> set[str]:
-    """Write what a token may as texts that can be shown; what is no name is not."""
+def _scope_as_text(repositories: Iterable[str], permissions: Mapping[str, str]) -> set[str]:
+    """Describe the scope of a token in texts that are safe to show."""
     texts = [f"repository {name.lower()}" for name in repositories]
     texts += [f"{name}: {level}" for name, level in {**_IMPLIED, **permissions}.items()]
-    return {text if _SHOWABLE.fullmatch(text) else "what is no name" for text in texts}
+    return {text if _SHOWABLE.fullmatch(text) else "an invalid name" for text in texts}

@@ -1,6 +1,6 @@
-"""Key pairs for SSH, by the library cryptography, which no runtime of Lambda's ships.
+"""Key pairs for SSH, made with the library cryptography, which no Lambda runtime includes.
 
-It comes in a layer, and is imported where it is used: nothing else pays for it.
+It comes in a layer and is imported where it is used: only deploy keys need it.
 """
 
 from __future__ import annotations
@@ -23,52 +23,62 @@ _PRIVATE_KEY: Final = (
     r"(?:[A-Za-z0-9+/]{1,80}\n){0,99}[A-Za-z0-9+/]{1,80}={0,2}\n"
     r"-----END OPENSSH PRIVATE KEY-----\n"
 )
-# As strong as AES-128, and what ssh-keygen makes:
+# As strong as AES-128, and the default of ssh-keygen:
 # https://man.openbsd.org/ssh-keygen#b
 _RSA_BITS: Final = 3072
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
-    """Both halves as OpenSSH writes them, without a comment or a passphrase."""
+    """Both keys in OpenSSH's format, without a comment or a passphrase."""
 
     private_key: str = field(repr=False)
     public_key: str
 
 
 def require_library() -> None:
-    """Find out before anything is asked of anybody whether key pairs can be made.
+    """Check that key pairs can be made, before any request is sent.
 
     Raises:
-        ConfigurationError: The library is absent, or of another architecture or version of Python.
+        ConfigurationError: The library is missing, or built for another architecture or version
+            of Python.
     """
     with suppress(ImportError):
         importlib.import_module("cryptography.hazmat.primitives.serialization.ssh")
         return
-    raise ConfigurationError.no_library()
+    raise _no_library()
+
+
+def _no_library() -> ConfigurationError:
+    return ConfigurationError(
+        "The function cannot import the library cryptography: it is missing, or built for another "
+        "architecture or version of Python. Make a layer with it for the function's architecture "
+        "and runtime, as the module's documentation of deploy keys says. Add the layer's "
+        "ARN to function.layers, apply, then rotate again."
+    )
 
 
 def generate(key_type: str) -> KeyPair:
-    """Make a key pair, with the operating system's randomness."""
+    """Make a key pair with the operating system's randomness."""
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    made: Ed25519PrivateKey | RSAPrivateKey
+    key: Ed25519PrivateKey | RSAPrivateKey
     if key_type == "rsa":
-        made = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+        key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
     else:
-        made = ed25519.Ed25519PrivateKey.generate()
-    private = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return KeyPair(private_key=private.decode(), public_key=_public_key(made))
+        key = ed25519.Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return KeyPair(private_key=private.decode(), public_key=_public_key(key))
 
 
 def fit(private_key: str, public_key: str) -> bool:
-    """Say whether these are the halves of one pair, each in the form that generate gives it."""
+    """Say whether these are one pair, in the form that generate makes."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-    # The library's reasons quote what it was given; a passphrase is a TypeError.
+    # The library's messages quote the key; a passphrase is a TypeError.
     with suppress(ValueError, TypeError, UnsupportedAlgorithm):
         if re.fullmatch(_PRIVATE_KEY, private_key):
             key = load_ssh_private_key(private_key.encode(), password=None)

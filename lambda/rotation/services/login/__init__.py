@@ -52,7 +52,9 @@ def request(
     if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise RejectedError
     if reply.status != HTTPStatus.OK and reply.status not in handled:
-        raise ProtocolError.answer(action=action, resource=resource, code=f"HTTP_{reply.status}")
+        raise ProtocolError.unexpected_code(
+            action=action, resource=resource, code=f"HTTP_{reply.status}"
+        )
     return reply
 
 

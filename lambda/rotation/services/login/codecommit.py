@@ -35,7 +35,7 @@ def log_in(send: Send, endpoint: str, *, repository: str, user_name: str, passwo
     send_request = partial(send, "GET", url, headers=headers, body=None)
     reply = login.request(action, resource, send_request, handled={HTTPStatus.NOT_FOUND})
     if reply.status == HTTPStatus.NOT_FOUND:
-        raise ConfigurationError.no_such_owner(owner=resource)
+        raise _not_found(resource)
     kind = reply.headers.get("content-type")
     if kind != _ADVERTISEMENT:
         raise ProtocolError.malformed(
@@ -45,3 +45,10 @@ def log_in(send: Send, endpoint: str, *, repository: str, user_name: str, passwo
             given=kind,
             allowed=_ADVERTISEMENT,
         )
+
+
+def _not_found(resource: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{resource} does not exist. Create it, or correct repository in the variable rotation, "
+        "then rotate again."
+    )

@@ -1,4 +1,4 @@
-"""Logging in over Cassandra's native protocol, version 4, with TLS beneath it and nothing else.
+"""Log-in over Cassandra's native protocol, version 4, with TLS, and nothing else of it.
 
 https://github.com/apache/cassandra/blob/trunk/doc/native_protocol_v4.spec
 """
@@ -24,12 +24,12 @@ _AUTH_SUCCESS: Final = 0x10
 # Version, flags, stream, operation, length of the body.
 _HEADER: Final = struct.Struct(">BBhBi")
 _CODE: Final = struct.Struct(">i")
-# What answers a log-in is a name or a sentence.
+# The response to a log-in is a name or a sentence.
 _MOST_BYTES: Final = 65536
 
 
 class CqlError(Exception):
-    """The server answered with an error."""
+    """The server returned an error."""
 
     def __init__(self, code: int) -> None:
         super().__init__()
@@ -37,16 +37,16 @@ class CqlError(Exception):
 
 
 class NoCqlError(Exception):
-    """What answered speaks another language, or asks for no password."""
+    """The server uses another protocol, or does not request a password."""
 
 
 def log_in(host: str, port: int, *, user_name: str, password: str) -> None:
-    """Have a user name and a password accepted.
+    """Log in with a user name and a password.
 
     Raises:
-        CqlError: The server says no.
-        NoCqlError: It is no server of this protocol that asks for a password.
-        NoReplyError: Nobody answered, or not as the host that was asked for.
+        CqlError: The server returned an error.
+        NoCqlError: The server uses another protocol, or does not request a password.
+        NoReplyError: No server replied, or its certificate is not of this host.
     """
     import socket
     import ssl
@@ -61,7 +61,7 @@ def log_in(host: str, port: int, *, user_name: str, password: str) -> None:
                 plain_text = f"\0{user_name}\0{password}".encode()
                 _ask(stream, _AUTH_RESPONSE, _bytes(plain_text), expected=_AUTH_SUCCESS)
                 return
-    except OSError:  # ssl's errors are among them.
+    except OSError:  # also ssl's errors
         pass
     raise NoReplyError(lost=False)
 

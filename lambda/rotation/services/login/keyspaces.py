@@ -38,7 +38,7 @@ def log_in(endpoint: str, *, user_name: str, password: str) -> None:
             resource=endpoint,
             field="",
             given=b"",
-            allowed="version 4 of CQL's protocol, with a password asked for",
+            allowed="version 4 of the CQL protocol, with a request for a password",
         )
     except NoReplyError:
         failure = unavailable(_ACTION, endpoint)
@@ -52,4 +52,4 @@ def _translated(code: int, endpoint: str) -> Exception:
         return RejectedError()
     if code in _UNAVAILABLE:
         return unavailable(_ACTION, endpoint)
-    return ProtocolError.answer(action=_ACTION, resource=endpoint, code=f"0x{code:04X}")
+    return ProtocolError.unexpected_code(action=_ACTION, resource=endpoint, code=f"0x{code:04X}")
