@@ -12,10 +12,11 @@ from typing import Protocol
 
 from rotation import log
 from rotation.aws import SdkClients
-from rotation.engine import Clock, Engine, Outcome
+from rotation.engine import Engine, Outcome
 from rotation.errors import InternalError, RotationError
 from rotation.event import Event
 from rotation.log import Key
+from rotation.proof import Clock
 from rotation.secret import Secret
 from rotation.settings import Settings
 from rotation.strategies import build, source_of

@@ -50,7 +50,14 @@ _CORE = {
     "aws": {"errors", "response"},
     "attempt": {"response", "strategy"},
     "secret": {"attempt", "aws", "errors", "response", "strategy"},
-    "engine": {"attempt", "aws", "errors", "event", "secret", "strategy"},
+    "proof": {"errors", "strategy"},
+    "ownership": {"attempt", "errors", "secret", "strategy"},
+    "issuing": {
+        *("attempt", "aws", "errors", "event", "ownership", "proof", "secret", "strategy"),
+    },
+    "engine": {
+        *("errors", "event", "issuing", "ownership", "proof", "secret", "strategy"),
+    },
     "api": {"aws", "errors", "response", "settings", "strategy"},
 }
 _FOR_SERVICES = {"aws", "errors", "response", "settings"}
@@ -60,7 +67,7 @@ def _allowed(module: str) -> set[str]:
     """Name what a module may import: its own layer, and those below it."""
     match module.split("."):
         case ["handler"]:
-            core = {"aws", "engine", "errors", "event", "log", "secret", "settings"}
+            core = {"aws", "engine", "errors", "event", "log", "proof", "secret", "settings"}
             return {"rotation", "rotation.strategies", *_full(core)}
         case ["rotation", "services", *_]:
             return {name for name in MODULES if "services" in name} | _full(_FOR_SERVICES)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar, U
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from rotation.engine import Clock
+from rotation.proof import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,147 @@
+"""Whose a credential is. That decides whether the module may retire it.
+
+    kept      AWSCURRENT has it, or it was adopted and applications still use it: never retired
+    ours      another version of the secret has it, or it was adopted
+    orphan    no version has it, and an attempt of ours must have made it
+    foreign   all others: never retired
+
+Nothing here makes a call: each answer follows from the facts that it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rotation.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from rotation.attempt import Attempt
+    from rotation.secret import Version
+    from rotation.strategy import Credential, Issued, Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A version of the secret, with a credential of the configured owner."""
+
+    version: Version
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An issuer with few slots: the record of the last attempt shows what is an orphan."""
+
+    attempt: Attempt | None
+
+    def may_be_ours(self, _issued: Issued) -> bool:
+        """Any credential may be ours, because none has a mark."""
+        return True
+
+    def orphans(self, facts: Facts, unexplained: AbstractSet[str]) -> AbstractSet[str]:
+        """Return the credential that the attempt made but did not store."""
+        attempt = self.attempt
+        if attempt is None or attempt.token in facts.stored():
+            return frozenset()
+        possible = {one.identity for one in facts.held if attempt.may_have_made(one)}
+        # If there are two, one of them is foreign, and nothing shows which.
+        return unexplained & possible if len(possible) == 1 else frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """An issuer with room: the mark that it keeps shows which secret a credential is for."""
+
+    prefix: str
+
+    def may_be_ours(self, issued: Issued) -> bool:
+        """Only a credential with this secret's mark is ours. Others are ignored."""
+        return str(issued.mark).startswith(self.prefix)
+
+    def orphans(self, _facts: Facts, unexplained: AbstractSet[str]) -> AbstractSet[str]:
+        """Return all of them: what has our mark was made for us, stored or not."""
+        return unexplained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known about the credentials of an issuer."""
+
+    # The issuer's list.
+    held: Sequence[Issued]
+    current: Stored | None
+    adopted: str | None
+    evidence: Recorded | Marked
+    # The other versions with a value that were read. None: the credential is not of this owner.
+    versions: Mapping[str, Credential | None] = field(default_factory=dict)
+
+    def stored(self) -> AbstractSet[str]:
+        """Return the ids of the versions that have a value."""
+        return self.versions.keys() | ({self.current.version.version_id} if self.current else set())
+
+    def with_version(self, version_id: str, credential: Credential | None) -> Facts:
+        """Add a version that was read."""
+        return replace(self, versions={**self.versions, version_id: credential})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Whose each credential is, by its identity."""
+
+    kept: AbstractSet[str]
+    # With the value, if a version has it.
+    ours: Mapping[str, Credential | None]
+    orphans: AbstractSet[str]
+    foreign: AbstractSet[str]
+
+    def unexplained(self) -> AbstractSet[str]:
+        """Return the credentials that no version has. One more version may have one of them."""
+        return self.orphans | self.foreign
+
+
+def sort_out(facts: Facts) -> Claims:
+    """Decide whose each credential is."""
+    # Without a current credential, applications still use the adopted one.
+    in_use = facts.current.credential.identity if facts.current else facts.adopted
+    kept = {in_use} if in_use else set()
+    maybe_ours = {one.identity for one in facts.held if facts.evidence.may_be_ours(one)} - kept
+    ours: dict[str, Credential | None] = {}
+    for credential in facts.versions.values():
+        if credential is not None and credential.identity in maybe_ours:
+            ours.setdefault(credential.identity, credential)
+    if facts.adopted and facts.adopted not in kept:
+        ours[facts.adopted] = None
+    unexplained = maybe_ours - ours.keys()
+    orphans = facts.evidence.orphans(facts, unexplained)
+    return Claims(kept=kept, ours=ours, orphans=orphans, foreign=unexplained - orphans)
+
+
+def parse_ours(strategy: Strategy, version: Version) -> Credential | None:
+    """Return the credential in a version; None: it is none of the configured owner."""
+    credential = None if version.value is None else strategy.parse(version.value)
+    return credential if credential and credential.owner == strategy.owner else None
+
+
+def require_ours(strategy: Strategy, version: Version, *, secret: str) -> Credential:
+    """Return the credential in a version, which must be of the configured strategy and owner.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    credential = None if version.value is None else strategy.parse(version.value)
+    if credential is None:
+        raise ConfigurationError.other_kind(
+            secret=secret, version_id=version.version_id, shape=strategy.shape
+        )
+    if credential.owner != strategy.owner:
+        raise ConfigurationError.other_owner(
+            secret=secret,
+            version_id=version.version_id,
+            found=credential.owner,
+            configured=strategy.owner,
+        )
+    return credential
