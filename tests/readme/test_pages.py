@@ -143,12 +143,6 @@ def test_the_log_record_has_listed_keys_in_their_order() -> None:
     assert list(record) == [key for key in log.Key if key in record]
 
 
-def test_every_error_has_its_section() -> None:
-    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
-    classes = {one.__name__ for one in errors.RotationError.__subclasses__()}
-    assert {*re.findall(r"^### (\w+)$", page, re.MULTILINE)} == classes
-
-
 def test_every_error_that_a_page_names_exists() -> None:
     classes = {one.__name__ for one in errors.RotationError.__subclasses__()}
     for page in PAGES:
