@@ -182,9 +182,10 @@ def test_the_landing_page_stays_short() -> None:
     assert len(README.read_text().splitlines()) <= 300
 
 
-def test_every_test_that_a_page_names_exists() -> None:
+def test_every_path_that_a_page_names_exists() -> None:
+    folders = "dev|docs|examples|lambda|modules|testing|tests|tools"
     for page in PAGES:
-        for path in re.findall(r"`(tests/[\w./*]+)`", page.read_text()):
+        for path in re.findall(rf"`((?:{folders})/[\w./*-]*)`", page.read_text()):
             assert list(REPOSITORY.glob(path)), path
 
 
