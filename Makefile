@@ -15,8 +15,9 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 
 # One more than the time budget has processors: a test that waits leaves its own to another.
 WORKERS ?= 3
-# Printed by test-slow; give it back to repeat a campaign.
+# `make test-slow` prints it. With the same seed again, the run goes on with what has not passed.
 SEED ?= $(shell date +%s)
+ONLY := $(if $(STRATEGY),--strategy=$(STRATEGY))
 
 VENV := .venv/.installed
 ARCHIVE := .cache/terraform/built/terraform-provider-archive
@@ -47,16 +48,23 @@ help: ## Say what there is
 demo: $(VENV) $(PROVIDERS) ## Watch a key rotate under load, on the embedded local AWS
 	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" $(TIDILY) .venv/bin/python -m dev.demo
 
+.PHONY: check
+check: $(VENV) $(PROVIDERS) $(PROSE) ## Check a change in less than a minute
+	@terraform fmt -check -diff -recursive
+	@$(TIDILY) .venv/bin/pytest --quiet --numprocesses=2 -m 'check and not slow and not campaign' \
+		--ignore=tests/unit/test_kill_matrix.py $(ONLY) tests/static tests/unit tests/plan
+
 .PHONY: test
-test: $(SETUP) ## Everything that guards the promises
-	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 -m 'not slow' tests testing
+test: $(SETUP) ## Run everything that guards the promises (STRATEGY selects the tests of one strategy)
+	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
+		-m 'not slow' $(ONLY) tests testing
 
 .PHONY: test-slow
-test-slow: $(SETUP) ## The campaigns, whole, with random seeds (SEED repeats one)
+test-slow: $(SETUP) ## Run the campaigns, whole (SEED goes on with a run, STRATEGY selects)
 	@echo "SEED=$(SEED)"
 	@SEED=$(SEED) $(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
 		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
-		--write-campaigns=docs/reliability.md tests testing
+		--record=.cache/campaigns --write-campaigns=docs/reliability.md $(ONLY) tests testing
 
 .PHONY: local-aws
 local-aws: $(VENV) ## Start the local AWS and print the environment to export

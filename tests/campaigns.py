@@ -1,66 +1,209 @@
-"""The campaigns: which tests make one up, how many cases they go through, and the table of them.
+"""The campaigns: their tests, how many cases each test ran, and the table of the results.
 
-A test belongs to one by `@pytest.mark.campaign("Faults")` and is one case of it, unless it says by
-the fixture `cases` how many it went through. `--write-campaigns FILE` writes the table into a page.
+A test is part of a campaign by `@pytest.mark.campaign("Faults")`. It is one case, or as many as it
+reports to the fixture `cases`. `--record FOLDER` keeps the result of each test and leaves out the
+tests that passed before with the same SEED and the same code of the product.
+`--write-campaigns FILE` writes the table into a page.
 """
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
-from _pytest.terminal import TerminalReporter  # pytest hands one to its hook under no public name.
+from _pytest.terminal import TerminalReporter  # pytest gives one to its hook under no public name.
 
-# In the table's order.
-CAMPAIGNS = ("Kill matrix", "Faults", "Sequences", "Bad input", "Leaks", "Grants", "Load")
+from tests.selection import strategies_of
+from tests.strategies import ALL
+
+# In the order of the table.
+CAMPAIGNS: Final = ("Kill matrix", "Faults", "Sequences", "Bad input", "Leaks", "Grants", "Load")
+SHARED: Final = "tests of several"
+ROWS: Final = (*(strategy.name for strategy in ALL), SHARED)
 
 BEGIN, END = "<!-- BEGIN_CAMPAIGNS -->\n", "<!-- END_CAMPAIGNS -->\n"
 
 CountCases = Callable[[int], None]
 
+_REPOSITORY: Final = Path(__file__).resolve().parents[1]
+# A run goes on after a change of tests, but starts again after a change of these.
+_PRODUCT: Final = ("*.tf", "modules/**/*.tf", "lambda/**/*.py", "tools/conformance/**/*.py")
 
-@dataclass(slots=True)
-class _Row:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of one test."""
+
+    test: str
+    strategy: str
     campaign: str
-    cases: int = 0
-    passed: int = 0
-    ending: int = 0
-    seconds: float = 0
+    cases: int
+    passed: bool
+    ending: int
+    """The cases that left a token until it expires."""
+    seconds: float
+    date: str
 
-    def add(self, reports: Sequence[pytest.TestReport]) -> None:
-        """Add one test, whose every case fails with it: nobody knows which of them did."""
-        cases = sum(_property(reports, "cases")) or 1
-        whole = any(report.when == "call" and report.passed for report in reports)
-        self.cases += cases
-        self.ending += sum(_property(reports, "ending"))
-        self.passed += cases if whole and not any(report.failed for report in reports) else 0
-        self.seconds += sum(report.duration for report in reports)
+
+class Results:
+    """The results of this run and, with a record, of the runs before it."""
+
+    def __init__(self, record: Path | None) -> None:
+        """Read the record, if there is one."""
+        self._record = record
+        self._reports: dict[str, list[pytest.TestReport]] = {}
+        self.by_test: dict[str, Result] = {}
+        if record and record.exists():
+            for line in record.read_text().splitlines():
+                result = Result(**json.loads(line))
+                self.by_test[result.test] = result
+
+    @property
+    def expected(self) -> Counter[str]:
+        """How many tests there are for a cell of the table, by `_cell`; empty without a record."""
+        path = self._record and self._record.with_suffix(".expected.json")
+        return Counter(json.loads(path.read_text()) if path and path.exists() else {})
+
+    def expect(self, cells: Counter[str]) -> None:
+        """Keep what a collection has found, for the process that writes the table."""
+        if self._record:
+            self._record.parent.mkdir(parents=True, exist_ok=True)
+            path = self._record.with_suffix(".expected.json")
+            path.write_text(json.dumps({**self.expected, **cells}))
+
+    def passed(self) -> list[str]:
+        """Return the tests that need not run again."""
+        return [test for test, result in self.by_test.items() if result.passed]
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add a phase of a test. The last one is the teardown, or the crash of a process."""
+        reports = self._reports.setdefault(report.nodeid, [])
+        reports.append(report)
+        if report.when in {"setup", "call"}:
+            return
+        del self._reports[report.nodeid]
+        # Each report repeats the properties of those before it.
+        properties = max((one.user_properties for one in reports), key=len)
+        values: dict[str, list[Any]] = {}
+        for name, value in properties:
+            values.setdefault(name, []).append(value)
+        if "campaign" not in values:
+            return
+        called = any(one.when == "call" and one.passed for one in reports)
+        result = Result(
+            test=values["test"][0],
+            strategy=values["strategy"][0],
+            campaign=values["campaign"][0],
+            cases=sum(values.get("cases", [])) or 1,
+            passed=called and not any(one.failed for one in reports),
+            ending=sum(values.get("ending", [])),
+            seconds=sum(one.duration for one in reports),
+            date=datetime.now(UTC).date().isoformat(),
+        )
+        self.by_test[result.test] = result
+        if self._record:
+            self._record.parent.mkdir(parents=True, exist_ok=True)
+            with self._record.open("a") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
+
+
+_RESULTS: Final = pytest.StashKey[Results]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-campaigns", metavar="FILE", type=Path, help="write the campaigns' table into FILE"
     )
+    parser.addoption(
+        "--record", metavar="FOLDER", type=Path, help="keep results, and go on where a run ended"
+    )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    folder: Path | None = config.getoption("record")
+    record = folder and folder / f"{_product()}-{_seed()}.jsonl"
+    results = config.stash[_RESULTS] = Results(record)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(results, "campaign-results")
+
+
+def _seed() -> str:
+    return os.environ.get("SEED", "fixed")
+
+
+def _cell(row: str, campaign: str) -> str:
+    return f"{row} | {campaign}"
+
+
+def _product() -> str:
+    """Return the hash of the code that the campaigns are about."""
+    found = hashlib.sha256()
+    for path in sorted(path for pattern in _PRODUCT for path in _REPOSITORY.glob(pattern)):
+        found.update(f"{path.relative_to(_REPOSITORY)}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 -- pytest-xdist has no types
+    """Give a worker the tests that passed: one that replaces another must find the same tests."""
+    node.workerinput["passed"] = node.config.stash[_RESULTS].passed()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    results = config.stash[_RESULTS]
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    passed = set(worker.get("passed", results.passed()))
+    only: str | None = config.getoption("strategy")
+    cells: Counter[str] = Counter()
     for item in items:
-        if mark := item.get_closest_marker("campaign"):
-            (campaign,) = mark.args
-            if campaign not in CAMPAIGNS:
-                message = f"{item.nodeid}: {campaign} is no campaign; write one of {CAMPAIGNS}."
-                raise pytest.UsageError(message)
-            item.user_properties.append(("campaign", campaign))
+        campaign = _campaign(item)
+        if campaign is None:
+            continue
+        names, test = strategies_of(item), item.nodeid
+        row = names[0] if len(names) == 1 else SHARED
+        # With --strategy, a test of all strategies deploys that one alone.
+        if row == SHARED and only in names:
+            row, test = str(only), f"{test} with {only}"
+        properties = {"campaign": campaign, "strategy": row, "test": test}
+        item.user_properties += properties.items()
+        cells[_cell(row, campaign)] += 1
+    if worker.get("workerid", "gw0") == "gw0":
+        results.expect(cells)
+    tests = {item: dict(item.user_properties).get("test") for item in items}
+    config.hook.pytest_deselected(items=[item for item in items if tests[item] in passed])
+    items[:] = [item for item in items if tests[item] not in passed]
+
+
+def _campaign(item: pytest.Item) -> str | None:
+    """Return the campaign of a test, which is empty for a long test of none."""
+    if mark := item.get_closest_marker("campaign"):
+        (campaign,) = mark.args
+        if campaign not in CAMPAIGNS:
+            message = f"{item.nodeid}: {campaign} is no campaign; write one of {CAMPAIGNS}."
+            raise pytest.UsageError(message)
+        return str(campaign)
+    return "" if item.get_closest_marker("slow") else None
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # There is nothing left to run.
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.stash[_RESULTS].by_test:
+        session.exitstatus = pytest.ExitCode.OK
 
 
 @pytest.fixture
 def cases(request: pytest.FixtureRequest) -> CountCases:
-    """Tell how many cases of its campaign a test went through."""
+    """Report how many cases of its campaign a test went through."""
     node: pytest.Item = request.node
-    assert node.get_closest_marker("campaign"), "Only a campaign's cases are counted."
+    assert node.get_closest_marker("campaign"), "Only the cases of a campaign are counted."
 
     def count(number: int) -> None:
         node.user_properties.append(("cases", number))
@@ -71,45 +214,70 @@ def cases(request: pytest.FixtureRequest) -> CountCases:
 def pytest_terminal_summary(
     terminalreporter: TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
-    tests: dict[str, list[pytest.TestReport]] = {}
-    for report in chain.from_iterable(terminalreporter.stats.values()):
-        if isinstance(report, pytest.TestReport):
-            tests.setdefault(report.nodeid, []).append(report)
-    rows = {campaign: _Row(campaign) for campaign in CAMPAIGNS}
-    for reports in tests.values():
-        for campaign in _property(reports, "campaign"):
-            rows[campaign].add(reports)
-    table = _table([row for row in rows.values() if row.cases])
-    if table:
+    results = config.stash[_RESULTS]
+    table = _table(list(results.by_test.values()), results.expected)
+    if results.by_test:
         terminalreporter.section("campaigns")
         terminalreporter.write(table)
     page: Path | None = config.getoption("write_campaigns")
-    # An interrupted run says nothing of the tests that it did not come to.
-    if page and exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+    # An interrupted run has no result for the tests that it did not reach.
+    if page and exitstatus in {
+        *(pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    }:
         _write(page, table)
 
 
-def _property(reports: Sequence[pytest.TestReport], name: str) -> list[Any]:
-    """Each report of a test repeats what the earlier ones held."""
-    properties = max((report.user_properties for report in reports), key=len)
-    return [value for known, value in properties if known == name]
-
-
-def _table(rows: Sequence[_Row]) -> str:
-    seed = os.environ.get("SEED", "fixed")
+def _table(results: Sequence[Result], expected: Counter[str]) -> str:
+    cells: dict[str, list[Result]] = {}
+    for result in results:
+        cells.setdefault(_cell(result.strategy, result.campaign), []).append(result)
+    rows = [
+        (row, [_text(cells, expected, _cell(row, campaign)) for campaign in CAMPAIGNS])
+        for row in ROWS
+    ]
     lines = [
-        f"| {row.campaign} | {row.cases:,} | {row.passed:,} | {seed} | {row.seconds:,.0f} |\n"
-        for row in rows
+        f"| strategy | {' | '.join(CAMPAIGNS)} |",
+        f"|---|{'--:|' * len(CAMPAIGNS)}",
+        *(f"| {row} | {' | '.join(texts)} |" for row, texts in rows if {*texts} != {_NO_TESTS}),
     ]
-    head = "| campaign | cases | passed | seed | seconds |\n|---|--:|--:|--:|--:|\n"
-    # What no try can bring to its end, and need not.
+    return "\n".join([*lines, "", *_remarks(results, expected), ""])
+
+
+_NO_TESTS: Final = "none"
+
+
+def _text(cells: dict[str, list[Result]], expected: Counter[str], cell: str) -> str:
+    results = cells.get(cell, [])
+    if not results:
+        return "" if expected[cell] else _NO_TESTS
+    passed, cases = _cases(one for one in results if one.passed), _cases(results)
+    text = f"{cases:,}" if passed == cases else f"{cases:,}, {cases - passed:,} failed"
+    missing = expected[cell] - len(results)
+    return f"{text}, {missing:,} tests not run" if missing > 0 else text
+
+
+def _cases(results: Iterable[Result]) -> int:
+    return sum(result.cases for result in results)
+
+
+def _remarks(results: Sequence[Result], expected: Counter[str]) -> list[str]:
+    dates = sorted({result.date for result in results})
+    missing = max(expected.total() - len(results), 0)
+    passed = sum(result.passed for result in results)
+    minutes = sum(result.seconds for result in results) / 60
     remarks = [
-        f"\n{row.ending:,} cases of the {row.campaign.lower()} left a token that its issuer "
-        "cannot list. No version holds it, and it expires.\n"
-        for row in rows
-        if row.ending
+        f"{passed:,} of {len(results) + missing:,} tests passed, in {minutes:,.0f} minutes.",
+        f"Date: {' to '.join(dict.fromkeys([dates[0], dates[-1]])) if dates else 'none'}.",
+        f"Seed: {_seed()}. Hash of the tested code: `{_product()}`.",
     ]
-    return "".join([head, *lines, *remarks]) if lines else ""
+    if missing:
+        remarks.append("A cell without a number was not run.")
+    if ending := sum(result.ending for result in results):
+        remarks += [
+            f"{ending:,} cases left a token that its issuer cannot list.",
+            "No version of the secret has it, and it expires.",
+        ]
+    return remarks
 
 
 def _write(page: Path, table: str) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import hypothesis
 import pytest
 
-pytest_plugins = ["pytester", "tests.campaigns", "tests.selection", "tests.load.account"]
+pytest_plugins = ["pytester", "tests.selection", "tests.campaigns", "tests.load.account"]
 
 # `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.
 # No deadline, because the time of one example says more about the machine than about the code.

@@ -5,11 +5,12 @@ A test belongs to a strategy if one of these holds:
 - It has the mark `strategy(NAME)`; `tests.strategies.case` adds it to parameters. With the mark
   `strategy()` it belongs to every strategy.
 - Its file is `tests/*/test_NAME*.py`.
-- One of its parameters is a path in `modules/strategies/NAME` or `examples/NAME`.
+- One of its parameters is NAME, or a path in `modules/strategies/NAME` or `examples/NAME`.
 """
 
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -34,21 +35,31 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     name: str | None = config.getoption("strategy")
     for strategy in (one for one in ALL if one.name == name):
-        selected = [item for item in items if _is_of(strategy, item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in selected])
-        items[:] = selected
+        selected = {item: _is_of(strategy, item) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not selected[item]])
+        items[:] = [item for item in items if selected[item]]
 
 
 def _is_of(strategy: StrategyUnderTest, item: pytest.Item) -> bool:
     path = item.path.relative_to(item.config.rootpath).as_posix()
     marks = [mark.args for mark in item.iter_markers("strategy")]
     callspec = getattr(item, "callspec", None)
-    values = [f"{value}/" for value in (callspec.params.values() if callspec else ())]
+    values = [
+        str(value)
+        for value in (callspec.params.values() if callspec else ())
+        if isinstance(value, str | Path)
+    ]
     return (
         any(strategy.name in names or not names for names in marks)
         or fnmatch(path, f"tests/*/test_{strategy.name}*.py")
-        or any(f"{folder}/" in value for folder in strategy.folders for value in values)
+        or strategy.name in values
+        or any(f"{folder}/" in f"{value}/" for folder in strategy.folders for value in values)
     )
+
+
+def strategies_of(item: pytest.Item) -> list[str]:
+    """Name the strategies that a test belongs to."""
+    return [strategy.name for strategy in ALL if _is_of(strategy, item)]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
-"""The campaigns' table tells the truth, in one process and in several."""
+"""The table of the campaigns is right, in one process and in several, after one run or more."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,38 +13,70 @@ import pytest
 
 @pytest.mark.campaign("Faults")
 @pytest.mark.parametrize("number", range(3))
+@pytest.mark.strategy("iam_access_key")
 def test_of_one_case(number):
     assert number < {bound}
 
 @pytest.mark.campaign("Load")
+@pytest.mark.strategy
 def test_of_many_cases(cases):
     cases(400)
     cases(600)
     {trouble}
 
+@pytest.mark.campaign("Leaks")
+@pytest.mark.strategy("managed")
+def test_of_another_strategy():
+    pass
+
 def test_of_no_campaign():
     pass
 """
-_SEVERAL = ("-n2",)
+_PLUGINS = ("-p", "tests.selection", "-p", "tests.campaigns")
+_SEVERAL = ("-p", "xdist", "-n2")
 
 
 def _run(
     pytester: pytest.Pytester, *options: str, bound: int = 3, trouble: str = ""
 ) -> pytest.RunResult:
-    pytester.makeini("[pytest]\nmarkers =\n    campaign(name): a row\n")
+    pytester.makeini("[pytest]\nmarkers =\n    campaign(name): a column\n")
     pytester.makepyfile(_TESTS.format(bound=bound, trouble=trouble))
-    return pytester.runpytest("-p", "tests.campaigns", *options)
+    return pytester.runpytest(*_PLUGINS, *options)
 
 
-def _rows(text: str) -> list[str]:
-    """All but the seconds, which are the machine's."""
-    return [line.rsplit("|", 2)[0] for line in text.splitlines() if line.startswith("| ")]
+def _rows(text: str) -> dict[str, dict[str, str]]:
+    """Read the table: the cells that have tests, by strategy and campaign."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    head, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    return {
+        row[0]: {name: cell for name, cell in zip(head, row, strict=True) if cell != "none"}
+        for row in rows
+    }
+
+
+def _cells(text: str) -> set[tuple[str, ...]]:
+    """Read the cells that have tests."""
+    return {
+        (strategy, campaign, cell)
+        for strategy, row in _rows(text).items()
+        for campaign, cell in row.items()
+        if campaign != "strategy"
+    }
+
+
+_WHOLE = {
+    ("iam_access_key", "Faults", "3"),
+    ("managed", "Leaks", "1"),
+    ("tests of several", "Load", "1,000"),
+}
 
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(repository))
+    monkeypatch.setenv("PYTHONPATH", f"{repository}:{repository / 'lambda'}")
     monkeypatch.setenv("SEED", "77")
+    # A worker needs no other plugin.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 @pytest.mark.parametrize(
@@ -53,12 +86,8 @@ def test_the_table_counts_the_cases_of_each_campaign(
     options: tuple[str, ...], pytester: pytest.Pytester
 ) -> None:
     result = _run(pytester, *options)
-    assert _rows(result.stdout.str()) == [
-        "| campaign | cases | passed | seed ",
-        "| Faults | 3 | 3 | 77 ",
-        "| Load | 1,000 | 1,000 | 77 ",
-    ]
-    assert " 5 passed in " in result.outlines[-1]
+    assert _cells(result.stdout.str()) == _WHOLE
+    assert " 6 passed in " in result.outlines[-1]
 
 
 @pytest.mark.parametrize(
@@ -74,19 +103,22 @@ def test_a_case_that_did_not_pass_is_not_counted_as_passed(
     options: tuple[str, ...], trouble: str, pytester: pytest.Pytester
 ) -> None:
     result = _run(pytester, *options, bound=2, trouble=trouble)
-    (_, faults, load) = _rows(result.stdout.str())
-    assert faults == "| Faults | 3 | 2 | 77 "
-    assert load.split("|")[3] == " 0 "
+    cells = _cells(result.stdout.str())
+    assert ("iam_access_key", "Faults", "3, 1 failed") in cells
+    assert next(cell[2] for cell in cells if cell[1] == "Load").endswith(" failed")
 
 
 def test_a_page_takes_the_table_and_keeps_the_rest(pytester: pytest.Pytester) -> None:
     page = pytester.path / "page.md"
     page.write_text(f"Before.\n\n{BEGIN}Old.\n{END}\nAfter.\n")
-    _run(pytester, "--write-campaigns=page.md", bound=1)
+    _run(pytester, "--write-campaigns=page.md")
     before, _, rest = page.read_text().partition(BEGIN)
     table, _, after = rest.partition(END)
     assert (before, after) == ("Before.\n\n", "\nAfter.\n")
-    assert _rows(table)[1:] == ["| Faults | 3 | 1 | 77 ", "| Load | 1,000 | 1,000 | 77 "]
+    assert _cells(table) == _WHOLE
+    assert "5 of 5 tests passed, in 0 minutes." in table
+    assert re.search(r"^Date: 20\d\d-\d\d-\d\d[.]$", table, re.MULTILINE)
+    assert "Seed: 77." in table
 
 
 def test_an_interrupted_run_leaves_the_page(pytester: pytest.Pytester) -> None:
@@ -96,14 +128,62 @@ def test_an_interrupted_run_leaves_the_page(pytester: pytest.Pytester) -> None:
     assert page.read_text() == f"{BEGIN}Old.\n{END}"
 
 
-def test_a_campaign_that_does_not_exist_is_refused(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize(
+    "options", [pytest.param((), id="one-process"), pytest.param(_SEVERAL, id="several")]
+)
+def test_a_run_goes_on_with_what_has_not_passed(
+    options: tuple[str, ...], pytester: pytest.Pytester
+) -> None:
+    interrupted = _run(pytester, "--record=kept", trouble="pytest.exit('tired')")
+    assert _cells(interrupted.stdout.str()) == {
+        ("iam_access_key", "Faults", "3"),
+        ("managed", "Leaks", ""),
+        ("tests of several", "Load", ""),
+    }
+    assert "A cell without a number was not run." in interrupted.stdout.str()
+    failed = _run(pytester, "--record=kept", *options, trouble="raise ValueError")
+    assert ("tests of several", "Load", "1,000, 1,000 failed") in _cells(failed.stdout.str())
+    assert " 1 failed, 2 passed" in failed.outlines[-1]
+    passed = _run(pytester, "--record=kept", *options)
+    assert " 2 passed" in passed.outlines[-1]
+    assert _cells(passed.stdout.str()) == _WHOLE
+    nothing_left = _run(pytester, "--record=kept", "-m", "campaign", *options)
+    assert nothing_left.ret == pytest.ExitCode.OK
+    assert _cells(nothing_left.stdout.str()) == _WHOLE
+
+
+def test_another_seed_starts_again(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(pytester, "--record=kept")
+    monkeypatch.setenv("SEED", "78")
+    assert " 6 passed" in _run(pytester, "--record=kept").outlines[-1]
+
+
+def test_one_strategy_is_run_at_a_time(pytester: pytest.Pytester) -> None:
+    first = _run(pytester, "--record=kept", "--strategy=managed")
+    assert _cells(first.stdout.str()) == {
+        ("iam_access_key", "Faults", ""),
+        ("managed", "Leaks", "1"),
+        ("managed", "Load", "1,000"),
+    }
+    second = _run(pytester, "--record=kept", "--strategy=iam_access_key")
+    assert _cells(second.stdout.str()) == {
+        ("iam_access_key", "Faults", "3"),
+        ("iam_access_key", "Load", "1,000"),
+        ("managed", "Leaks", "1"),
+        ("managed", "Load", "1,000"),
+    }
+
+
+def test_an_unknown_campaign_is_rejected(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import pytest\n\n@pytest.mark.campaign('Fautls')\ndef test(): pass\n")
-    result = pytester.runpytest("-p", "tests.campaigns")
+    result = pytester.runpytest(*_PLUGINS)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines("*Fautls is no campaign; write one of *")
 
 
-def test_cases_outside_a_campaign_are_refused(pytester: pytest.Pytester) -> None:
+def test_cases_outside_a_campaign_are_rejected(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test(cases): cases(1)\n")
-    result = pytester.runpytest("-p", "tests.campaigns")
-    result.stdout.fnmatch_lines("*Only a campaign's cases are counted.*")
+    result = pytester.runpytest(*_PLUGINS)
+    result.stdout.fnmatch_lines("*Only the cases of a campaign are counted.*")

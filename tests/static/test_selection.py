@@ -20,6 +20,10 @@ def test_of_a_folder(folder):
 def test_of_an_example(folder):
     pass
 
+@pytest.mark.parametrize("subject", ["{name}", "{name}_by_token"])
+def test_of_a_name(subject):
+    pass
+
 @pytest.mark.strategy()
 def test_of_all(rotators):
     assert [one.name for one in rotators] == ["{name}"]
@@ -53,6 +57,7 @@ def test_the_tests_of_one_strategy_are_selected(pytester: pytest.Pytester) -> No
         "test_of_a_record[github_deploy_key]",
         "test_of_a_folder[modules/strategies/github_deploy_key]",
         "test_of_an_example[examples/github-deploy-key]",
+        "test_of_a_name[github_deploy_key]",
         "test_of_all",
         "test_of_the_slice",
     }

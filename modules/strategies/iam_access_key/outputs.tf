@@ -11,7 +11,6 @@ output "strategy" {
     issuer            = true
     records_attempts  = true
     searches_versions = true
-    services          = ["iam.py"]
     settling_seconds  = var.options.settling_seconds
     settings = {
       constants = var.options.constants
