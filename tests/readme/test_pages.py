@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from itertools import groupby
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import hcl2
 import pytest
@@ -16,9 +16,6 @@ from rotation import errors, log
 from rotation.event import Step
 from rotation.strategies.random_value import RandomValue
 from tests.readme.blocks import PAGES, README, REGISTRY_SOURCE, REPOSITORY, Block, block, blocks
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # One test goes through every block with such a check: here, or for statements in tests/plan.
 _CHECKED_AT_ONCE = {"apply", "excerpt", "make", "picture", "quote", "statements"}
@@ -192,6 +189,13 @@ def test_every_test_that_a_page_names_exists() -> None:
     for page in PAGES:
         for path in re.findall(r"`(tests/[\w./*]+)`", page.read_text()):
             assert list(REPOSITORY.glob(path)), path
+
+
+def test_every_page_that_a_message_names_exists() -> None:
+    texts = [*(REPOSITORY / "lambda").rglob("*.py"), *REPOSITORY.rglob("*.tf")]
+    named = re.findall(r"(?:docs|examples)/[\w/-]+\.md", "".join(map(Path.read_text, texts)))
+    assert named
+    assert [page for page in named if not (REPOSITORY / page).exists()] == []
 
 
 def test_the_cost_is_what_the_arithmetic_gives() -> None:

@@ -79,5 +79,5 @@ def _syntax_error(line: int | None) -> ConfigurationError:
 def _incomplete(*, kind: str, missing: Iterable[str]) -> ConfigurationError:
     return ConfigurationError(
         f"The file of {CUSTOM_SOURCE} must define {', '.join(missing)}, which each {kind} has. See "
-        "lambda/rotation/strategy.py of the module. Add it, apply, then rotate again."
+        "docs/custom-rotators.md of the module. Add it, apply, then rotate again."
     )

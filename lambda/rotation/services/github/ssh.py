@@ -53,7 +53,7 @@ def _no_library() -> ConfigurationError:
     return ConfigurationError(
         "The function cannot import the library cryptography: it is missing, or built for another "
         "architecture or version of Python. Make a layer with it for the function's architecture "
-        "and runtime, as the module's documentation of deploy keys says. Add the layer's "
+        "and runtime, as examples/github-deploy-key/README.md of the module says. Add the layer's "
         "ARN to function.layers, apply, then rotate again."
     )
 
