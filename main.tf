@@ -154,11 +154,22 @@ locals {
   }) : null
 }
 
+locals {
+  # The hash distinguishes secret names that differ only in characters that these names can't have, or after the first 55.
+  # It includes the region, because a role has the same name and IAM has no regions.
+  _default_names = { for prefix in ["rotate", "rotation-failures", "schedule"] : prefix => join("-", [
+    substr("${prefix}-${replace(local.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
+    substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
+  ]) }
+}
+
 module "function" {
   source = "./modules/function"
   count  = local.makes_function ? 1 : 0
 
+  account            = local.account
   alarm_actions      = var.alarm_actions
+  default_name       = local._default_names["rotate"]
   environment        = local.strategy.environment
   files              = local.strategy.files
   function           = var.function
@@ -167,8 +178,10 @@ module "function" {
   searches_versions  = local.strategy.searches_versions
   secret_arn_pattern = local.secret_arn_pattern
   secret_name        = local.secret_name
+  services           = local.strategy.services
   settings           = jsonencode(local.settings)
   statements         = local.strategy.statements
+  strategy           = local.strategy.name
   tags               = var.tags
 }
 
@@ -201,7 +214,7 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   # Behind a fast schedule this one is the backstop.
   rotation_rules {
     duration            = var.schedule_duration
-    schedule_expression = local.schedule_is_fast ? local.backstop_expression : local.schedule_expression
+    schedule_expression = local.schedule_is_fast ? local.schedule.backstop_expression : local.schedule_expression
   }
 
   depends_on = [
@@ -216,23 +229,27 @@ module "schedule" {
   source = "./modules/schedule"
   count  = local.schedule_is_fast ? 1 : 0
 
-  alarm_actions            = var.alarm_actions
-  expression               = startswith(local.schedule_expression, "rate(") ? "rate(${local.shortest_wait_in_minutes} minutes)" : local.schedule_expression
-  function_arn             = one(concat(local._existing[*].arn, module.function[*].planned_arn))
-  options                  = var.scheduler
-  secret_arn               = one(aws_secretsmanager_secret_rotation.this[*].secret_id)
-  secret_arn_pattern       = local.secret_arn_pattern
-  secret_name              = local.secret_name
-  shortest_wait_in_minutes = local.shortest_wait_in_minutes
-  tags                     = var.tags
-  timezone                 = var.schedule_timezone
+  account                      = local.account
+  alarm_actions                = var.alarm_actions
+  default_name                 = local._default_names["schedule"]
+  expression                   = local.schedule.scheduler_expression
+  function_arn                 = one(concat(local._existing[*].arn, module.function[*].planned_arn))
+  options                      = var.scheduler
+  secret_arn                   = one(aws_secretsmanager_secret_rotation.this[*].secret_id)
+  secret_arn_pattern           = local.secret_arn_pattern
+  secret_name                  = local.secret_name
+  shortest_interval_in_minutes = local.schedule.shortest_interval_in_minutes
+  tags                         = var.tags
+  timezone                     = var.schedule_timezone
 }
 
 module "alarm" {
   source = "./modules/alarm"
   count  = !local.makes_secret && length(var.alarm_actions) > 0 ? 1 : 0
 
+  account       = local.account
   alarm_actions = var.alarm_actions
+  name          = local._default_names["rotation-failures"]
   secret_arn    = local.secret_arn
   secret_name   = local.secret_name
   tags          = var.tags

@@ -85,6 +85,8 @@ locals {
     records_attempts = false
     # The service can list the credentials: the function compares the list with all versions of the secret.
     searches_versions = false
+    # Files of the function's package below lambda/rotation/services, as patterns.
+    services = []
     # The function's settings: { constants, options }; null if the module makes no function.
     settings = null
     # How long a new credential must be accepted before it becomes current.

@@ -235,15 +235,15 @@ variable "minimum_overlap_minutes" {
     error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
-    condition     = alltrue([for minutes in local.shortest_wait_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
+    condition     = alltrue([for minutes in local.schedule.shortest_interval_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
     error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
   # The last day is for the rotation window and for retries.
   validation {
     condition = alltrue([for days in local.strategy[*].expires_after_days :
-      days >= ceil(local.longest_wait_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1 if days != null && local.longest_wait_in_days != null
+      days >= ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1 if days != null
     ])
-    error_message = "A credential of ${local._strategy_found} must be valid for at least ${ceil(coalesce(local.longest_wait_in_days, 0) + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} days with this schedule: the longest interval, plus minimum_overlap_minutes, plus one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
+    error_message = "A credential of ${local._strategy_found} must be valid for at least ${ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} days with this schedule: the longest interval, plus minimum_overlap_minutes, plus one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
   }
 }
 
@@ -474,210 +474,6 @@ variable "rotation" {
   validation {
     condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
     error_message = "Set exactly one strategy in rotation: write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
-  }
-}
-
-locals {
-  # A token of GitHub's lives for an hour: the longest wait leaves ten minutes for retries.
-  _expiring_pattern = "^(rate[(]([1-4][0-9]|50) minutes[)]|cron[(]0/([1-4][0-9]|50) [*] ([*] [*] [?]|[?] [*] [*]) [*][)])$"
-
-  schedule_expression = var.schedule_expression != null ? var.schedule_expression : local.expires ? "rate(30 minutes)" : "rate(30 days)"
-
-  _rates_in_hours = [
-    for rate in regexall("^rate[(]([0-9]+) (hour|day)", local.schedule_expression) : tonumber(rate[0]) * (rate[1] == "day" ? 24 : 1)
-  ]
-
-  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
-  _hour    = "(?:1?[0-9]|2[0-3])"
-  _day     = "(?:[12]?[1-9]|[123]0|31)"
-  _month   = "(?:[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
-  _weekday = "(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)"
-  _lists = { for name, value in { day = local._day, hour = local._hour, month = local._month, weekday = local._weekday } :
-    name => replace("ITEM(?:,ITEM)*", "ITEM", "(?:[*]|${value}(?:-${value})?)(?:/[1-9][0-9]?)?")
-  }
-  _days = join(" ", [
-    "(?:[?]|L|${local._lists.day})",
-    local._lists.month,
-    "(?:[?]|L|${local._weekday}L|${local._weekday}#[1-5]|${local._lists.weekday})",
-    "[*][)]$",
-  ])
-  _cron_pattern      = "^cron[(][^ ]+ ${local._lists.hour} ${local._days}"
-  _fast_cron_minutes = "^cron[(](?:[1-5]?[0-9]|0/[1-5][0-9]) "
-  _fast_rate_pattern = "^rate[(](?:[1-3] hour|[0-9]+ minute)"
-  _slow_cron_pattern = "^cron[(]0 (?:${local._hour}|(?:[*]|${local._hour})/(?:[4-9]|1[0-9]|2[0-3])) "
-
-  # What Secrets Manager does not take is EventBridge Scheduler's.
-  schedule_is_fast = var.rotation != null && (
-    startswith(local.schedule_expression, "rate(")
-    ? can(regex(local._fast_rate_pattern, local.schedule_expression))
-    : !can(regex(local._slow_cron_pattern, local.schedule_expression))
-  )
-
-  _cron_fields = one(regexall("^cron[(]([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ", local.schedule_expression))
-  _cron_hours = local._cron_fields == null ? [] : try([for hour in range(24) : hour if contains(flatten([
-    for item in [for text in split(",", local._cron_fields[1]) : regex("^(?:[*]|([0-9]+)(-)?([0-9]+)?)(?:/([0-9]+))?$", text)] : range(
-      tonumber(coalesce(item[0], "0")),
-      1 + tonumber(coalesce(item[2], item[0] != null && item[3] == null ? item[0] : "23")),
-      tonumber(coalesce(item[3], "1")),
-    )
-  ]), hour)], [])
-  _cron_hours_apart = [
-    for index, hour in local._cron_hours : index > 0 ? hour - local._cron_hours[index - 1] : hour + 24 - reverse(local._cron_hours)[0]
-  ]
-  _cron_increment = one(flatten(regexall("^cron[(]0/([1-9][0-9]?) ", local.schedule_expression)))
-
-  # Between any two rotations of a rate, and between those of a cron expression that are closest.
-  shortest_wait_in_minutes = one(concat(
-    [for hours in local._rates_in_hours : hours * 60],
-    [for minutes in flatten(regexall("^rate[(]([0-9]+) minute", local.schedule_expression)) : tonumber(minutes)],
-    [for hours in(length(local._cron_hours_apart) > 0 ? [min(local._cron_hours_apart...)] : []) : local._cron_increment == null ? hours * 60 : min(
-      tonumber(local._cron_increment),
-      hours * 60 - floor(59 / max(1, tonumber(local._cron_increment))) * tonumber(local._cron_increment),
-    )],
-  ))
-
-  # Between the two rotations that are farthest apart: on a 29th of February, a fifth Monday, a last Monday, a 31st.
-  longest_wait_in_days = one(concat(
-    [for hours in local._rates_in_hours : hours / 24],
-    can(regex("^rate[(][0-9]+ minute", local.schedule_expression)) ? [1] : [],
-    local._cron_fields == null ? [] : [
-      local._cron_fields[3] != "*" ? 2922 :
-      strcontains(local._cron_fields[4], "#") ? 100 :
-      !contains(["*", "?"], local._cron_fields[4]) ? 35 :
-      !contains(["*", "?"], local._cron_fields[2]) ? 62 : 1
-    ],
-  ))
-
-  # Longer than the longest wait of a fast schedule, or it would rotate in between: in a month without that day, a year
-  # without that month, on a day with but one rotation. Secrets Manager knows nothing longer than 999 days.
-  backstop_expression = (
-    local._cron_fields == null ? "rate(1 day)" :
-    local._cron_fields[3] != "*" ? "rate(999 days)" :
-    length(setsubtract([local._cron_fields[2], local._cron_fields[4]], ["*", "?"])) > 0 ? "rate(100 days)" :
-    length(local._cron_hours) == 1 ? "rate(2 days)" : "rate(1 day)"
-  )
-
-  _crons = [
-    for hours in regexall("^cron[(]0 (${local._hour}|[*])(?:/([1-9][0-9]*))? ", local.schedule_expression) :
-    { hour = tonumber(replace(hours[0], "*", "0")), increment = tonumber(coalesce(hours[1], "24")) }
-  ]
-
-  # A window closes before the next one opens and before the day ends; the last one of the day has the least time.
-  _longest_window_in_hours = concat(
-    [for hours in local._rates_in_hours : min(hours, 24)],
-    [for cron in local._crons : min(cron.increment, 24 - cron.hour - floor((23 - cron.hour) / cron.increment) * cron.increment)],
-    [24],
-  )[0]
-}
-
-variable "schedule_duration" {
-  description = "Length of the window in which Secrets Manager rotates, in hours, e.g. 2h; null closes it after an hour where the schedule is in hours, else at the end of the day."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.schedule_duration == null || var.rotation != null
-    error_message = "schedule_duration is about rotation: remove it, or set rotation. Found: no rotation."
-  }
-  validation {
-    condition     = var.schedule_duration == null || !local.schedule_is_fast
-    error_message = "A schedule that Secrets Manager does not take has no window, it rotates on the minute: remove schedule_duration, or write a schedule at the full hour, four hours apart at least. Found: ${local.schedule_expression}."
-  }
-  validation {
-    condition = alltrue([for duration in var.schedule_duration[*] :
-      can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local._longest_window_in_hours if !local.schedule_is_fast
-    ])
-    error_message = "A window ends before the next one opens and before the day ends in UTC: write \"1h\" to \"${local._longest_window_in_hours}h\" beside ${local.schedule_expression}. Found: \"${coalesce(var.schedule_duration, "none")}\"."
-  }
-}
-
-variable "schedule_expression" {
-  description = "When the secret rotates: rate(…) or cron(…), ten minutes apart at least, kept by Secrets Manager where that takes it and else by EventBridge Scheduler; null is rate(30 days) where rotation is set."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = !local.expires || can(regex(local._expiring_pattern, coalesce(var.schedule_expression, "rate(30 minutes)")))
-    error_message = "A token of GitHub lives for an hour, so that rotations are at most 50 minutes apart, all day: write \"rate(30 minutes)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-  validation {
-    condition     = var.schedule_expression == null || var.rotation != null
-    error_message = "schedule_expression is about rotation: remove it, or set rotation. Found: no rotation."
-  }
-  validation {
-    condition     = alltrue([for expression in var.schedule_expression[*] : can(regex("^(rate|cron)[(][^()]*[)]$", expression))])
-    error_message = "schedule_expression is a rate or a cron expression: write e.g. \"rate(30 days)\" or \"cron(0 8 1 * ? *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-  validation {
-    condition = alltrue([for expression in var.schedule_expression[*] :
-      can(regex("^rate[(](1 (minute|hour|day)|([2-9]|[1-9][0-9]|1[0-9]{2}|2[0-3][0-9]) minutes|([2-9]|[1-9][0-9]{1,2}) (hours|days))[)]$", expression)) if startswith(expression, "rate(")
-    ])
-    error_message = "A rate is 10 to 239 minutes, 1 to 999 hours, or 1 to 999 days: write e.g. \"rate(30 minutes)\", \"rate(4 hours)\", \"rate(1 day)\" or \"rate(30 days)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-  # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-  validation {
-    condition     = alltrue([for expression in var.schedule_expression[*] : !can(regex("^rate[(][1-9] minutes?[)]$", expression))])
-    error_message = "A rate is ten minutes at least, because AWS advises against more new versions of a secret: write e.g. \"rate(10 minutes)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-  validation {
-    condition = alltrue([for expression in var.schedule_expression[*] :
-      can(regex(local._cron_pattern, expression)) if startswith(expression, "cron(")
-    ])
-    error_message = "A cron expression has the fields minute, hour, day of month, month, day of week, *: write e.g. \"cron(0 8 1 * ? *)\", \"cron(0/30 * * * ? *)\" or \"cron(0 0 ? * SUN#1 *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-  validation {
-    condition = alltrue([for expression in var.schedule_expression[*] :
-      can(regex(local._fast_cron_minutes, expression)) if startswith(expression, "cron(")
-    ])
-    error_message = "The minute of a cron expression is one number or 0/N with an N of at least 10, because AWS advises against more than one new version of a secret every ten minutes: write e.g. \"cron(30 8 * * ? *)\" or \"cron(0/15 * * * ? *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-  validation {
-    condition = alltrue([for expression in var.schedule_expression[*] :
-      length(regexall("[?]", expression)) == 1 if startswith(expression, "cron(")
-    ])
-    error_message = "A cron expression names days of the month or days of the week, and has a ? in place of the other: write e.g. \"cron(0 8 1 * ? *)\" or \"cron(0 8 ? * MON *)\". Found: \"${coalesce(var.schedule_expression, "none")}\"."
-  }
-}
-
-variable "schedule_timezone" {
-  description = "Time zone in which a cron expression of EventBridge Scheduler is read, e.g. Europe/Berlin; null is UTC, in which Secrets Manager's own schedules always are."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.schedule_timezone == null || (local.schedule_is_fast && startswith(local.schedule_expression, "cron("))
-    error_message = "schedule_timezone is for a cron expression that EventBridge Scheduler reads, as Secrets Manager's own are in UTC and a rate has no time of day: remove it, or write an expression that is not at full hours four hours apart, e.g. \"cron(30 8 * * ? *)\". Found: ${local.schedule_expression}."
-  }
-  validation {
-    condition     = alltrue([for zone in var.schedule_timezone[*] : can(regex("^[A-Za-z][0-9A-Za-z_+-]*(/[0-9A-Za-z_+-]+){0,2}$", zone))])
-    error_message = "schedule_timezone is a name of the IANA time zone database: write e.g. \"Europe/Berlin\". Found: \"${coalesce(var.schedule_timezone, "none")}\"."
-  }
-}
-
-variable "scheduler" {
-  description = "Options of what this module makes for a schedule of EventBridge Scheduler; null, as an absent option, takes the default named beside it."
-  type = object({
-    name                 = optional(string) # null: derived from the name of the secret; its role and its queue bear it too
-    permissions_boundary = optional(string) # null: none
-    role_path            = optional(string) # "/"
-  })
-  default = null
-
-  validation {
-    condition     = var.scheduler == null || local.schedule_is_fast
-    error_message = "The variable scheduler is about a schedule that Secrets Manager does not take: remove it, or write e.g. \"rate(30 minutes)\" as schedule_expression. Found: ${var.rotation == null ? "no rotation" : local.schedule_expression}."
-  }
-  validation {
-    condition     = alltrue([for name in var.scheduler[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
-    error_message = "scheduler.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.scheduler[*].name))}."
-  }
-  validation {
-    condition     = alltrue([for arn in var.scheduler[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
-    error_message = "scheduler.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.scheduler[*].permissions_boundary))}."
-  }
-  validation {
-    condition     = alltrue([for path in var.scheduler[*].role_path : can(regex(local._path_pattern, path)) if path != null])
-    error_message = "scheduler.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(one(var.scheduler[*].role_path))}."
   }
 }
 

@@ -1,28 +1,10 @@
 # An alarm on failed rotations that no function of ours makes: their events, and the queue that keeps them.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
-locals {
-  _account   = data.aws_caller_identity.current.account_id
-  _partition = data.aws_partition.current.partition
-  _region    = data.aws_region.current.id
-
-  # Made as a function's name is.
-  name = join("-", [
-    substr("rotation-failures-${replace(var.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
-    substr(sha256("${local._region}/${var.secret_name}"), 0, 8),
-  ])
-}
-
 # Secrets Manager knows no metric of rotations. These events come from CloudTrail, where a trail logs management events.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 resource "aws_cloudwatch_event_rule" "this" {
-  name        = local.name
+  name        = var.name
   description = substr("Failed rotations of ${var.secret_name}", 0, 512)
   tags        = var.tags
 
@@ -45,7 +27,7 @@ resource "aws_cloudwatch_event_target" "this" {
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
 resource "aws_sqs_queue" "this" {
-  name                      = local.name
+  name                      = var.name
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = true
   tags                      = var.tags
@@ -57,16 +39,16 @@ resource "aws_sqs_queue" "this" {
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
-      Resource  = "arn:${local._partition}:sqs:${local._region}:${local._account}:${local.name}"
+      Resource  = "arn:${var.account.partition}:sqs:${var.account.region}:${var.account.id}:${var.name}"
       Condition = {
-        ArnEquals = { "aws:SourceArn" = "arn:${local._partition}:events:${local._region}:${local._account}:rule/${local.name}" }
+        ArnEquals = { "aws:SourceArn" = "arn:${var.account.partition}:events:${var.account.region}:${var.account.id}:rule/${var.name}" }
       }
     }]
   })
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  alarm_name          = local.name
+  alarm_name          = var.name
   alarm_description   = "A rotation of ${var.secret_name} failed; the messages of the queue say when."
   alarm_actions       = var.alarm_actions
   comparison_operator = "GreaterThanThreshold"

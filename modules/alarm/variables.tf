@@ -1,8 +1,24 @@
 # What the root module tells the alarm that it makes; the root's variables are validated there.
 
+variable "account" {
+  description = "The account and region of the module."
+  type = object({
+    id        = string
+    partition = string
+    region    = string
+  })
+  nullable = false
+}
+
 variable "alarm_actions" {
   description = "ARNs that are notified when a rotation failed."
   type        = list(string)
+  nullable    = false
+}
+
+variable "name" {
+  description = "Name of the rule, the queue and the alarm."
+  type        = string
   nullable    = false
 }
 

@@ -1,42 +1,36 @@
 # The rotation function: its package, its role, its log group, and who may invoke it.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
-  _account   = data.aws_caller_identity.current.account_id
-  _partition = data.aws_partition.current.partition
-  _region    = data.aws_region.current.id
-
-  # The hash keeps apart names that differ only in what a function's name cannot hold, or beyond its 64 characters;
-  # the region is part of it, because the role bears the same name and IAM knows no regions.
-  name = var.function.name != null ? var.function.name : join("-", [
-    substr("rotate-${replace(var.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
-    substr(sha256("${local._region}/${var.secret_name}"), 0, 8),
-  ])
+  name = var.function.name != null ? var.function.name : var.default_name
 }
 
 locals {
   _source = "${path.module}/../../lambda"
-  _files  = merge(var.files, { for file in fileset(local._source, "**/*.py") : file => file("${local._source}/${file}") })
+
+  # The core, the strategy, and the services that it needs: a change for one service doesn't redeploy other functions.
+  _patterns = concat(
+    ["handler.py", "rotation/*.py", "rotation/strategies/__init__.py", "rotation/strategies/${var.strategy}.py"],
+    [for pattern in concat(length(var.services) > 0 ? ["__init__.py"] : [], var.services) : "rotation/services/${pattern}"],
+  )
+  _files = merge(var.files, { for file in setunion([for pattern in local._patterns : fileset(local._source, pattern)]...) : file => file("${local._source}/${file}") })
 }
 
-# Entries from `source` blocks have no mode and no time: the same content gives the same bytes on every machine. The hash
-# in the path keeps instances of different content from deploying each other's package, and those of the same content from
-# reading it while another is half-way through writing it; .terraform is what a pipeline that plans on one machine and
-# applies on another carries along.
+# `source` blocks, because their entries have no mode and no time: the same content gives the same bytes on every machine.
+# With source_dir the bytes depend on the umask of the checkout, and Lambda can't read a file with mode 0600;
+# output_file_mode needs archive 2.x. `sensitive` keeps the Python code out of plans; the hash and the path stay readable.
+#
+# The hash in the path keeps instances with different content from deploying each other's package, and instances with
+# the same content from reading it while another one writes it. A pipeline that plans on one machine and applies on
+# another takes .terraform along.
 data "archive_file" "this" {
   type        = "zip"
-  output_path = "${path.root}/.terraform/rotating-secret/${sha256(jsonencode([local._account, local._region, local.name, local._files]))}.zip"
+  output_path = "${path.root}/.terraform/rotating-secret/${sha256(jsonencode([var.account.id, var.account.region, local.name, local._files]))}.zip"
 
   dynamic "source" {
     for_each = local._files
 
     content {
-      content  = source.value
+      content  = sensitive(source.value)
       filename = source.key
     }
   }
@@ -115,7 +109,7 @@ resource "aws_lambda_permission" "this" {
   action         = "lambda:InvokeFunction"
   function_name  = aws_lambda_function.this.function_name
   principal      = "secretsmanager.amazonaws.com"
-  source_account = local._account
+  source_account = var.account.id
   source_arn     = var.secret_arn_pattern
 }
 

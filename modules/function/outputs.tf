@@ -17,7 +17,7 @@ output "name" {
 
 output "planned_arn" {
   description = "The same ARN, known at plan."
-  value       = "arn:${local._partition}:lambda:${local._region}:${local._account}:function:${local.name}"
+  value       = "arn:${var.account.partition}:lambda:${var.account.region}:${var.account.id}:function:${local.name}"
 }
 
 output "role_arn" {

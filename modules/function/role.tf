@@ -2,7 +2,7 @@
 
 locals {
   _makes_role = var.function.role_arn == null
-  role_arn    = local._makes_role ? "arn:${local._partition}:iam::${local._account}:role${var.function.role_path}${local.name}" : var.function.role_arn
+  role_arn    = local._makes_role ? "arn:${var.account.partition}:iam::${var.account.id}:role${var.function.role_path}${local.name}" : var.function.role_arn
 }
 
 resource "aws_iam_role" "this" {
@@ -82,9 +82,9 @@ resource "aws_iam_role_policy" "key" {
       Sid      = var.kms_key_arn == null ? "NoCustomerKey" : "UseTheKeyOfThisSecret"
       Effect   = var.kms_key_arn == null ? "Deny" : "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = coalesce(var.kms_key_arn, "arn:${local._partition}:kms:${local._region}:${local._account}:key/none")
+      Resource = coalesce(var.kms_key_arn, "arn:${var.account.partition}:kms:${var.account.region}:${var.account.id}:key/none")
       Condition = {
-        StringEquals = { "kms:ViaService" = "secretsmanager.${local._region}.${data.aws_partition.current.dns_suffix}" }
+        StringEquals = { "kms:ViaService" = "secretsmanager.${var.account.region}.${var.account.dns_suffix}" }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
     }]
@@ -104,7 +104,7 @@ resource "aws_iam_role_policy" "logs" {
       Sid      = "DeliverLogs"
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource = "arn:${local._partition}:logs:${local._region}:${local._account}:log-group:/aws/lambda/${local.name}:*"
+      Resource = "arn:${var.account.partition}:logs:${var.account.region}:${var.account.id}:log-group:/aws/lambda/${local.name}:*"
     }]
   })
 }
@@ -140,7 +140,7 @@ resource "aws_iam_role_policy" "network" {
         Sid      = "ConnectToTheSubnets"
         Effect   = "Allow"
         Action   = local._connect
-        Resource = "arn:${local._partition}:ec2:${local._region}:${local._account}:*/*"
+        Resource = "arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:*/*"
       },
       # Lambda calls EC2 from outside of the function; what comes from its code bears the ARN of its function.
       # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html

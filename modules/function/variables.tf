@@ -1,8 +1,25 @@
 # What the root module tells the function that it makes; the root's variables are validated there.
 
+variable "account" {
+  description = "The account and region of the module."
+  type = object({
+    dns_suffix = string
+    id         = string
+    partition  = string
+    region     = string
+  })
+  nullable = false
+}
+
 variable "alarm_actions" {
   description = "ARNs that are notified when an invocation of the function fails; without any there is no alarm."
   type        = list(string)
+  nullable    = false
+}
+
+variable "default_name" {
+  description = "Name of the function, its role and its log group; the options may set another."
+  type        = string
   nullable    = false
 }
 
@@ -73,6 +90,12 @@ variable "secret_name" {
   nullable    = false
 }
 
+variable "services" {
+  description = "Files of the package below rotation/services, as patterns."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "settings" {
   description = "What the function reads from its environment, as JSON."
   type        = string
@@ -89,6 +112,12 @@ variable "statements" {
     Condition = optional(map(map(list(string))))
   }))
   nullable = false
+}
+
+variable "strategy" {
+  description = "Name of the strategy, which is also the name of its Python module."
+  type        = string
+  nullable    = false
 }
 
 variable "tags" {

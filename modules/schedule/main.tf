@@ -1,24 +1,9 @@
 # EventBridge Scheduler calls RotateSecret; its role, and the queue that keeps what it could not deliver.
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
-data "aws_region" "current" {}
-
 locals {
-  _account   = data.aws_caller_identity.current.account_id
-  _partition = data.aws_partition.current.partition
-  _region    = data.aws_region.current.id
-
-  # Made as a function's name is, and different from it, because a role bears each of the two.
-  name = var.options.name != null ? var.options.name : join("-", [
-    substr("schedule-${replace(var.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
-    substr(sha256("${local._region}/${var.secret_name}"), 0, 8),
-  ])
-
-  queue_arn = "arn:${local._partition}:sqs:${local._region}:${local._account}:${local.name}"
-  role_arn  = "arn:${local._partition}:iam::${local._account}:role${var.options.role_path}${local.name}"
+  name      = var.options.name != null ? var.options.name : var.default_name
+  queue_arn = "arn:${var.account.partition}:sqs:${var.account.region}:${var.account.id}:${local.name}"
+  role_arn  = "arn:${var.account.partition}:iam::${var.account.id}:role${var.options.role_path}${local.name}"
 }
 
 # The source has to be the group of the schedule.
@@ -39,8 +24,8 @@ resource "aws_iam_role" "this" {
       Action    = "sts:AssumeRole"
       Condition = {
         StringEquals = {
-          "aws:SourceAccount" = local._account
-          "aws:SourceArn"     = "arn:${local._partition}:scheduler:${local._region}:${local._account}:schedule-group/default"
+          "aws:SourceAccount" = var.account.id
+          "aws:SourceArn"     = "arn:${var.account.partition}:scheduler:${var.account.region}:${var.account.id}:schedule-group/default"
         }
       }
     }]
@@ -103,7 +88,7 @@ locals {
 resource "terraform_data" "start" {
   count = startswith(var.expression, "rate(") ? 1 : 0
 
-  input            = timeadd(timestamp(), "${var.shortest_wait_in_minutes}m")
+  input            = timeadd(timestamp(), "${var.shortest_interval_in_minutes}m")
   triggers_replace = local._schedule
 
   lifecycle {
@@ -125,7 +110,7 @@ resource "aws_scheduler_schedule" "this" {
 
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
   target {
-    arn      = "arn:${local._partition}:scheduler:::aws-sdk:secretsmanager:rotateSecret"
+    arn      = "arn:${var.account.partition}:scheduler:::aws-sdk:secretsmanager:rotateSecret"
     input    = jsonencode({ SecretId = local._schedule.secret_arn })
     role_arn = local._schedule.role_arn
 
@@ -135,7 +120,7 @@ resource "aws_scheduler_schedule" "this" {
 
     # After that the next rotation is due anyway, or a person is.
     retry_policy {
-      maximum_event_age_in_seconds = min(var.shortest_wait_in_minutes * 60, 3600)
+      maximum_event_age_in_seconds = min(var.shortest_interval_in_minutes * 60, 3600)
       maximum_retry_attempts       = 185
     }
   }

@@ -1,8 +1,24 @@
 # What the root module tells the schedule that it makes; the root's variables are validated there.
 
+variable "account" {
+  description = "The account and region of the module."
+  type = object({
+    id        = string
+    partition = string
+    region    = string
+  })
+  nullable = false
+}
+
 variable "alarm_actions" {
   description = "ARNs that are notified when a rotation could not be started; without any there is no alarm."
   type        = list(string)
+  nullable    = false
+}
+
+variable "default_name" {
+  description = "Name of the schedule, its role and its queue; the options may set another."
+  type        = string
   nullable    = false
 }
 
@@ -46,7 +62,7 @@ variable "secret_name" {
   nullable    = false
 }
 
-variable "shortest_wait_in_minutes" {
+variable "shortest_interval_in_minutes" {
   description = "The shortest time between two rotations; of a rate, the time between any two."
   type        = number
   nullable    = false

@@ -1,7 +1,7 @@
-"""Imports all that a strategy may ever import; run alone by a bare interpreter, not by pytest.
+"""Imports all that a package may ever import; a bare interpreter runs it, not pytest.
 
 Imports inside functions count too: Lambda meets them only at the step that needs them. What comes
-in a layer does not: tests/readme makes that as the README says.
+in a layer does not: tests/readme builds that layer as the page says.
 """
 
 import ast
@@ -13,29 +13,33 @@ from pathlib import Path
 _IN_A_LAYER = {"cryptography"}
 
 
-def main(package: Path, libraries: str, strategy: str) -> None:
-    """Import the handler, the strategy, and what their files and the common ones name."""
+def main(package: Path, libraries: str) -> None:
+    """Import each file of the package, and what it imports."""
     sys.path += [str(package), libraries]
-    strategies = package / "rotation" / "strategies"
-    others = set(strategies.glob("*.py")) - {strategies / f"{strategy}.py"}
-    for file in sorted(set(package.rglob("*.py")) - others):
+    for file in sorted(package.rglob("*.py")):
         importlib.import_module(".".join(file.relative_to(package).with_suffix("").parts))
-        for name in imports(ast.parse(file.read_bytes())):
-            if name.partition(".")[0] not in _IN_A_LAYER:
-                importlib.import_module(name)
+        for statement in import_statements(ast.parse(file.read_bytes())):
+            for name in modules(statement):
+                if name.partition(".")[0] not in _IN_A_LAYER:
+                    importlib.import_module(name)
 
 
-def imports(node: ast.AST) -> Iterator[str]:
-    """Name every module that is imported, at whatever depth, but not for types alone."""
+def import_statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Find every import, at whatever depth, but not those for types alone."""
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    if isinstance(node, ast.ImportFrom) and node.module:
-        yield node.module
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield node
     for child in ast.iter_child_nodes(node):
-        yield from imports(child)
+        yield from import_statements(child)
+
+
+def modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    """Name the modules of an import; `from a import b` names `a`, since `b` may be a function."""
+    if isinstance(statement, ast.ImportFrom):
+        return [statement.module] if statement.module else []
+    return [alias.name for alias in statement.names]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(Path(sys.argv[1]), sys.argv[2])

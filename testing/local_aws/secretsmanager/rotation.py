@@ -48,7 +48,7 @@ _STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
 
 _log = logging.getLogger("local_aws.rotation")
 _running: dict[str, asyncio.Task[None]] = {}
-_turns: dict[int, asyncio.Semaphore] = {}
+_limits: dict[int, asyncio.Semaphore] = {}
 
 
 def _require_permissions(function_arn: str, secret_arn: str) -> None:
@@ -141,14 +141,14 @@ def describe_secret(original: Handler, request: Json) -> Response:
 def _start(work: Callable[[str, str], Awaitable[None]], secret_arn: str, token: str) -> None:
     """Start work in the background, after the work that already runs for this secret."""
     before = _running.get(secret_arn)
-    limit = Current.switches.rotation_concurrency
-    turn = _turns.setdefault(limit, asyncio.Semaphore(limit))
+    count = Current.switches.rotation_concurrency
+    limit = _limits.setdefault(count, asyncio.Semaphore(count))
 
     async def run() -> None:
         if before is not None:
             await asyncio.wait([before])
         try:
-            async with turn:
+            async with limit:
                 await work(secret_arn, token)
         finally:
             if _running.get(secret_arn) is asyncio.current_task():

@@ -1,0 +1,61 @@
+"""Builds the package of each strategy with Terraform and without an account."""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Terraform
+from tests.strategies import ROTATORS
+
+Build = Callable[[Path], Mapping[str, Path]]
+
+
+@pytest.fixture(scope="session")
+def build(terraform: Terraform) -> Build:
+    """Builds all packages of a copy of the module, by the name of the strategy.
+
+    AWS is mocked, since the package needs no account; archive_file is the real one.
+    """
+
+    def run(module: Path) -> dict[str, Path]:
+        test = {
+            "mock_provider": {"aws": {"source": "./tests/mocks"}},
+            "run": {
+                strategy.name: {
+                    "command": "plan",
+                    "variables": strategy.module_call,
+                    "plan_options": {"target": ["module.function[0].data.archive_file.this"]},
+                }
+                for strategy in ROTATORS
+            },
+        }
+        (module / "build").mkdir(exist_ok=True)
+        (module / "build" / "package.tftest.json").write_text(json.dumps(test), encoding="utf-8")
+        terraform(module, "init", "-backend=false", "-test-directory=build")
+        terraform(module, "test", "-test-directory=build")
+        built = {}
+        for file in (module / ".terraform" / "rotating-secret").glob("*.zip"):
+            with zipfile.ZipFile(file) as package:
+                names = {*package.namelist()}
+            (strategy,) = (
+                one.name for one in ROTATORS if f"rotation/strategies/{one.name}.py" in names
+            )
+            built[strategy] = file
+        assert built.keys() == {one.name for one in ROTATORS}
+        return built
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def module(copy_module: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout."""
+    return copy_module(tmp_path_factory.mktemp("package") / "module")
+
+
+@pytest.fixture(scope="session")
+def packages(build: Build, module: Path) -> Mapping[str, Path]:
+    return build(module)

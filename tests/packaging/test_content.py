@@ -1,0 +1,126 @@
+"""The package of a function has what its strategy needs, and the same bytes on every machine."""
+
+import ast
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import Build
+from tests.packaging.probe import import_statements, modules
+from tests.strategies import ROTATORS, RotatorUnderTest, case
+
+pytestmark = pytest.mark.xdist_group("package")
+
+# Of each package; a layer for cryptography is apart from it.
+_LARGEST_BYTES = 46 * 1024
+
+each_strategy = pytest.mark.parametrize("strategy", [*map(case, ROTATORS)])
+
+
+def _content(package: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+        assert names == sorted({*names})
+        return {name: archive.read(name) for name in names}
+
+
+def _imported(payload: Path, file: Path) -> Iterator[Path]:
+    """Find the file and all files of the payload that it imports, directly or indirectly."""
+    found: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        current = waiting.pop()
+        if current in found:
+            continue
+        found.add(current)
+        for statement in import_statements(ast.parse(current.read_bytes())):
+            for name in modules(statement):
+                # `from rotation.services import iam` names a module after `import`, too.
+                for last in ("", *(f".{alias.name}" for alias in statement.names)):
+                    parts = f"{name}{last}".split(".")
+                    bases = [
+                        payload.joinpath(*parts[:length]) for length in range(1, 1 + len(parts))
+                    ]
+                    files = [
+                        file
+                        for base in bases
+                        for file in (base.with_suffix(".py"), base / "__init__.py")
+                    ]
+                    waiting += [file for file in files if file.is_file()]
+    yield from found
+
+
+@each_strategy
+def test_the_package_has_the_core_the_strategy_and_the_services_that_it_imports(
+    strategy: RotatorUnderTest, packages: Mapping[str, Path], module: Path
+) -> None:
+    payload = module / "lambda"
+    strategies = payload / "rotation" / "strategies"
+    expected = {
+        payload / "handler.py",
+        *(payload / "rotation").glob("*.py"),
+        strategies / "__init__.py",
+        *_imported(payload, strategies / f"{strategy.name}.py"),
+    }
+    content = {str(file.relative_to(payload)): file.read_bytes() for file in expected}
+    if "source_file" in strategy.options:
+        content["custom_strategy.py"] = Path(strategy.options["source_file"]).read_bytes()
+    assert _content(packages[strategy.name]) == content
+
+
+@each_strategy
+def test_the_package_is_small(strategy: RotatorUnderTest, packages: Mapping[str, Path]) -> None:
+    assert packages[strategy.name].stat().st_size <= _LARGEST_BYTES
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077], ids=oct)
+def test_the_package_is_the_same_for_every_umask_checkout_and_cache(
+    mask: int, packages: Mapping[str, Path], module: Path, build: Build, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "another folder"
+    with _umask(mask):
+        patterns = ("*.tf", "lambda/**/*.py", "modules/**/*.tf", "tests/mocks/*")
+        files = {file for pattern in patterns for file in module.glob(pattern)}
+        for source in sorted(files, reverse=True):
+            target = elsewhere / source.relative_to(module)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+            os.utime(target, (86_400, 86_400))
+        cache = elsewhere / "lambda" / "rotation" / "__pycache__"
+        cache.mkdir()
+        (cache / "engine.cpython-313.pyc").write_bytes(b"compiled")
+        (elsewhere / "lambda" / "rotation" / "notes.txt").touch()
+        others = build(elsewhere)
+    for name, package in packages.items():
+        assert others[name].name == package.name
+        assert others[name].read_bytes() == package.read_bytes()
+
+
+def test_a_change_for_github_changes_no_package_without_github(
+    packages: Mapping[str, Path],
+    build: Build,
+    copy_module: Callable[[Path], Path],
+    tmp_path: Path,
+) -> None:
+    changed = copy_module(tmp_path / "module")
+    for file in (changed / "lambda" / "rotation" / "services" / "github").glob("*.py"):
+        with file.open("a", encoding="utf-8") as text:
+            text.write("\n# Another content.\n")
+    others = build(changed)
+    differing = {
+        name for name in packages if packages[name].read_bytes() != others[name].read_bytes()
+    }
+    assert differing == {name for name in packages if "github" in name}

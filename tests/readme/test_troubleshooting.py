@@ -1,0 +1,90 @@
+"""docs/troubleshooting.md explains every error of the payload by words that its message has."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from rotation import errors
+from tests.readme.blocks import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CLASSES = {one.__name__ for one in errors.RotationError.__subclasses__()}
+_Function: TypeAlias = ast.FunctionDef
+
+
+def _functions(tree: ast.AST, within: str = "") -> Iterator[tuple[_Function, str]]:
+    """Each function, with the class that it is in."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, _Function):
+            yield node, within
+        yield from _functions(node, node.name if isinstance(node, ast.ClassDef) else within)
+
+
+def _raised(function: _Function, within: str) -> set[str]:
+    """The classes of errors that the function makes with a text of its own."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and node.args]
+    worded = [call for call in calls if isinstance(call.args[0], ast.JoinedStr | ast.Constant)]
+    made = {ast.unparse(call.func) for call in worded}
+    own = {within} if made & {"cls", "super().__init__"} else set()
+    return _CLASSES & (made | own)
+
+
+def _words(function: _Function) -> str:
+    """All texts of the function but its docstring, with … for each value."""
+    return " ".join(text for line in function.body for text in _texts(line))
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Expr(value=ast.Constant()):  # A docstring.
+            return
+        case ast.JoinedStr(values=parts):
+            yield "".join(str(one.value) if isinstance(one, ast.Constant) else "…" for one in parts)
+        case ast.Constant(value=str(text)):
+            yield text
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _texts(child)
+
+
+def _messages() -> Iterator[tuple[str, str, str]]:
+    """Each place that words an error: its class, its name, and its words."""
+    for path in sorted((REPOSITORY / "lambda").rglob("*.py")):
+        for function, within in _functions(ast.parse(path.read_text())):
+            for kind in _raised(function, within):
+                name = f"{path.relative_to(REPOSITORY / 'lambda')}:{within}.{function.name}"
+                yield kind, name, _words(function)
+
+
+def _page() -> dict[str, list[str]]:
+    """The quoted words of the rows below each error's heading."""
+    text = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    sections = re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE)
+    return {name: re.findall(r"^\| `(.+?)` \|", body, re.MULTILINE) for name, body in sections}
+
+
+_MESSAGES = sorted(_messages())
+
+
+def test_every_error_has_its_section() -> None:
+    assert _page().keys() == _CLASSES
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [pytest.param(kind, words, id=name) for kind, name, words in _MESSAGES]
+)
+def test_every_message_is_explained(kind: str, words: str) -> None:
+    assert any(quoted in words for quoted in _page()[kind]), words
+
+
+@pytest.mark.parametrize("kind", sorted(_CLASSES))
+def test_every_quoted_message_exists(kind: str) -> None:
+    worded = [words for one, _, words in _MESSAGES if one == kind]
+    unknown = [quoted for quoted in _page()[kind] if not any(quoted in one for one in worded)]
+    assert unknown == []
