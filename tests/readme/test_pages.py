@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from itertools import groupby
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hcl2
 import pytest
@@ -16,6 +16,9 @@ from rotation import errors, log
 from rotation.event import Step
 from rotation.strategies.random_value import RandomValue
 from tests.readme.blocks import PAGES, README, REGISTRY_SOURCE, REPOSITORY, Block, block, blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # One test goes through every block with such a check: here, or for statements in tests/plan.
 _CHECKED_AT_ONCE = {"apply", "excerpt", "make", "picture", "quote", "statements"}
@@ -28,6 +31,15 @@ _SHORTENED = re.compile(
     r"(?:\n(?=}))?",
     re.MULTILINE,
 )
+
+
+# The module itself, without what is beside it in a checkout.
+_CONFIGURATION = ("*.tf", "modules/**/*.tf")
+_PAYLOAD = ("lambda/**/*.py",)
+
+
+def _read(*patterns: str) -> str:
+    return "".join(path.read_text() for one in patterns for path in REPOSITORY.glob(one))
 
 
 def _each(check: str) -> pytest.MarkDecorator:
@@ -111,8 +123,7 @@ def test_a_command_of_make_exists(one: Block) -> None:
 @_each("picture")
 def test_a_picture_names_what_exists(one: Block) -> None:
     """Resources of the module, and steps and AWS actions of the function."""
-    configuration = "".join(path.read_text() for path in REPOSITORY.rglob("*.tf"))
-    payload = "".join(path.read_text() for path in (REPOSITORY / "lambda").rglob("*.py"))
+    configuration, payload = _read(*_CONFIGURATION), _read(*_PAYLOAD)
     resources = re.findall(r"\baws_\w+", one.text)
     steps = re.findall(r"\b[a-z]+Secret\b", one.text)
     actions = re.findall(r"\b(?:[A-Z][a-z]+){2,}\b(?! Manager)", one.text)
@@ -187,8 +198,8 @@ def test_every_path_that_a_page_names_exists() -> None:
 
 
 def test_every_page_that_a_message_names_exists() -> None:
-    texts = [*(REPOSITORY / "lambda").rglob("*.py"), *REPOSITORY.rglob("*.tf")]
-    named = re.findall(r"(?:docs|examples)/[\w/-]+\.md", "".join(map(Path.read_text, texts)))
+    texts = _read(*_CONFIGURATION, *_PAYLOAD)
+    named = re.findall(r"(?:docs|examples)/[\w/-]+\.md", texts)
     assert named
     assert [page for page in named if not (REPOSITORY / page).exists()] == []
 
