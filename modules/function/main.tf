@@ -12,7 +12,16 @@ locals {
     ["handler.py", "rotation/*.py", "rotation/strategies/__init__.py", "rotation/strategies/${var.strategy}.py"],
     [for pattern in concat(length(var.services) > 0 ? ["__init__.py"] : [], var.services) : "rotation/services/${pattern}"],
   )
-  _files = merge(var.files, { for file in setunion([for pattern in local._patterns : fileset(local._source, pattern)]...) : file => file("${local._source}/${file}") })
+  _paths = setunion([for pattern in local._patterns : fileset(local._source, pattern)]...)
+
+  # A third of the code is docstrings and comments. They become empty lines, so that a traceback has the source's line numbers.
+  _code = { for path in local._paths : path => replace(
+    join("\"\"\"", [
+      for index, part in split("\"\"\"", file("${local._source}/${path}")) : index % 2 == 1 ? replace(part, "/[^\n]/", "") : part
+    ]),
+    "/(?m)^ *#.*$/", "",
+  ) }
+  _files = merge(var.files, local._code)
 }
 
 # `source` blocks, because their entries have no mode and no time: the same content gives the same bytes on every machine.
