@@ -1,4 +1,4 @@
-"""Bedrock as an application asks it, with nothing but its key."""
+"""Calls Bedrock as an application does, with only its API key."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def takes(host: str, api_key: str, certificate: Path | None = None) -> bool:
-    """Say whether a key is good for a request.
+def accepts(host: str, api_key: str, certificate: Path | None = None) -> bool:
+    """Return whether Bedrock accepts a key.
 
     Args:
-        host: where Bedrock is.
+        host: the host name of Bedrock.
         api_key: the key.
-        certificate: what to trust; None: what the process trusts.
+        certificate: the certificate to trust; None: those that the process trusts.
     """
     request = urllib.request.Request(
         f"https://{host}/foundation-models", headers={"Authorization": f"Bearer {api_key}"}

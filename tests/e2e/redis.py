@@ -1,4 +1,4 @@
-"""A Redis server for `examples/custom`: its administrator's secret in the account, and users."""
+"""Users of a Redis server for `examples/custom`, and its administrator's secret."""
 
 import contextlib
 import json
@@ -12,11 +12,11 @@ from testing.local_redis import HOST, LocalRedis
 def redis_users(
     aws: Aws, redis: LocalRedis, *users: str, administrator: str = "redis/administrator"
 ) -> Iterator[dict[str, object]]:
-    """Add users, and return what Terraform is told.
+    """Add users, and return Terraform's variables.
 
     Args:
-        aws: where the secret of the administrator is made.
-        redis: where the users are added.
+        aws: the account for the administrator's secret.
+        redis: the server.
         users: their names.
         administrator: the name of that secret.
     """

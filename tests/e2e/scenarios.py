@@ -1,4 +1,4 @@
-"""What a deployed role does with each of its grants, and what fails without it."""
+"""Scenarios that work with one grant of a deployed role and fail without it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ def the_delivery_of_a_log(deployed: Deployed, grant: Grant) -> None:
     assert deployed.records(silent) == []
 
 
-def _is_taken(deployed: Deployed, grant: Grant, attribute: str) -> None:
+def _is_accepted(deployed: Deployed, grant: Grant, attribute: str) -> None:
     """Write the function's configuration again: Lambda rejects it if the role misses a grant."""
     functions = deployed.aws.client("lambda")
     name = deployed.outputs["function_name"]
@@ -86,21 +86,21 @@ def _is_taken(deployed: Deployed, grant: Grant, attribute: str) -> None:
     held.pop("VpcId", None)  # Lambda returns it and does not accept it.
     change = {"FunctionName": name, attribute: held}
     configure = functions.update_function_configuration
-    refused = pytest.raises(functions.exceptions.InvalidParameterValueException)
-    with without(deployed.aws, deployed.role, grant), refused as refusal:
+    rejected = pytest.raises(functions.exceptions.InvalidParameterValueException)
+    with without(deployed.aws, deployed.role, grant), rejected as rejection:
         configure(**change)
-    assert f"to call {grant[1].partition(':')[2]} on " in str(refusal.value)
+    assert f"to call {grant[1].partition(':')[2]} on " in str(rejection.value)
     assert error_code(configure, **change) == ""
     state = partial(functions.get_function_configuration, FunctionName=name)
     eventually("The update", lambda: state()["LastUpdateStatus"] == "Successful")
 
 
 def an_attachment_to_a_vpc(deployed: Deployed, grant: Grant) -> None:
-    _is_taken(deployed, grant, "VpcConfig")
+    _is_accepted(deployed, grant, "VpcConfig")
 
 
 def a_traced_function(deployed: Deployed, grant: Grant) -> None:
-    _is_taken(deployed, grant, "TracingConfig")
+    _is_accepted(deployed, grant, "TracingConfig")
 
 
 COMMON: Final[Mapping[Grant, Scenario]] = {

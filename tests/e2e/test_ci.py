@@ -1,4 +1,4 @@
-"""The pipelines in examples/ci run as they stand: each job on a machine of its own."""
+"""The pipelines in examples/ci run unchanged, each job on its own machine."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from testing.harness.terraform import Terraform, checkout
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _ROOT = "examples/random-value"
-# What this machine, or the checkout that a job starts with, is already.
+# Actions that this machine and the checkout replace.
 _GIVEN = {
     "actions/checkout",
     "actions/setup-go",
@@ -35,7 +35,7 @@ def _workflow(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Runner:
-    """Runs the jobs of a workflow, as far as its actions are about this project."""
+    """Runs the jobs of a workflow, with the actions that concern this project."""
 
     workflow: dict[str, Any]
     environment: Mapping[str, str]
@@ -68,7 +68,7 @@ class _Runner:
         assert result.returncode == 0, result.stdout
 
     def _upload(self, machine: Path, paths: list[Path]) -> None:
-        # The paths are kept from their least common ancestor on.
+        # An artifact has the paths below their common ancestor.
         # https://github.com/actions/upload-artifact#upload-using-multiple-paths-and-exclusions
         base = Path(os.path.commonpath(paths))
         for path in paths:
@@ -88,7 +88,7 @@ def environment(aws: Aws, terraform_env: dict[str, str]) -> dict[str, str]:
         **inherited,
         **aws.environment,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        # So that the walk may make a secret of that name again.
+        # Another test makes a secret of the same name.
         "TF_VAR_recovery_window_in_days": "0",
     }
 
@@ -103,7 +103,7 @@ def test_the_test_of_the_pipeline_passes_and_leaves_nothing(
     assert inventory(aws) == before
 
 
-def test_a_plan_of_one_machine_is_applied_on_another(
+def test_a_plan_made_on_one_machine_is_applied_on_another(
     aws: Aws, environment: dict[str, str], tmp_path: Path
 ) -> None:
     workflow = _workflow("terratest")
@@ -122,7 +122,7 @@ def test_a_plan_of_one_machine_is_applied_on_another(
     assert inventory(aws) == before
 
 
-def test_the_pipelines_differ_in_their_tests_alone() -> None:
+def test_the_pipelines_differ_only_in_their_tests() -> None:
     one, other = _workflow("pytest"), _workflow("terratest")
     del one["jobs"]["test"], other["jobs"]["test"]
     assert one == other

@@ -1,4 +1,4 @@
-"""`make demo` keeps its word, and leaves nothing behind, also when it is stopped."""
+"""`make demo` rotates without a failed request and leaves nothing behind, also after Ctrl-C."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from testing.harness.account import eventually
 
 
 def _processes(mark: str) -> list[str]:
-    """The processes that were started below the one with this mark in its environment."""
+    """Return the processes with this mark in their environment."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -28,9 +28,9 @@ def _processes(mark: str) -> list[str]:
 
 @contextmanager
 def _demo() -> Iterator[subprocess.Popen[str]]:
-    """Run the demo, and look for what it leaves."""
+    """Run the demo, and check that it leaves nothing."""
     mark = f"DEMO_{uuid.uuid4().hex}"
-    # pytest's own folder is too deep for the path of a plugin's socket.
+    # The path of a plugin's socket would be too long in pytest's own folder.
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "dev.demo"],
@@ -51,12 +51,12 @@ def test_no_request_fails_while_the_key_rotates() -> None:
     with _demo() as process:
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    *told, last = output.splitlines()
+    *described, last = output.splitlines()
     ending = re.fullmatch(r"2 rotations, (\d+) requests, 0 failed", last)
     assert ending, output
     assert int(ending.group(1)) > 100
-    assert sum(line.startswith("Checked: ") for line in told) == 4
-    # Three keys were made; they are shown, but none of them whole.
+    assert sum(line.startswith("Checked: ") for line in described) == 4
+    # The demo made three keys. It shows each, but not the whole key ID.
     assert len(set(re.findall(r"AKIA…\w{4}", output))) == 3
     assert not re.search(r"AKIA\w", output)
 

@@ -1,4 +1,4 @@
-"""Nobody but Secrets Manager, for the one secret, gets a deployed function to do anything."""
+"""Only Secrets Manager, for one secret, can make a deployed function do anything."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ _RULES = {"AutomaticallyAfterDays": 30}
 
 @pytest.fixture
 def another(strategy: RotatorUnderTest, estate: Estate) -> Iterator[str]:
-    """A secret beside the one that the function is for, its name as near as can be."""
+    """A secret that the function is not for, with a name as similar as possible."""
     deployed = estate.secrets[strategy.name]
     secrets = deployed.aws.client("secretsmanager")
     name = f"{deployed.outputs['secret_name']}-Ab1Cd2"
@@ -50,7 +50,7 @@ def _keys(deployed: Deployed, estate: Estate) -> list[dict[str, Any]]:
     return sorted(keys, key=lambda key: key["AccessKeyId"])
 
 
-def test_another_secret_cannot_be_told_to_use_the_function(
+def test_another_secret_cannot_use_the_function(
     strategy: RotatorUnderTest, another: str, estate: Estate
 ) -> None:
     deployed = estate.secrets[strategy.name]
@@ -65,7 +65,7 @@ def test_another_secret_cannot_be_told_to_use_the_function(
 def test_an_event_about_another_secret_changes_nothing(
     step: Step, strategy: RotatorUnderTest, another: str, estate: Estate
 ) -> None:
-    """Not even from somebody who may invoke the function."""
+    """Not even if the caller may invoke the function."""
     deployed = estate.secrets[strategy.name]
     functions, secrets = (deployed.aws.client(name) for name in ("lambda", "secretsmanager"))
     before = secrets.describe_secret(SecretId=another)["VersionIdsToStages"]
@@ -96,8 +96,10 @@ def test_a_principal_of_the_account_needs_a_grant_to_invoke(
     assert (code(), code(grant)) == (_DENIED, "")
 
 
-def test_another_service_is_not_let_in(strategy: RotatorUnderTest, estate: Estate) -> None:
-    """EventBridge is let in at the end, to show that nothing else kept it out."""
+def test_another_service_cannot_invoke_the_function(
+    strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    """At the end EventBridge gets the permission, to show that nothing else stopped it."""
     deployed = estate.secrets[strategy.name]
     events, functions = (deployed.aws.client(name) for name in ("events", "lambda"))
     name, function_arn = (deployed.outputs[f"function_{which}"] for which in ("name", "arn"))
@@ -107,8 +109,8 @@ def test_another_service_is_not_let_in(strategy: RotatorUnderTest, estate: Estat
     rule_arn = events.put_rule(**rule, EventPattern=json.dumps({"source": [source]}))["RuleArn"]
 
     def send(token: str) -> None:
-        told = _event(deployed.secret.secret_id, token)
-        target = {"Id": "grants", "Arn": function_arn, "Input": told}
+        event = _event(deployed.secret.secret_id, token)
+        target = {"Id": "grants", "Arn": function_arn, "Input": event}
         events.put_targets(Rule=rule["Name"], Targets=[target])
         events.put_events(Entries=[{"Source": source, "DetailType": "grants", "Detail": "{}"}])
 
@@ -121,8 +123,8 @@ def test_another_service_is_not_let_in(strategy: RotatorUnderTest, estate: Estat
             SourceArn=rule_arn,
         )
         send(tokens[1])
-        invited = Rotation(tokens[1], None)
-        eventually("The invited event", lambda: deployed.records(invited))
+        permitted = Rotation(tokens[1], None)
+        eventually("The permitted event", lambda: deployed.records(permitted))
         assert deployed.records(Rotation(tokens[0], None)) == []
     finally:
         functions.remove_permission(**permission)
@@ -131,18 +133,20 @@ def test_another_service_is_not_let_in(strategy: RotatorUnderTest, estate: Estat
 
 
 def _another_account(aws: Aws) -> Clients:
-    """An account whose role E2E_OTHER_ACCOUNT_ROLE names; by default one that is made here."""
+    """Make clients of another account: the one of E2E_OTHER_ACCOUNT_ROLE, or a new one."""
     role = os.environ.get("E2E_OTHER_ACCOUNT_ROLE")
     if role is None:
-        asked = {"Email": "another@example.com", "AccountName": "another"}
-        made = aws.client("organizations").create_account(**asked)["CreateAccountStatus"]
+        named = {"Email": "another@example.com", "AccountName": "another"}
+        made = aws.client("organizations").create_account(**named)["CreateAccountStatus"]
         role = f"arn:aws:iam::{made['AccountId']}:role/OrganizationAccountAccessRole"
     assumed = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="grants")
     return clients_with(aws, assumed["Credentials"])
 
 
-def test_another_account_is_not_let_in(strategy: RotatorUnderTest, estate: Estate) -> None:
-    """Neither itself nor by Secrets Manager; and were it let in, the function would do nothing."""
+def test_another_account_cannot_invoke_the_function(
+    strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    """Neither directly nor through Secrets Manager; with permission, the function does nothing."""
     deployed = estate.secrets[strategy.name]
     clients = _another_account(deployed.aws)
     account = clients("sts").get_caller_identity()["Account"]
@@ -156,7 +160,7 @@ def test_another_account_is_not_let_in(strategy: RotatorUnderTest, estate: Estat
         invoked = error_code(clients("lambda").invoke, **call)
         return invoked, error_code(secrets.rotate_secret, **rotation)
 
-    def refusals() -> int:
+    def failures() -> int:
         records = step_records(deployed.aws, deployed.outputs["log_group_name"])
         return sum(record.get("error") == "ProtocolError" for record in records)
 
@@ -170,9 +174,9 @@ def test_another_account_is_not_let_in(strategy: RotatorUnderTest, estate: Estat
             permission = {"FunctionName": name, "StatementId": f"another-{number}"}
             functions.add_permission(**permission, Action=_INVOKE, Principal=principal, **source)
             stack.callback(functions.remove_permission, **permission)
-        before = refusals()
-        eventually("The invitation", lambda: codes() == ("", ""))
-        # One of the invocation, one of the first step that Secrets Manager asked for.
-        eventually("Both refusals", lambda: refusals() >= before + 2)
+        before = failures()
+        eventually("The permission", lambda: codes() == ("", ""))
+        # One for the invocation, and one for the first step of Secrets Manager.
+        eventually("Both failures", lambda: failures() >= before + 2)
         secrets.cancel_rotate_secret(SecretId=arn)
         assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "other's"

@@ -24,7 +24,7 @@ from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.campaign("Grants")]
 
-_REFUSALS: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_DENIALS: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 # The parameter by which most actions of a service name their resource.
 _PARAMETERS: Final = {
@@ -127,14 +127,14 @@ def _least(shape: Shape) -> object:
     )
 
 
-def _refusal(client: Client, operation: str, arguments: Mapping[str, object]) -> str:
+def _denial(client: Client, operation: str, arguments: Mapping[str, object]) -> str:
     """Call any operation, and return the message of its denial."""
     try:
         getattr(client, xform_name(operation))(**arguments)
     except ClientError as error:
         found = error.response["Error"]
         code = found["Code"]
-        return str(found["Message"]) if code in _REFUSALS else f"not denied: {code}"
+        return str(found["Message"]) if code in _DENIALS else f"not denied: {code}"
     return "not denied: it succeeded"
 
 
@@ -178,7 +178,7 @@ def test_every_other_action_on_the_same_resource_is_denied(
         named = {parameter: target} if shape and parameter in shape.members else {}
         is_neighbour = bool(named) or service == "secretsmanager"
         if is_neighbour and f"{service}:{operation}" not in allowed:
-            messages[operation] = _refusal(client, operation, {**_required(shape), **named})
+            messages[operation] = _denial(client, operation, {**_required(shape), **named})
     cases(len(messages))
 
     assert {
@@ -207,7 +207,7 @@ def test_every_tag_but_the_record_of_an_attempt_is_denied(
         return error_code(tag, SecretId=secret, Tags=tags)
 
     assert code("rotation-attempt") == ""
-    assert code(*keys) in _REFUSALS
+    assert code(*keys) in _DENIALS
 
 
 @pytest.fixture(scope="module")
@@ -275,17 +275,17 @@ def test_the_same_action_on_another_resource_is_denied(
     deployed = estate.secrets[strategy.name]
     own = _own(estate, deployed)
     actions = _granted(deployed) - _NOT_CALLED - _TESTED_APART
-    allowed, refused = {}, {}
+    allowed, denied = {}, {}
     for action in sorted(actions):
         service = action.partition(":")[0]
         allowed[action] = _code(roles[strategy.name], action, own[_PARAMETERS[service]])
         for target, region in others[service]:
             code = _code(roles[strategy.name], action, target, region_name=region)
-            refused[action, target, region] = code
-    cases(len(refused))
+            denied[action, target, region] = code
+    cases(len(denied))
 
-    assert {action: code for action, code in allowed.items() if code in _REFUSALS} == {}
-    assert {where: code for where, code in refused.items() if code not in _REFUSALS} == {}
+    assert {action: code for action, code in allowed.items() if code in _DENIALS} == {}
+    assert {where: code for where, code in denied.items() if code not in _DENIALS} == {}
 
 
 @pytest.mark.parametrize("strategy", [case(one) for one in ROTATORS if one.grants.reads])
@@ -302,7 +302,7 @@ def test_only_one_role_reads_another_secret_and_may_do_nothing_else_with_it(
         (name, action)
         for name in estate.secrets
         for action in asked
-        if _code(roles[name], action, arn) not in _REFUSALS
+        if _code(roles[name], action, arn) not in _DENIALS
     }
     cases(len(asked) * len(estate.secrets))
     assert allowed == {(strategy.name, "secretsmanager:GetSecretValue")}
@@ -366,12 +366,12 @@ def test_another_customer_key_is_denied(
     key = kms.create_key()["KeyMetadata"]["Arn"]
     try:
         secrets.update_secret(SecretId=secret, KmsKeyId=key)
-        refused = _code(roles[strategy.name], through, secret)
+        denied = _code(roles[strategy.name], through, secret)
     finally:
         secrets.update_secret(SecretId=secret, KmsKeyId=estate.key_arn)
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
-    assert refused == "AccessDeniedException"
+    assert denied == "AccessDeniedException"
     assert _code(roles[strategy.name], through, secret) == ""
 
 

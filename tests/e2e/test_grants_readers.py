@@ -20,7 +20,7 @@ _BATCH = {"Effect": "Allow", "Action": "secretsmanager:BatchGetSecretValue", "Re
 
 
 def _reads(clients: Clients, deployed: Deployed) -> tuple[str, list[str]]:
-    """Read alone and in a batch: the errors, and nothing where there was none."""
+    """Return the errors of reading the secret alone and in a batch."""
     secrets, secret = clients("secretsmanager"), deployed.secret.secret_id
     batch = secrets.batch_get_secret_value(SecretIdList=[secret])
     errors = [error["ErrorCode"] for error in batch["Errors"]]
@@ -29,7 +29,7 @@ def _reads(clients: Clients, deployed: Deployed) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("policy", ["of a reader", "of an administrator"])
-def test_an_allow_of_ones_own_reads_nothing(
+def test_a_principal_with_its_own_allow_reads_nothing(
     policy: str, strategy: RotatorUnderTest, estate: Estate
 ) -> None:
     deployed = estate.secrets[strategy.name]
@@ -41,7 +41,7 @@ def test_an_allow_of_ones_own_reads_nothing(
     with acting(deployed.aws, estate.outsider, *allows[policy]) as clients:
         assert _reads(clients, deployed) == (_DENIED, [_DENIED])
 
-        # It is the secret's own policy that stops them.
+        # The secret's own policy denies it.
         held = admin.get_resource_policy(**secret)["ResourcePolicy"]
         admin.delete_resource_policy(**secret)
         try:
@@ -50,7 +50,7 @@ def test_an_allow_of_ones_own_reads_nothing(
             admin.put_resource_policy(**secret, ResourcePolicy=held, BlockPublicPolicy=True)
 
 
-def test_a_reader_needs_nothing_but_the_key(strategy: RotatorUnderTest, estate: Estate) -> None:
+def test_a_reader_needs_only_the_key(strategy: RotatorUnderTest, estate: Estate) -> None:
     deployed = estate.secrets[strategy.name]
     decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": estate.key_arn}
 
@@ -58,7 +58,7 @@ def test_a_reader_needs_nothing_but_the_key(strategy: RotatorUnderTest, estate: 
         assert _reads(clients, deployed) == ("", [])
 
 
-def test_administrators_and_the_function_are_not_locked_out(
+def test_administrators_and_the_function_keep_their_access(
     strategy: RotatorUnderTest, estate: Estate
 ) -> None:
     deployed = estate.secrets[strategy.name]

@@ -60,7 +60,7 @@ def deployed(aws: Aws, module: Path) -> Iterator[Uploader]:
 
 def test_a_foreign_key_stops_a_rotation_and_nothing_changes(deployed: Uploader) -> None:
     iam = deployed.aws.client("iam")
-    # The previous key gives way to one that a person makes.
+    # Replace the previous key by one that the module did not make.
     for key in deployed.keys - {deployed.secret.value()["AccessKeyId"]}:
         iam.delete_access_key(UserName=_USER, AccessKeyId=key)
     foreign = iam.create_access_key(UserName=_USER)["AccessKey"]
@@ -90,16 +90,16 @@ def _module_of(path: Path) -> ModuleType:
 
 @pytest.fixture
 def reading(deployed: Uploader, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The application's folder, in an environment whose identity may do no more than read."""
+    """The application's folder, in an environment whose identity may only read."""
     with reader(deployed.aws, deployed.outputs["reader_policy_json"]) as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        # A process has one identity from its start to its end; this one gets another.
+        # boto3 keeps the identity of a process; this test changes it.
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         yield deployed.folder / "application"
 
 
-def test_a_session_of_the_plain_way_works(deployed: Uploader, reading: Path) -> None:
+def test_a_plain_session_works(deployed: Uploader, reading: Path) -> None:
     session = _module_of(reading / "plain.py").session(deployed.secret.secret_id)
     s3 = session.client("s3")
     s3.put_object(Bucket=deployed.outputs["bucket"], Key="reports/plain", Body=b"report")
@@ -108,7 +108,7 @@ def test_a_session_of_the_plain_way_works(deployed: Uploader, reading: Path) -> 
 def test_a_session_whose_key_was_retired_reads_the_secret_again(
     deployed: Uploader, reading: Path
 ) -> None:
-    # It is not due to read again for a quarter of an hour.
+    # The session would read the secret again only after 15 minutes.
     session = _module_of(reading / "refreshing.py").session(deployed.secret.secret_id)
     s3 = session.client("s3")
     place = {"Bucket": deployed.outputs["bucket"], "Key": "reports/refreshing"}

@@ -1,6 +1,6 @@
-"""A secret that RDS rotates itself: its schedule, who reads it, the alarm on it, and its end.
+"""A secret that RDS rotates: its schedule, its readers, its alarm, and `terraform destroy`.
 
-The database is there already, since Terraform takes minutes to make one and to delete it.
+The test makes the database, because Terraform takes minutes to make and delete one.
 """
 
 import json
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("managed")
 
 _DATABASE: Final = "reports"
 _COUNTED: Final = "ApproximateNumberOfMessagesVisible"
-# What RDS takes in an account of one's own.
+# How long RDS may take in a real account.
 _MINUTES: Final = 1800
 _ROOT: Final = """
 data "aws_caller_identity" "current" {}
@@ -66,9 +66,9 @@ output "rotating_secret" {
   value = module.rotating_secret
 }
 """
-# What the README warns of: it hits the owning service, too.
-_NOBODY_WRITES: Final = {
-    "NobodyWrites": {
+# The statement that the documentation warns of: it denies the owning service, too.
+_DENY_WRITES: Final = {
+    "DenyWrites": {
         "actions": ["secretsmanager:PutSecretValue"],
         "effect": "Deny",
         "principals": {"AWS": ["*"]},
@@ -78,7 +78,7 @@ _NOBODY_WRITES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Managed:
-    """The password of the database's master user, and what the module put around it."""
+    """The password of the database's master user, and the resources of the module."""
 
     aws: Aws
     outputs: dict[str, Any]
@@ -153,16 +153,16 @@ def managed(aws: Aws, module: Path, secret_arn: str) -> Iterator[Managed]:
     assert inventory(aws) == before
 
 
-def test_a_tick_has_rds_rotate_though_few_may_read(managed: Managed) -> None:
+def test_the_schedule_makes_rds_rotate_a_secret_with_few_readers(managed: Managed) -> None:
     if not isinstance(managed.aws, LocalAws):
-        pytest.skip("Nobody moves the clock of an account of one's own.")
+        pytest.skip("The clock of a real account cannot change.")
     role = str(managed.outputs["schedule_role_arn"]).rpartition("/")[2]
     starts, keeps = ("StartTheRotation", "secretsmanager:RotateSecret"), "sqs:SendMessage"
     assert granted(managed.aws, role) == {starts, ("KeepWhatFailed", keeps)}
     assert managed.outputs["function_arn"] is None
     before = managed.secret.text()
     assert managed.secret.value().keys() == json.loads(block("value", "managed")).keys()
-    # As RDS made it: what sets up the schedule does not rotate.
+    # RDS made this value: to set up the schedule does not rotate.
     assert managed.secret.text("AWSPREVIOUS") is None
 
     managed.aws.set(scheduler_seconds_ahead=31 * 60)
@@ -189,7 +189,7 @@ def test_a_failed_rotation_raises_the_alarm_and_the_next_one_succeeds(managed: M
     alarm = managed.alarm()
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", _COUNTED)
     assert alarm["AlarmActions"] == ["arn:aws:sns:eu-west-1:123456789012:alerts"]
-    managed.terraform.set(policy_statements=_NOBODY_WRITES)
+    managed.terraform.set(policy_statements=_DENY_WRITES)
     managed.terraform.apply()
     before = managed.secret.text()
 
@@ -206,8 +206,8 @@ def test_a_failed_rotation_raises_the_alarm_and_the_next_one_succeeds(managed: M
     assert managed.failures() == []
 
 
-def _is_heard_of(managed: Managed, **changes: object) -> bool:
-    """Have EventBridge compare an event of a rotation with the rule."""
+def _matches(managed: Managed, **changes: object) -> bool:
+    """Ask EventBridge whether an event of a rotation matches the rule."""
     events = managed.aws.client("events")
     (rule,) = events.list_rules(NamePrefix="rotation-failures-")["Rules"]
     event = {
@@ -229,15 +229,15 @@ def _is_heard_of(managed: Managed, **changes: object) -> bool:
     return bool(answer["Result"])
 
 
-def test_the_alarm_is_of_failed_rotations_of_this_secret_alone(managed: Managed) -> None:
+def test_the_alarm_is_only_for_failed_rotations_of_this_secret(managed: Managed) -> None:
     another = {"SecretId": f"{managed.secret.secret_id}-of-another"}
-    assert _is_heard_of(managed, eventName="RotationFailed")
-    assert _is_heard_of(managed, eventName="RotationAbandoned")
-    assert not _is_heard_of(managed, eventName="RotationSucceeded")
-    assert not _is_heard_of(managed, eventName="RotationFailed", additionalEventData=another)
+    assert _matches(managed, eventName="RotationFailed")
+    assert _matches(managed, eventName="RotationAbandoned")
+    assert not _matches(managed, eventName="RotationSucceeded")
+    assert not _matches(managed, eventName="RotationFailed", additionalEventData=another)
 
 
-def test_destroying_stops_the_rotation_which_a_command_brings_back(
+def test_destroying_stops_the_rotation_and_a_command_starts_it_again(
     managed: Managed, aws_cli: Path
 ) -> None:
     before = managed.secret.text()

@@ -1,4 +1,4 @@
-"""A schedule faster than Secrets Manager's own: its ticks, its changes, and what its role needs."""
+"""A schedule that Secrets Manager does not support: its calls, its changes, and its grants."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from tests.e2e.roles import granted, without
 
 pytestmark = pytest.mark.xdist_group("schedule")
 
-# A tick is within a minute of its time.
+# EventBridge calls within a minute of the scheduled time.
 _TICK_SECONDS: Final = 660
-# How often the local AWS tries a rotation that fails.
+# How often the local AWS attempts a rotation that fails.
 _TRIES: Final = 3
 
 _ROOT: Final = """
@@ -43,7 +43,7 @@ output "rotating_secret" {
 
 @dataclass(kw_only=True)
 class Scheduled:
-    """A secret that rotates every so many minutes, and how far the scheduler's clock is ahead."""
+    """A secret with a fast schedule, and a scheduler whose clock the test sets ahead."""
 
     aws: Aws
     outputs: dict[str, Any]
@@ -53,9 +53,9 @@ class Scheduled:
     ahead: int = 1
 
     def move(self, ahead: int) -> None:
-        """Set the scheduler's clock so many minutes ahead of ours."""
+        """Set the scheduler's clock some minutes ahead."""
         if not isinstance(self.aws, LocalAws):
-            pytest.skip("Nobody moves the clock of an account of one's own.")
+            pytest.skip("The clock of a real account cannot change.")
         self.aws.set(scheduler_seconds_ahead=60 * ahead)
         self.ahead = ahead
 
@@ -70,12 +70,12 @@ class Scheduled:
         return self.secret.holder("AWSCURRENT")
 
     def failures(self) -> list[dict[str, Any]]:
-        """The steps that have failed, each as often as it did."""
+        """Return the failed steps, one entry for each failure."""
         records = step_records(self.aws, self.outputs["log_group_name"])
         return [record for record in records if record["outcome"] == "failed"]
 
     def wait_for_another(self, version: str | None, patience: float = 60) -> str:
-        """Wait until a rotation is over that made another version than this one current."""
+        """Wait until a rotation that made another version current is complete."""
 
         def finished() -> str | None:
             current, pending = self.holder(), self.secret.holder("AWSPENDING")
@@ -88,7 +88,7 @@ class Scheduled:
         return found
 
     def dead_letters(self) -> list[dict[str, str]]:
-        """Receive what the schedule could not start, and delete it."""
+        """Receive and delete the calls that the schedule could not make."""
         queues = self.aws.client("sqs")
         name = self.outputs["dead_letter_queue_arn"].rpartition(":")[2]
         url = queues.get_queue_url(QueueName=name)["QueueUrl"]
@@ -122,7 +122,7 @@ def scheduled(aws: Aws, module: Path) -> Iterator[Scheduled]:
 
 
 def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Scheduled) -> None:
-    # Neither the rotation nor its schedule has begun by being set up.
+    # To set up the rotation and its schedule starts neither.
     assert scheduled.holder() is None
     seen: list[str | None] = [None]
     for _ in range(3):
@@ -131,7 +131,7 @@ def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Schedul
     scheduled.terraform.require_empty_plan()
     assert len({*seen}) == len(seen)
 
-    # The start that the schedule was made with is past by now, and would be refused.
+    # The start time of the schedule is past now, so EventBridge would reject it.
     scheduled.move(40)
     for expression in ("rate(45 minutes)", "cron(30 5 29 2 ? *)", "rate(50 minutes)"):
         scheduled.terraform.set(schedule_expression=expression)
@@ -151,10 +151,10 @@ _PROMOTES: Final = ("RotateThisSecret", "secretsmanager:UpdateSecretVersionStage
 
 
 @pytest.mark.campaign("Grants")
-def test_a_tick_needs_each_grant_of_the_schedule_and_disturbs_no_rotation(
+def test_a_scheduled_call_needs_each_grant_and_does_not_disturb_a_rotation(
     scheduled: Scheduled,
 ) -> None:
-    """Promise 4: what no tick needs is not granted, and what is not granted is refused."""
+    """Promise 4: the schedule's role has only the grants that it needs."""
     assert granted(scheduled.aws, scheduled.role) == {_ROTATES, _INVOKES, _KEEPS}
     before = scheduled.holder()
     scheduled.tick()
@@ -175,7 +175,7 @@ def test_a_tick_needs_each_grant_of_the_schedule_and_disturbs_no_rotation(
         pending = scheduled.secret.holder("AWSPENDING")
         assert pending is not None
         value = scheduled.secret.text(pending)
-        # The next tick has the same one tried again; without the grant nobody hears of it.
+        # The next call attempts the same rotation again. Without the grant there is no dead letter.
         with without(scheduled.aws, scheduled.role, _KEEPS):
             scheduled.tick()
             eventually("More failures", lambda: len(scheduled.failures()) == 2 * _TRIES)
@@ -184,9 +184,9 @@ def test_a_tick_needs_each_grant_of_the_schedule_and_disturbs_no_rotation(
         assert letter["ERROR_CODE"] == "InvalidRequestException"
         assert "That rotation will be reattempted" in letter["ERROR_MESSAGE"]
         assert scheduled.secret.holder("AWSPENDING") == pending
-        # Or one of them would succeed with the grant, and the last tick begin another rotation.
+        # Otherwise an attempt could succeed with the grant, and the last call start a new rotation.
         eventually("All failures", lambda: len(scheduled.failures()) == 3 * _TRIES)
-    # With all grants, the rotation that the first of these ticks began comes to its end.
+    # With all grants, the rotation that the first of these calls started completes.
     scheduled.tick()
     assert scheduled.wait_for_another(first) == pending
     assert scheduled.secret.text() == value

@@ -1,4 +1,4 @@
-"""Values that Terraform gave, and values that came after: no apply overwrites a live one."""
+"""No apply overwrites a live value, whether Terraform or something else wrote it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,8 +62,8 @@ class Applied:
 def applied(aws: Aws, module: Path) -> Iterator[Applied]:
     (module / "values").mkdir()
     (module / "values" / "main.tf").write_text(_ROOT)
-    given = {"value": "first value", "value_version": 1}
-    terraform = Terraform(module, "values", aws.environment, given)
+    variables = {"value": "first value", "value_version": 1}
+    terraform = Terraform(module, "values", aws.environment, variables)
     terraform.init()
     try:
         terraform.apply()
@@ -82,7 +82,7 @@ def _initial(secret: Secret) -> str | None:
     return version and secret.text(version)
 
 
-def test_three_rotations_and_two_values_put_by_hand_outlive_an_apply(applied: Applied) -> None:
+def test_an_apply_keeps_rotated_values_and_values_written_by_hand(applied: Applied) -> None:
     assert applied.rotated.text() == applied.fixed.text() == "first value"
     for _ in range(3):
         applied.rotated.rotate_and_wait()
@@ -95,11 +95,11 @@ def test_three_rotations_and_two_values_put_by_hand_outlive_an_apply(applied: Ap
 
     assert applied.fixed.text() == "third value"
     assert applied.rotated.text() == rotated
-    # AWS prunes versions without a label, and Terraform would make a pruned one again.
+    # AWS removes old versions without a label, and Terraform would write a removed one again.
     assert _initial(applied.fixed) == _initial(applied.rotated) == "first value"
 
 
-def test_a_new_version_number_puts_a_new_value(applied: Applied) -> None:
+def test_a_new_version_number_writes_a_new_value(applied: Applied) -> None:
     rotated = applied.rotated.text()
     applied.terraform.set(value="another value", value_version=2)
 

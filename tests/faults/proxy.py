@@ -1,7 +1,7 @@
-"""Stands between a function and AWS, and spoils a call: each attempt that the SDK makes of it.
+"""A proxy between a function and AWS that makes one call fail, in all attempts of the SDK.
 
-A library for it would have to know AWS's two protocols and the SDK's attempts as well; the rest is
-what `http.server` and `http.client` have.
+A library would have to know AWS's two protocols and the SDK's attempts; Python has the rest in
+`http.server` and `http.client`.
 """
 
 import contextlib
@@ -19,29 +19,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 from urllib.parse import urlsplit
 
-# A slow answer, within what the SDK waits for one.
+# A slow response, within the SDK's timeout.
 LATE_SECONDS: Final = 2.5
 _HOP: Final = {"connection", "content-length", "transfer-encoding"}
 
 
 class Fault(StrEnum):
-    """What becomes of a call."""
+    """How a call fails."""
 
-    # Refused before it takes effect.
+    # The call is rejected, and has no effect.
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     SKEWED = "skewed"
-    # Carried out.
+    # The call takes effect.
     BROKEN = "broken"
-    """It takes effect, and the answer is an error of the service."""
+    """The response is an error of the service."""
     RESET = "reset"
-    """The connection is reset in the midst of the answer."""
+    """The connection is reset during the response."""
     TRUNCATED = "truncated"
-    """The answer ends too early."""
+    """The response ends too early."""
     SILENT = "silent"
-    """There is no answer, until the SDK waits no more."""
+    """There is no response before the SDK's timeout."""
     LATE = "late"
-    """The answer comes late."""
+    """The response is late."""
 
 
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html,
@@ -55,42 +55,42 @@ _ERRORS: Final = {
 
 
 class Proxy:
-    """What was called, and what is to be spoilt."""
+    """Which calls were made, and which call must fail."""
 
     def __init__(self, upstream: str) -> None:
         self.url = ""
-        """Where a function finds it."""
+        """The address for a function."""
         self.upstream = urlsplit(upstream).netloc
         self.calls: list[str] = []
-        """The operations, each once, however often the SDK asked."""
+        """The operations in order, without repeated attempts of the SDK."""
         self.struck = 0
-        """How many attempts were spoilt."""
+        """How many attempts failed."""
         self._seen: set[str] = set()
-        self._spoilt: set[str] = set()
+        self._failing: set[str] = set()
         self._which: int | str | None = None
         self._fault = Fault.LATE
         self._lock = threading.Lock()
 
     def strike(self, which: int | str | None, fault: Fault = Fault.LATE) -> None:
-        """Spoil one call from now on, by its number from 1 or by its operation; None: none."""
+        """Make one call fail, by its number from 1 or by its operation; None: no call."""
         with self._lock:
             self.calls, self.struck, self._which, self._fault = [], 0, which, fault
 
     def strike_all(self, fault: Fault) -> None:
-        """Spoil every call from now on."""
+        """Make every call fail."""
         self.strike("*", fault)
 
     def meets(self, invocation: str, operation: str) -> Fault | None:
-        """Note an attempt, and say what becomes of it."""
+        """Record an attempt, and return how it fails."""
         with self._lock:
             if invocation not in self._seen:
                 self._seen.add(invocation)
                 self.calls.append(operation)
                 if self._which in {len(self.calls), operation, "*"}:
-                    self._spoilt.add(invocation)
-                    # One call, not each of that name.
+                    self._failing.add(invocation)
+                    # Only one call of that name.
                     self._which = "*" if self._which == "*" else None
-            if invocation not in self._spoilt:
+            if invocation not in self._failing:
                 return None
             self.struck += 1
             return self._fault
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     proxy: Proxy
 
     def handle(self) -> None:
-        """Serve a connection until the client is gone, in whatever way."""
+        """Serve a connection until the client closes it in any way."""
         with contextlib.suppress(ConnectionError):
             super().handle()
 
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.BROKEN:
             self._refuse(fault, as_json=target is not None)
         elif fault is Fault.SILENT:
-            self.connection.recv(1)  # Until the client has enough of it.
+            self.connection.recv(1)  # Until the client closes the connection.
             self.close_connection = True
         elif fault in {Fault.RESET, Fault.TRUNCATED}:
             self._break_off(answer, content, reset=fault is Fault.RESET)
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer.status, dict(answer.getheaders()), content)
 
     def _forward(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-        # As it was signed: the host is of the address that the function knows.
+        # The signature covers the host name that the function knows.
         connection = http.client.HTTPConnection(self.proxy.upstream)
         connection.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
@@ -143,9 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, fault: Fault, *, as_json: bool) -> None:
         status, in_json, in_xml = _ERRORS[fault]
         if as_json:
-            text = json.dumps({"__type": in_json, "message": "spoilt"})
+            text = json.dumps({"__type": in_json, "message": "A test did this."})
         else:
-            error = f"<Error><Code>{in_xml}</Code><Message>spoilt</Message></Error>"
+            error = f"<Error><Code>{in_xml}</Code><Message>A test did this.</Message></Error>"
             text = f"<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"
         kind = "application/x-amz-json-1.1" if as_json else "text/xml"
         self._send(status, {"Content-Type": kind}, text.encode())
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- http.server's name
-        """Write nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager

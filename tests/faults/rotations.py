@@ -35,7 +35,7 @@ def rotate(account: Account, deployed: Deployed) -> list[str]:
     return failures(account, deployed, rotation)
 
 
-def spoil(
+def rotate_with_fault(
     account: Account, between: Proxy, deployed: Deployed, which: int | str, fault: Fault
 ) -> None:
     """Rotate while one call fails, which the proxy knows by its number or its operation."""

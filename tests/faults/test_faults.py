@@ -14,7 +14,7 @@ import pytest
 from testing.harness.account import eventually
 from tests.campaigns import CountCases
 from tests.faults.proxy import Fault, Proxy
-from tests.faults.rotations import failures, rotate, spoil
+from tests.faults.rotations import failures, rotate, rotate_with_fault
 from tests.load.account import Account
 from tests.load.deployment import Deployed, original
 from tests.strategies import ROTATORS, RotatorUnderTest, case
@@ -47,7 +47,7 @@ def _clean(account: Account, between: Proxy, deployed: Deployed) -> list[str]:
 def test_a_rotation_completes_after_a_fault(
     strategy: RotatorUnderTest, operation: str, fault: Fault, account: Account, between: Proxy
 ) -> None:
-    spoil(account, between, _original(account, strategy), operation, fault)
+    rotate_with_fault(account, between, _original(account, strategy), operation, fault)
 
 
 def test_each_class_of_fault_is_met() -> None:
@@ -64,7 +64,7 @@ def test_a_rotation_completes_after_a_fault_of_any_call(
     deployed = _original(account, strategy)
     calls = len(_clean(account, between, deployed))
     for number in range(1, calls + 1):
-        spoil(account, between, deployed, number, fault)
+        rotate_with_fault(account, between, deployed, number, fault)
     cases(calls)
 
 
@@ -78,7 +78,7 @@ def test_a_rotation_completes_after_a_silence(
     calls = _clean(account, between, deployed)
     draw = random.Random(f"{_SEED} {strategy.name}")  # noqa: S311 -- not for a secret
     for number in draw.sample(range(1, len(calls) + 1), 3):
-        spoil(account, between, deployed, number, Fault.SILENT)
+        rotate_with_fault(account, between, deployed, number, Fault.SILENT)
 
 
 @pytest.mark.parametrize(

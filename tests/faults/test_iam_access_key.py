@@ -6,7 +6,7 @@ import pytest
 
 from testing.harness.account import eventually, is_accepted
 from tests.faults.proxy import LATE_SECONDS, Fault, Proxy
-from tests.faults.rotations import failures, spoil
+from tests.faults.rotations import failures, rotate_with_fault
 from tests.load.account import Account
 from tests.load.deployment import Deployed, original
 from tests.strategies.iam_access_key import STRATEGY
@@ -68,4 +68,4 @@ def test_a_rotation_waits_until_iam_knows_the_new_key(
         # The current key must be old enough first.
         eventually("The key", lambda: is_accepted(account.aws, deployed.secret.value()))
         # The response that stores the new key is lost, so the list must show an orphan, too.
-        spoil(account, between, deployed, "PutSecretValue", Fault.UNAVAILABLE)
+        rotate_with_fault(account, between, deployed, "PutSecretValue", Fault.UNAVAILABLE)

@@ -35,7 +35,7 @@ Seen = Mapping[str, list[tuple[str, bytes]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What was seen, and what must not be there."""
+    """Everything that was seen, and the credentials that must not be there."""
 
     credentials: set[str] = field(repr=False)
     """Everything that was issued, made, or written by hand."""
@@ -67,8 +67,8 @@ def _account(
     for name in ("notified", "noticed"):
         attributes = {"Policy": json.dumps(policy)}
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        queues[name], arns[name] = url, told["Attributes"]["QueueArn"]
+        described = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        queues[name], arns[name] = url, described["Attributes"]["QueueArn"]
     aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["notified"])
     events.put_rule(Name="all", EventPattern=json.dumps({"account": [{"exists": True}]}))
     events.put_targets(Rule="all", Targets=[{"Id": "all", "Arn": arns["noticed"]}])
@@ -112,7 +112,7 @@ def search(request: pytest.FixtureRequest, rotators: Rotators) -> Search:
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
         local_logins(aws, *github.trusted) as logins,
         checkout() as folder,
-        app(aws, github, "octo-org/reports") as told,
+        app(aws, github, "octo-org/reports") as described,
         local_redis(*github.trusted) as redis,
         redis_users(aws, redis, "leaks") as server,
     ):
@@ -120,7 +120,7 @@ def search(request: pytest.FixtureRequest, rotators: Rotators) -> Search:
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
         variables = {
             "endpoint": logins.endpoint,
-            "github": told,
+            "github": described,
             "redis": server,
             "layer": layer(folder),
             "topic": topic,

@@ -24,7 +24,7 @@ class Deployed:
     outputs: Mapping[str, Any]
     secret: Secret
     marks: set[str] = field(repr=False)
-    """What an operator wrote into secrets."""
+    """Texts that an operator wrote into secrets."""
 
     def failure(self, rotation: Rotation) -> str:
         """Wait until a step fails, and return its error."""

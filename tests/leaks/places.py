@@ -32,7 +32,7 @@ TRACE: Final = "trace.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What the search must know of the deployment."""
+    """The parts of a deployment that the search reads."""
 
     aws: LocalAws
     functions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The search for a credential in what is emitted, in each spelling that it may have there."""
+"""Searches outputs for a credential, in each form that it may have there."""
 
 import base64
 import functools
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 
 from rotation import log
 
-# What is shorter stands somewhere by chance.
+# A shorter text can appear by chance.
 _SHORTEST = 8
 
 
 @functools.cache
 def forms(mark: str) -> frozenset[bytes]:
-    """Spell a mark as what is emitted may spell it."""
+    """Return a mark in each form that an output may have it in."""
     assert len(mark) >= _SHORTEST
     raw = mark.encode()
     escaped = {repr(mark)[1:-1], *_in_json(mark), html.escape(mark), html.escape(mark, quote=False)}
@@ -29,7 +29,7 @@ def forms(mark: str) -> frozenset[bytes]:
 
 
 def _in_json(mark: str) -> Iterator[str]:
-    """Escape as Python does, as Go does, and once more for JSON that stands in JSON."""
+    """Escape as Python and Go do, also for JSON in JSON."""
     for ascii_only in (True, False):
         once = json.dumps(mark, ensure_ascii=ascii_only)[1:-1]
         yield once
@@ -38,7 +38,7 @@ def _in_json(mark: str) -> Iterator[str]:
 
 
 def _in_base64(raw: bytes) -> Iterator[bytes]:
-    """Encode what does not depend on its neighbours, who decide where each three bytes begin."""
+    """Encode the part that is the same whatever text comes before it."""
     for offset in range(3):
         whole = raw[offset : offset + (len(raw) - offset) // 3 * 3]
         yield base64.b64encode(whole)
@@ -46,13 +46,13 @@ def _in_base64(raw: bytes) -> Iterator[bytes]:
 
 
 def found(marks: Iterable[str], emitted: str | bytes) -> set[str]:
-    """Return the spellings of the marks that stand in what was emitted."""
+    """Return the forms of the marks that are in an output."""
     content = emitted.encode(errors="surrogatepass") if isinstance(emitted, str) else emitted
     return {form.decode() for mark in marks for form in forms(mark) if form in content}
 
 
 def unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Return a file, or what an archive holds: a package, or a saved plan."""
+    """Return a file, or the files of an archive: of a package, or of a saved plan."""
     if zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in archive.namelist():
@@ -62,7 +62,7 @@ def unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def of_exception(error: BaseException) -> str:
-    """Write all that Lambda, a log or a person may print of an error."""
+    """Return everything that Lambda, a log or an operator may print of an error."""
     chain: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in chain:

@@ -13,7 +13,7 @@ from tests.leaks.search import found
 pytestmark = [pytest.mark.campaign("Leaks"), pytest.mark.xdist_group("leaks")]
 
 _PLACES = [pytest.param(name, id=name) for name in (*IN_ACCOUNT, *IN_TERRAFORM)]
-# What each search must read.
+# Files that each search must read.
 _LOOKED_AT = {
     "plan-files": {"first.tfplan: tfplan", "second.tfplan: tfplan"},
     "plan-json": {"first.tfplan", "second.tfplan"},

@@ -84,7 +84,7 @@ def account(rotators: Rotators) -> Iterator[Account]:
         redis_users(local, redis, *_users(rotators)) as redis_variables,
         pytest.MonkeyPatch.context() as patch,
     ):
-        # The application is in this process.
+        # The application runs in this process.
         patch.setenv("SSL_CERT_FILE", str(github.certificate))
         aws = OneSession(local)
         services = Services(

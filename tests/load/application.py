@@ -1,4 +1,4 @@
-"""An application: threads that read secrets and use what they read, over and over."""
+"""An application: threads that read secrets and use their values again and again."""
 
 import contextlib
 import itertools
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from testing.harness.account import eventually
 
-# The processors are for the functions, too.
+# The functions need processor time, too.
 _PAUSE_SECONDS = 0.01
 
 Send = Callable[[], None]
 
 
 class Application:
-    """A running application, and what became of its requests."""
+    """A running application, and the results of its requests."""
 
     def __init__(self, requests: Sequence[Send], threads: int) -> None:
         self.failures: list[str] = []
@@ -33,13 +33,13 @@ class Application:
         return sum(self._turns)
 
     def read_again(self) -> None:
-        """Wait until nobody holds a value that was read before now.
+        """Wait until no thread has a value that it read before now.
 
-        It stands for the minimum overlap, after which nobody holds one any more.
+        This replaces the minimum overlap, which gives applications that time.
         """
         before = list(self._turns)
         eventually(
-            "The application's next turn",
+            "The application's next request",
             lambda: list(self._turns),
             lambda turns: all(now > then for now, then in zip(turns, before, strict=True)),
             pause=0.01,
@@ -56,7 +56,7 @@ class Application:
                 send = next(self._requests)
             try:
                 send()
-            except Exception as error:  # noqa: BLE001 -- whatever it is, an application would see it
+            except Exception as error:  # noqa: BLE001 -- an application would see any of them
                 self.failures.append(repr(error))
             self._turns[number] += 1
 

@@ -34,7 +34,7 @@ class Rule:
     refused: Variables
     """Options that break the rule, besides the smallest valid ones."""
     found: str
-    """What the message says that it found."""
+    """The end of the message, after `Found: `."""
     accepted: Variables
     """Options that keep the rule, besides the smallest valid ones."""
 

@@ -46,7 +46,7 @@ class _Walk(Walk):
     def require_promised(self, aws: Aws, secret: Secret) -> None:
         keys = [json.loads(text) for text in self.values]
         retired, living = keys[:-2], keys[-2:]
-        eventually("The refusal", lambda: not any(is_accepted(aws, key) for key in retired))
+        eventually("The rejection", lambda: not any(is_accepted(aws, key) for key in retired))
         assert all(is_accepted(aws, key) for key in living)
         answer = aws.client("iam").list_access_keys(UserName=secret.value()["UserName"])
         held = {key["AccessKeyId"] for key in answer["AccessKeyMetadata"]}

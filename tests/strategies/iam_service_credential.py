@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from testing.harness.account import Aws, Secret, eventually
-from tests.e2e.bedrock import takes
+from tests.e2e.bedrock import accepts
 from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
@@ -16,7 +16,7 @@ from tests.strategies import RotatorUnderTest, Rule
 
 
 def _list_models(_aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
-    if not takes(outputs["endpoint"], value["ServiceCredentialSecret"]):
+    if not accepts(outputs["endpoint"], value["ServiceCredentialSecret"]):
         raise NotWorkingError
 
 
@@ -46,7 +46,7 @@ class _Walk(Walk):
         super().require_promised(aws, secret)
         keys = [json.loads(text) for text in self.values]
         retired, living = keys[:-2], keys[-2:]
-        eventually("The refusal", lambda: not any(self._is_accepted(aws, key) for key in retired))
+        eventually("The rejection", lambda: not any(self._is_accepted(aws, key) for key in retired))
         assert all(self._is_accepted(aws, key) for key in living)
         answer = aws.client("iam").list_service_specific_credentials(
             UserName=keys[-1]["UserName"], ServiceName=keys[-1]["ServiceName"]
@@ -58,9 +58,9 @@ class _Walk(Walk):
     def _is_accepted(self, aws: Aws, key: dict[str, str]) -> bool:
         if self.logins is not None:
             api_key, trusted = key["ServiceCredentialSecret"], self.github.certificate
-            return takes(self.logins.endpoint, api_key, trusted)
+            return accepts(self.logins.endpoint, api_key, trusted)
         region = aws.client("secretsmanager").meta.region_name
-        return takes(f"bedrock.{region}.amazonaws.com", key["ServiceCredentialSecret"])
+        return accepts(f"bedrock.{region}.amazonaws.com", key["ServiceCredentialSecret"])
 
 
 _RULES = (
