@@ -10,11 +10,12 @@ from rotation.errors import ForeignCredential
 from rotation.event import Step
 from rotation_conformance.account import Killed, Side, interpose, kill
 from tests.readme.blocks import PAGES, REPOSITORY
-from tests.unit.subjects import USER, prepared
+from tests.unit.subject import USER
+from tests.unit.subjects import FEW_SLOTS, prepared
 
 
 def test_the_leftover_of_a_double_delivery_stops_the_next_rotation() -> None:
-    rotation = prepared("iam_access_key", "empty")
+    rotation = prepared(FEW_SLOTS, "empty")
     token = rotation.stage()
 
     def deliver_again() -> None:
@@ -35,7 +36,7 @@ def test_the_leftover_of_a_double_delivery_stops_the_next_rotation() -> None:
 
 
 def test_an_orphan_that_the_list_hides_for_long_stops_the_next_rotation() -> None:
-    rotation = prepared("iam_access_key", "empty")
+    rotation = prepared(FEW_SLOTS, "empty")
     token = rotation.stage()
     rotation.cloud.list_lag = 60
     rotation.cloud.fuse.arm(kill("create_access_key", Side.AFTER))

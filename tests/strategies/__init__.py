@@ -19,6 +19,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks
 from tests.load.subject import Subject
+from tests.unit.subject import Unit
 
 Variables: TypeAlias = Mapping[str, Any]
 """Input variables of the module, or options of a strategy, in Terraform's JSON."""
@@ -82,6 +83,7 @@ class RotatorUnderTest(StrategyUnderTest):
     grants: Grants
     leaks: Leaks
     load: Subject
+    unit: Unit
     faults: Mapping[str, Fault]
     """Operations of AWS, each with the fault that `make test` lets it meet."""
     github_requests: Sequence[str] = ()

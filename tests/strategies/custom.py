@@ -2,11 +2,18 @@
 
 import contextlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import redis
 
+from rotation.aws import Clients
+from rotation.settings import OptionReader
+from rotation.strategies import CUSTOM_MODULE
+from rotation.strategy import Generator, Issuer
 from testing.harness.account import Aws, Secret
 from tests.e2e.redis import redis_users
 from tests.e2e.scenarios import Grants, a_clean_rotation
@@ -15,6 +22,10 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.cloud import Cloud, FakeClients
+from tests.unit.rotator import Rotation
+from tests.unit.services import Database, DatabasePassword
+from tests.unit.subject import CONSTANTS, Kind, Unit, built, held_by_service
 
 _SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "custom"
@@ -113,6 +124,37 @@ _RULES = (
     ),
 )
 
+
+def _secret(cloud: Cloud) -> Rotation:
+    """Rotate by a file of the user: one for a database whose passwords it sets."""
+    database = Database(cloud)
+    options = {"issuer": False, "slots": None, "options": {"user": "app"}}
+    strategy = partial(_built, "custom", options, database)
+    strategy(FakeClients(cloud))
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/database"),
+        strategy=strategy,
+        service=database,
+        constants=CONSTANTS,
+    )
+
+
+def _built(
+    name: str, options: Mapping[str, object], database: Database, clients: Clients
+) -> Generator | Issuer:
+    file = ModuleType(CUSTOM_MODULE)
+
+    def build_it(options: OptionReader, clients: Clients) -> DatabasePassword:
+        assert options.text("user") == "app"
+        assert clients("secretsmanager")
+        return DatabasePassword(database)
+
+    vars(file)["build"] = build_it
+    sys.modules[CUSTOM_MODULE] = file
+    return built(name, options, clients)
+
+
 STRATEGY = RotatorUnderTest(
     name="custom",
     rules=_RULES,
@@ -169,5 +211,12 @@ STRATEGY = RotatorUnderTest(
         },
         failures={"wrong-content": wrong_content(lambda mark: json.dumps({"password": mark}))},
         slow_failures={"text": wrong_content(lambda mark: mark)},
+    ),
+    unit=Unit(
+        make=_secret,
+        kind=Kind.SETTER,
+        represents_kind=True,
+        held=partial(held_by_service, "accepted"),
+        printable=frozenset(),
     ),
 )

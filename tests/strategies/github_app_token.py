@@ -4,6 +4,7 @@ import contextlib
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from testing.harness.account import Aws, Secret
@@ -14,6 +15,11 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.cloud import Cloud
+from tests.unit.github import APP_TOKEN, GitHub
+from tests.unit.github import strategy as built_with
+from tests.unit.rotator import Rotation
+from tests.unit.subject import CONSTANTS, Kind, Unit, held_by_service
 
 _KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -115,6 +121,18 @@ _RULES = (
     ),
 )
 
+
+def _secret(cloud: Cloud, **changed: object) -> Rotation:
+    github = GitHub(cloud)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/token"),
+        strategy=partial(built_with, "github_app_token", {**APP_TOKEN, **changed}, github),
+        service=github,
+        constants=CONSTANTS,
+    )
+
+
 STRATEGY = RotatorUnderTest(
     name="github_app_token",
     rules=_RULES,
@@ -176,5 +194,18 @@ STRATEGY = RotatorUnderTest(
         },
         issued=lambda _, github: {token.value for token in github.tokens},
         variables={"minimum_overlap_minutes": None, "schedule_expression": "rate(30 minutes)"},
+    ),
+    unit=Unit(
+        make=_secret,
+        kind=Kind.UNLISTED,
+        represents_kind=True,
+        held=partial(held_by_service, "tokens"),
+        printable=frozenset(
+            {
+                *("api_url", "expires_at", "installation_id", "permissions", "repositories"),
+                "username",
+            }
+        ),
+        variants={"github_app_token_revoking": partial(_secret, revoke_previous=True)},
     ),
 )

@@ -4,6 +4,8 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from rotation.services.github.ssh import fit
@@ -15,6 +17,11 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.cloud import Cloud
+from tests.unit.github import DEPLOY_KEY, REPOSITORIES, DeployKeys, HeldToken, deploy_key_by
+from tests.unit.github import strategy as built_with
+from tests.unit.rotator import Rotation
+from tests.unit.subject import CONSTANTS, Kind, Unit, held_by_service
 
 _TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
 _KMS_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -143,6 +150,31 @@ _RULES = (
     ),
 )
 
+
+def _secret(cloud: Cloud) -> Rotation:
+    return _deploy_key(cloud, DeployKeys(cloud), DEPLOY_KEY)
+
+
+def github_deploy_key_by_token(cloud: Cloud) -> Rotation:
+    """Rotate with a token in another secret, which adds and removes the keys."""
+    github, token = DeployKeys(cloud), "github_pat_of_a_person"
+    github.tokens[token] = HeldToken(
+        expires=cloud.time.now + timedelta(days=366), repositories=REPOSITORIES
+    )
+    held = cloud.add_secret("github/token", json.dumps({"token": token}))
+    return _deploy_key(cloud, github, deploy_key_by(held.arn))
+
+
+def _deploy_key(cloud: Cloud, github: DeployKeys, options: Mapping[str, object]) -> Rotation:
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/deploy-key"),
+        strategy=partial(built_with, "github_deploy_key", options, github),
+        service=github,
+        constants=CONSTANTS,
+    )
+
+
 STRATEGY = RotatorUnderTest(
     name="github_deploy_key",
     rules=_RULES,
@@ -205,5 +237,14 @@ STRATEGY = RotatorUnderTest(
         },
         # The App's tokens, which add and remove the keys.
         issued=lambda _, github: {token.value for token in github.tokens},
+    ),
+    unit=Unit(
+        make=_secret,
+        kind=Kind.MARKED,
+        represents_kind=True,
+        held=partial(held_by_service, "tokens"),
+        printable=frozenset(
+            {"api_url", "key_id", "public_key", "read_only", "repository", "ssh_url"}
+        ),
     ),
 )

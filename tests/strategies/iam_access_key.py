@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws, Secret, eventually, is_accepted
 from testing.harness.terraform import Terraform
 from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
@@ -15,6 +16,10 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.cloud import Cloud
+from tests.unit.rotator import Rotation
+from tests.unit.services import IamUser
+from tests.unit.subject import CONSTANTS, USER, Kind, Unit, held_by_users, strategy, user_arn
 
 
 def _store_a_report(aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
@@ -156,6 +161,47 @@ _RULES = (
     ),
 )
 
+
+def iam_strategy(
+    user: str = USER,
+    *,
+    adopted: str | None = None,
+    settling: int = 2,
+    ses_smtp_region: str | None = None,
+) -> MakeStrategy:
+    return strategy(
+        "iam_access_key",
+        ses_smtp_region=ses_smtp_region,
+        user_arn=user_arn(user),
+        adopted_access_key_id=adopted,
+        settling_seconds=settling,
+    )
+
+
+def iam_access_key(cloud: Cloud) -> Rotation:
+    if USER not in cloud.users:
+        cloud.add_user(USER)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/uploader"),
+        strategy=iam_strategy(),
+        service=IamUser(cloud, USER),
+        constants=CONSTANTS,
+    )
+
+
+def _adopted(rotation: Rotation) -> Rotation:
+    """Adopt a key that applications use, before the first rotation."""
+    assert isinstance(rotation.service, IamUser)
+    return rotation.changed(iam_strategy(adopted=rotation.service.adopt()))
+
+
+def _adopted_and_current(rotation: Rotation) -> Rotation:
+    rotation = _adopted(rotation)
+    rotation.rotate()
+    return rotation
+
+
 STRATEGY = RotatorUnderTest(
     name="iam_access_key",
     rules=_RULES,
@@ -228,5 +274,13 @@ STRATEGY = RotatorUnderTest(
             ),
         },
         issued=lambda aws, _: aws.issued(),
+    ),
+    unit=Unit(
+        make=iam_access_key,
+        kind=Kind.FEW_SLOTS,
+        represents_kind=True,
+        held=held_by_users,
+        printable=frozenset({"AccessKeyId", "UserName"}),
+        states={"adopted": _adopted, "adopted_and_current": _adopted_and_current},
     ),
 )

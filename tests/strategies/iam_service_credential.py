@@ -4,7 +4,9 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Final
 
+from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws, Secret, eventually
 from tests.e2e.bedrock import accepts
 from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
@@ -13,6 +15,11 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.cloud import Cloud, credentials_of
+from tests.unit.rotator import Rotation
+from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
+from tests.unit.service_credentials import strategy as built_with
+from tests.unit.subject import CONSTANTS, USER, Kind, Unit, held_by_users, user_arn
 
 
 def _list_models(_aws: Aws, outputs: Json, value: Mapping[str, str]) -> None:
@@ -136,6 +143,38 @@ _RULES = (
     ),
 )
 
+
+_OF_SERVICE: Final[Mapping[str, Mapping[str, object]]] = {
+    BEDROCK: {"endpoint": "bedrock.eu-west-1.amazonaws.com", "credential_age_days": 90},
+    CODECOMMIT: {"endpoint": "git-codecommit.eu-west-1.amazonaws.com", "repository": "reports"},
+}
+
+
+def credential_strategy(service: ServiceCredentials, **changed: object) -> MakeStrategy:
+    options = {
+        "adopted_credential_id": None,
+        "service_name": service.service,
+        "settling_seconds": 2,
+        "user_arn": user_arn(service.user),
+        **_OF_SERVICE[service.service],
+        **changed,
+    }
+    return partial(built_with, "iam_service_credential", options, service)
+
+
+def iam_service_credential(cloud: Cloud, service_name: str = BEDROCK) -> Rotation:
+    cloud.add_user(USER)
+    cloud.add_user(credentials_of(USER, service_name))
+    service = ServiceCredentials(cloud, USER, service_name)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/api-key"),
+        strategy=credential_strategy(service),
+        service=service,
+        constants=CONSTANTS,
+    )
+
+
 STRATEGY = RotatorUnderTest(
     name="iam_service_credential",
     rules=_RULES,
@@ -210,5 +249,16 @@ STRATEGY = RotatorUnderTest(
             "text": wrong_content(lambda mark: mark),
         },
         issued=lambda aws, _: aws.issued(),
+    ),
+    unit=Unit(
+        make=iam_service_credential,
+        kind=Kind.FEW_SLOTS,
+        held=held_by_users,
+        printable=frozenset(
+            {
+                *("ExpirationDate", "ServiceCredentialAlias", "ServiceName"),
+                *("ServiceSpecificCredentialId", "UserName"),
+            }
+        ),
     ),
 )

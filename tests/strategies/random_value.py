@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws
 from tests.e2e.scenarios import Grants
 from tests.e2e.walk import Walk
@@ -10,6 +11,10 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.cloud import Cloud
+from tests.unit.rotator import Rotation
+from tests.unit.services import NoService
+from tests.unit.subject import CONSTANTS, Kind, Unit, strategy
 
 
 def _sign(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
@@ -62,6 +67,27 @@ _RULES = (
     ),
 )
 
+
+def random_strategy(**options: object) -> MakeStrategy:
+    defaults = {
+        "length": 32,
+        "exclude_characters": "",
+        "character_classes": ["lowercase", "numbers"],
+        "json_key": "pepper",
+    }
+    return strategy("random_value", **{**defaults, **options})
+
+
+def random_value(cloud: Cloud) -> Rotation:
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/pepper"),
+        strategy=random_strategy(),
+        service=NoService("pepper", 32),
+        constants=CONSTANTS,
+    )
+
+
 STRATEGY = RotatorUnderTest(
     name="random_value",
     rules=_RULES,
@@ -76,5 +102,12 @@ STRATEGY = RotatorUnderTest(
         failures={"wrong-content": wrong_content(lambda mark: json.dumps({"password": mark}))},
         slow_failures={"name": wrong_content(lambda mark: json.dumps({mark: "name"}))},
         variables={"initial_value": "${var.value}", "initial_value_version": 1},
+    ),
+    unit=Unit(
+        make=random_value,
+        kind=Kind.GENERATOR,
+        represents_kind=True,
+        held=lambda _: (),
+        printable=frozenset(),
     ),
 )

@@ -1,183 +1,25 @@
-"""The kinds of rotation under test, and the states in which one may begin.
-
-A strategy is put under test by one function: the secret, the strategy with its options, and the
-service that stands behind it.
-"""
-
-from __future__ import annotations
+"""The rotations under test, and the states in which one may begin."""
 
 import functools
-import json
 import pickle
-import sys
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final
+
+import pytest
+from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from rotation.event import Step
-from rotation.settings import OptionReader
-from rotation.strategies import CUSTOM_MODULE, REGISTRY, build
-from rotation_conformance.account import ACCOUNT_ID, Killed, Side, kill
-from tests.unit.cloud import Cloud, FakeClients, credentials_of
-from tests.unit.github import (
-    APP_TOKEN,
-    DEPLOY_KEY,
-    REPOSITORIES,
-    DeployKeys,
-    GitHub,
-    HeldToken,
-    deploy_key_by,
-)
-from tests.unit.github import strategy as github_strategy
+from rotation.strategy import Generator, Issuer
+from rotation_conformance.account import Killed, Side, kill
+from tests.strategies import ROTATORS
+from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
-from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
-from tests.unit.service_credentials import strategy as built_with
-from tests.unit.services import (
-    Database,
-    DatabasePassword,
-    IamUser,
-    IssuedToken,
-    NoService,
-    Tokens,
-)
-
-if TYPE_CHECKING:
-    from rotation.aws import Clients
-    from rotation.strategy import Generator, Issuer
-    from rotation_conformance.rotator import MakeStrategy
-
-Make: TypeAlias = Callable[[Cloud], Rotation]
-State: TypeAlias = Callable[[Rotation], Rotation]
-
-USER: Final = "uploader"
-CONSTANTS: Final = {"bucket": "reports"}
+from tests.unit.services import IssuedToken, Tokens
+from tests.unit.subject import CONSTANTS, Kind, Make, State, Unit, held_by_service
 
 
-def user_arn(user: str) -> str:
-    return f"arn:aws:iam::{ACCOUNT_ID}:user/apps/{user}"
-
-
-def _build(name: str, options: Mapping[str, object], clients: Any) -> Generator | Issuer:  # noqa: ANN401 -- the fake ones
-    return build(name, OptionReader(options, path="options"), clients)
-
-
-def strategy(name: str, **options: object) -> MakeStrategy:
-    """Name a strategy of the registry with its options, as the settings do."""
-    return partial(_build, name, options)
-
-
-def iam_strategy(
-    user: str = USER,
-    *,
-    adopted: str | None = None,
-    settling: int = 2,
-    ses_smtp_region: str | None = None,
-) -> MakeStrategy:
-    return strategy(
-        "iam_access_key",
-        ses_smtp_region=ses_smtp_region,
-        user_arn=user_arn(user),
-        adopted_access_key_id=adopted,
-        settling_seconds=settling,
-    )
-
-
-def random_strategy(**options: object) -> MakeStrategy:
-    defaults = {
-        "length": 32,
-        "exclude_characters": "",
-        "character_classes": ["lowercase", "numbers"],
-        "json_key": "pepper",
-    }
-    return strategy("random_value", **{**defaults, **options})
-
-
-def iam_access_key(cloud: Cloud) -> Rotation:
-    if USER not in cloud.users:
-        cloud.add_user(USER)
-    return Rotation(
-        cloud=cloud,
-        secret=cloud.add_secret("reports/uploader"),
-        strategy=iam_strategy(),
-        service=IamUser(cloud, USER),
-        constants=CONSTANTS,
-    )
-
-
-_OF_SERVICE: Final[Mapping[str, Mapping[str, object]]] = {
-    BEDROCK: {"endpoint": "bedrock.eu-west-1.amazonaws.com", "credential_age_days": 90},
-    CODECOMMIT: {"endpoint": "git-codecommit.eu-west-1.amazonaws.com", "repository": "reports"},
-}
-
-
-def credential_strategy(service: ServiceCredentials, **changed: object) -> MakeStrategy:
-    options = {
-        "adopted_credential_id": None,
-        "service_name": service.service,
-        "settling_seconds": 2,
-        "user_arn": user_arn(service.user),
-        **_OF_SERVICE[service.service],
-        **changed,
-    }
-    return partial(built_with, "iam_service_credential", options, service)
-
-
-def iam_service_credential(cloud: Cloud, service_name: str = BEDROCK) -> Rotation:
-    cloud.add_user(USER)
-    cloud.add_user(credentials_of(USER, service_name))
-    service = ServiceCredentials(cloud, USER, service_name)
-    return Rotation(
-        cloud=cloud,
-        secret=cloud.add_secret("reports/api-key"),
-        strategy=credential_strategy(service),
-        service=service,
-        constants=CONSTANTS,
-    )
-
-
-def random_value(cloud: Cloud) -> Rotation:
-    return Rotation(
-        cloud=cloud,
-        secret=cloud.add_secret("reports/pepper"),
-        strategy=random_strategy(),
-        service=NoService("pepper", 32),
-        constants=CONSTANTS,
-    )
-
-
-def custom(cloud: Cloud) -> Rotation:
-    """Rotate by a file of the user's: here one for a database that is told its passwords."""
-    database = Database(cloud)
-    options = {"issuer": False, "slots": None, "options": {"user": "app"}}
-    strategy = partial(_custom, "custom", options, database)
-    strategy(FakeClients(cloud))
-    return Rotation(
-        cloud=cloud,
-        secret=cloud.add_secret("reports/database"),
-        strategy=strategy,
-        service=database,
-        constants=CONSTANTS,
-    )
-
-
-def _custom(
-    name: str, options: Mapping[str, object], database: Database, clients: Clients
-) -> Generator | Issuer:
-    file = ModuleType(CUSTOM_MODULE)
-
-    def build_it(options: OptionReader, clients: Clients) -> DatabasePassword:
-        assert options.text("user") == "app"
-        assert clients("secretsmanager")
-        return DatabasePassword(database)
-
-    vars(file)["build"] = build_it
-    sys.modules[CUSTOM_MODULE] = file
-    return _build(name, options, clients)
-
-
-def issued_token(cloud: Cloud) -> Rotation:
+def _issued_token(cloud: Cloud) -> Rotation:
     tokens = Tokens(cloud)
     return Rotation(
         cloud=cloud,
@@ -188,59 +30,58 @@ def issued_token(cloud: Cloud) -> Rotation:
     )
 
 
-def github_app_token(cloud: Cloud, **changed: object) -> Rotation:
-    github = GitHub(cloud)
-    return Rotation(
-        cloud=cloud,
-        secret=cloud.add_secret("reports/token"),
-        strategy=partial(github_strategy, "github_app_token", {**APP_TOKEN, **changed}, github),
-        service=github,
-        constants=CONSTANTS,
-    )
-
-
-def github_deploy_key(cloud: Cloud) -> Rotation:
-    return _deploy_key(cloud, DeployKeys(cloud), DEPLOY_KEY)
-
-
-def github_deploy_key_by_token(cloud: Cloud) -> Rotation:
-    """Let a token in another secret be what adds and removes the keys."""
-    github, token = DeployKeys(cloud), "github_pat_of_a_person"
-    github.tokens[token] = HeldToken(
-        expires=cloud.time.now + timedelta(days=366), repositories=REPOSITORIES
-    )
-    held = cloud.add_secret("github/token", json.dumps({"token": token}))
-    return _deploy_key(cloud, github, deploy_key_by(held.arn))
-
-
-def _deploy_key(cloud: Cloud, github: DeployKeys, options: Mapping[str, object]) -> Rotation:
-    return Rotation(
-        cloud=cloud,
-        secret=cloud.add_secret("reports/deploy-key"),
-        strategy=partial(github_strategy, "github_deploy_key", options, github),
-        service=github,
-        constants=CONSTANTS,
-    )
-
-
 def _without_clients(make: Callable[[], Generator | Issuer], _clients: object) -> Any:  # noqa: ANN401
     return make()
 
 
-SUBJECTS: Final[Mapping[str, Make]] = {
-    "custom": custom,
-    "github_app_token": github_app_token,
-    "github_deploy_key": github_deploy_key,
-    "iam_access_key": iam_access_key,
-    "iam_service_credential": iam_service_credential,
-    "random_value": random_value,
-    # What the engine serves beside the registry, see the services.
-    "issued_token": issued_token,
-    # Another of its options is the engine's affair.
-    "github_app_token_revoking": partial(github_app_token, revoke_previous=True),
+# A strategy of a kind that a custom rotator may have, see tests/unit/services.py.
+_ISSUED_TOKEN: Final = Unit(
+    make=_issued_token,
+    kind=Kind.UNLISTED,
+    represents_kind=True,
+    held=partial(held_by_service, "held"),
+    printable=frozenset({"expires_at"}),
+)
+UNITS: Final[Mapping[str, Unit]] = {
+    **{one.name: one.unit for one in ROTATORS},
+    **{variant: one.unit for one in ROTATORS for variant in one.unit.variants},
+    "issued_token": _ISSUED_TOKEN,
 }
-# A strategy without its subject would stay outside of every test here.
-assert set(REGISTRY) < SUBJECTS.keys()
+SUBJECTS: Final[Mapping[str, Make]] = {
+    name: unit.variants.get(name, unit.make) for name, unit in UNITS.items()
+}
+_STRATEGIES: Final = {name: one.name for one in ROTATORS for name in (one.name, *one.unit.variants)}
+
+
+def _representative(kind: Kind) -> str:
+    (name,) = (one.name for one in ROTATORS if one.unit.kind is kind and one.unit.represents_kind)
+    return name
+
+
+GENERATOR: Final = _representative(Kind.GENERATOR)
+SETTER: Final = _representative(Kind.SETTER)
+FEW_SLOTS: Final = _representative(Kind.FEW_SLOTS)
+
+
+def represents_kind(subject: str) -> bool:
+    """Return whether `make test` runs all cases for a subject."""
+    unit = UNITS[subject]
+    return unit.represents_kind and subject not in unit.variants
+
+
+def subject_case(
+    subject: str,
+    *values: object,
+    id: str | None = None,  # noqa: A002 -- as pytest.param names it
+    marks: Sequence[pytest.MarkDecorator] = (),
+) -> ParameterSet:
+    """Return the parameters of a test, the subject first; `--strategy` selects by the mark."""
+    names = [_STRATEGIES[subject]] if subject in _STRATEGIES else []
+    own = [pytest.mark.strategy(name) for name in names]
+    return pytest.param(subject, *values, id=id or subject, marks=[*own, *marks])
+
+
+EACH_SUBJECT: Final = [subject_case(name) for name in SUBJECTS]
 
 
 def _empty(rotation: Rotation) -> Rotation:
@@ -248,7 +89,7 @@ def _empty(rotation: Rotation) -> Rotation:
 
 
 def _empty_without_first_label(rotation: Rotation) -> Rotation:
-    # Whether AWS labels the first value AWSCURRENT by itself was never seen to be promised.
+    # AWS does not document that it labels the first value AWSCURRENT.
     rotation.cloud.first_value_becomes_current = False
     return rotation
 
@@ -280,7 +121,7 @@ def _given_up_steady(rotation: Rotation) -> Rotation:
 
 
 def _given_up_before_storing(rotation: Rotation) -> Rotation:
-    """Leave an orphan, where the strategy issues."""
+    """Leave an orphan, if the strategy issues."""
     _steady(rotation)
     rotation.wait_out_the_overlap()
     rotation.cloud.fuse.arm(kill("put_secret_value", Side.BEFORE))
@@ -301,16 +142,6 @@ def _tested_steady(rotation: Rotation) -> Rotation:
     return _tested(_steady(rotation))
 
 
-def _adopted(rotation: Rotation) -> Rotation:
-    """Hand a key over that applications live on, before the first rotation."""
-    assert isinstance(rotation.service, IamUser)
-    return rotation.changed(iam_strategy(adopted=rotation.service.adopt()))
-
-
-def _adopted_and_current(rotation: Rotation) -> Rotation:
-    return _one_current(_adopted(rotation))
-
-
 STATES: Final[Mapping[str, State]] = {
     "empty": _empty,
     "empty_unlabelled": _empty_without_first_label,
@@ -322,18 +153,21 @@ STATES: Final[Mapping[str, State]] = {
     "tested": _tested,
     "tested_steady": _tested_steady,
 }
-# What only some strategies know.
-MORE_STATES: Final[Mapping[str, Mapping[str, State]]] = {
-    "iam_access_key": {"adopted": _adopted, "adopted_and_current": _adopted_and_current},
-}
+
+
+def _states(subject: str) -> Mapping[str, State]:
+    """A variant begins in the common states alone."""
+    return UNITS[subject].states if subject not in UNITS[subject].variants else {}
+
+
 BEGINNINGS: Final = [
-    (subject, state) for subject in SUBJECTS for state in (*STATES, *MORE_STATES.get(subject, {}))
+    (subject, state) for subject in SUBJECTS for state in (*STATES, *_states(subject))
 ]
 
 
 @functools.cache
 def _kept(subject: str, state: str) -> bytes:
-    states = {**STATES, **MORE_STATES.get(subject, {})}
+    states = {**STATES, **_states(subject)}
     rotation = states[state](SUBJECTS[subject](Cloud()))
     rotation.wait_out_the_overlap()
     rotation.cloud.fuse.arm()

@@ -42,7 +42,8 @@ from tests.unit.cloud import Cloud, FakeClients, FakeIam, FakeSts
 from tests.unit.github import OPERATIONS
 from tests.unit.service_credentials import LOG_IN
 from tests.unit.services import DATABASE_CALLS
-from tests.unit.subjects import CONSTANTS, STATES, USER, prepared, user_arn
+from tests.unit.subject import CONSTANTS, USER, user_arn
+from tests.unit.subjects import STATES, prepared
 from tests.unit.wire import JSON, Reply, Wire, Wrong, drop_field, serving, set_field
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import pytest
 
 from rotation.event import Step
 from tests.unit.cloud import FakeClients
-from tests.unit.subjects import STATES, prepared
+from tests.unit.subjects import FEW_SLOTS, GENERATOR, STATES, prepared
 
 
 def test_a_random_value_takes_six_calls() -> None:
-    rotation = prepared("random_value", "steady")
+    rotation = prepared(GENERATOR, "steady")
     rotation.steps(rotation.stage())
     assert rotation.cloud.fuse.calls == [
         *("describe_secret", "get_secret_value", "get_secret_value", "put_secret_value"),
@@ -19,24 +19,17 @@ def test_a_random_value_takes_six_calls() -> None:
 
 
 def test_a_key_takes_fourteen_calls_in_its_steady_state() -> None:
-    rotation = prepared("iam_access_key", "steady")
+    rotation = prepared(FEW_SLOTS, "steady")
     rotation.steps(rotation.stage())
     calls = rotation.cloud.fuse.calls
     polls = calls.count("get_caller_identity")
     assert len(calls) - polls + 1 <= 14
 
 
-def test_a_service_credential_takes_as_many_calls_as_a_key() -> None:
-    rotation = prepared("iam_service_credential", "steady")
-    rotation.steps(rotation.stage())
-    calls = rotation.cloud.fuse.calls
-    assert len(calls) - calls.count("log_in") + 1 <= 14
-
-
 @pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in STATES])
 @pytest.mark.parametrize(
     ("subject", "most"),
-    [pytest.param("random_value", 6, id="random"), pytest.param("iam_access_key", 15, id="key")],
+    [pytest.param(GENERATOR, 6, id="generator"), pytest.param(FEW_SLOTS, 15, id="issuer")],
 )
 def test_no_state_takes_many_more_calls(subject: str, most: int, state: str) -> None:
     rotation = prepared(subject, state)
@@ -48,10 +41,9 @@ def test_no_state_takes_many_more_calls(subject: str, most: int, state: str) -> 
 @pytest.mark.parametrize(
     ("subject", "step"),
     [
-        pytest.param("random_value", Step.SET, id="random_value-set"),
-        pytest.param("random_value", Step.TEST, id="random_value-test"),
-        pytest.param("iam_access_key", Step.SET, id="iam_access_key-set"),
-        pytest.param("iam_service_credential", Step.SET, id="iam_service_credential-set"),
+        pytest.param(GENERATOR, Step.SET, id="generator-set"),
+        pytest.param(GENERATOR, Step.TEST, id="generator-test"),
+        pytest.param(FEW_SLOTS, Step.SET, id="issuer-set"),
     ],
 )
 def test_a_step_with_nothing_to_do_makes_no_call_and_no_client(subject: str, step: Step) -> None:
@@ -64,7 +56,7 @@ def test_a_step_with_nothing_to_do_makes_no_call_and_no_client(subject: str, ste
 
 
 def test_one_client_serves_all_polls_of_a_key() -> None:
-    rotation = prepared("iam_access_key", "steady")
+    rotation = prepared(FEW_SLOTS, "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     clients = FakeClients(rotation.cloud)

@@ -10,7 +10,7 @@ import pytest
 
 from rotation_conformance import Conformance
 from tests.unit.cloud import Cloud
-from tests.unit.subjects import SUBJECTS
+from tests.unit.subjects import EACH_SUBJECT, SUBJECTS
 
 if TYPE_CHECKING:
     from rotation_conformance import Begin
@@ -24,7 +24,7 @@ class _Own(Conformance):
         {"AccessKeyId", "ExpirationDate", "ServiceSpecificCredentialId", "expires_at", "public_key"}
     )
 
-    @pytest.fixture(autouse=True, params=SUBJECTS)
+    @pytest.fixture(autouse=True, params=EACH_SUBJECT)
     def _subject(self, request: pytest.FixtureRequest) -> None:
         self.subject = request.param
 

@@ -20,20 +20,13 @@ from rotation.event import Step
 from rotation_conformance.account import Killed, Side, interpose, kill
 from rotation_conformance.rotator import assert_converged
 from tests.unit.cloud import Cloud
-from tests.unit.subjects import (
-    SUBJECTS,
-    USER,
-    iam_access_key,
-    iam_strategy,
-    prepared,
-    random_value,
-)
+from tests.unit.subject import USER
+from tests.unit.subjects import EACH_SUBJECT, FEW_SLOTS, GENERATOR, SETTER, SUBJECTS, prepared
 
 if TYPE_CHECKING:
     from tests.unit.rotator import Rotation
 
 _DONE, _NOTHING = Outcome.DONE, Outcome.NOTHING_TO_DO
-_EACH_SUBJECT = [pytest.param(name, id=name) for name in SUBJECTS]
 _EACH_STEP = [pytest.param(step, id=step.value) for step in Step]
 _TWO_STATES = [pytest.param(state, id=state) for state in ("empty", "steady")]
 
@@ -42,9 +35,9 @@ _TWO_STATES = [pytest.param(state, id=state) for state in ("empty", "steady")]
 @pytest.mark.parametrize(
     ("subject", "outcomes"),
     [
-        pytest.param("random_value", [_DONE, _NOTHING, _NOTHING, _DONE], id="generator"),
-        pytest.param("iam_access_key", [_DONE, _NOTHING, _DONE, _DONE], id="issuer"),
-        pytest.param("custom", [_DONE, _DONE, _DONE, _DONE], id="setter"),
+        pytest.param(GENERATOR, [_DONE, _NOTHING, _NOTHING, _DONE], id="generator"),
+        pytest.param(FEW_SLOTS, [_DONE, _NOTHING, _DONE, _DONE], id="issuer"),
+        pytest.param(SETTER, [_DONE, _DONE, _DONE, _DONE], id="setter"),
     ],
 )
 def test_each_family_has_its_steps(subject: str, outcomes: list[Outcome], state: str) -> None:
@@ -53,7 +46,7 @@ def test_each_family_has_its_steps(subject: str, outcomes: list[Outcome], state:
     assert rotation.steps(rotation.stage()) == expected
 
 
-@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_a_rotation_repeated_after_its_end_does_nothing(subject: str) -> None:
     rotation = prepared(subject, "steady")
     token = rotation.rotate()
@@ -62,7 +55,7 @@ def test_a_rotation_repeated_after_its_end_does_nothing(subject: str) -> None:
     assert rotation.cloud.snapshot() == before
 
 
-@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 @pytest.mark.parametrize(
     "label", [pytest.param(None, id="unlabelled"), pytest.param("AWSPREVIOUS", id="previous")]
 )
@@ -82,9 +75,9 @@ def test_a_token_that_is_neither_pending_nor_current_is_refused(
 @pytest.mark.parametrize(
     ("subject", "step"),
     [
-        pytest.param("custom", Step.SET, id="setter-set"),
-        pytest.param("custom", Step.TEST, id="setter-test"),
-        pytest.param("iam_access_key", Step.TEST, id="issuer-test"),
+        pytest.param(SETTER, Step.SET, id="setter-set"),
+        pytest.param(SETTER, Step.TEST, id="setter-test"),
+        pytest.param(FEW_SLOTS, Step.TEST, id="issuer-test"),
     ],
 )
 def test_a_step_of_a_rotation_that_was_given_up_is_refused(subject: str, step: Step) -> None:
@@ -97,20 +90,20 @@ def test_a_step_of_a_rotation_that_was_given_up_is_refused(subject: str, step: S
 
 
 def test_set_secret_before_create_secret_is_refused() -> None:
-    rotation = prepared("custom", "steady")
+    rotation = prepared(SETTER, "steady")
     with pytest.raises(ProtocolError, match="createSecret must come first"):
         rotation.step(Step.SET, rotation.stage())
 
 
 def test_a_value_that_the_service_was_not_told_of_does_not_pass_the_test() -> None:
-    rotation = prepared("custom", "steady")
+    rotation = prepared(SETTER, "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     with pytest.raises(CredentialRejected, match="rejected credential the password"):
         rotation.step(Step.TEST, token)
 
 
-@pytest.mark.parametrize("subject", ["iam_access_key", "custom"])
+@pytest.mark.parametrize("subject", [FEW_SLOTS, SETTER])
 def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -> None:
     """AWS runs testSecret alone when it does not rotate immediately."""
     rotation = prepared(subject, "steady")
@@ -122,13 +115,13 @@ def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -
     assert rotation.cloud.snapshot() == before
 
 
-@pytest.mark.parametrize("subject", ["iam_access_key", "custom"])
+@pytest.mark.parametrize("subject", [FEW_SLOTS, SETTER])
 def test_switching_rotation_on_for_an_empty_secret_finds_nothing_to_test(subject: str) -> None:
     rotation = prepared(subject, "empty")
     assert rotation.step(Step.TEST, rotation.stage()) == Outcome.NOTHING_TO_TEST
 
 
-@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 @pytest.mark.parametrize(
     ("given", "handed_on"),
     [pytest.param("cross-account", ["cross-account"], id="given"), pytest.param(None, [], id="no")],
@@ -141,7 +134,7 @@ def test_the_rotation_token_is_handed_on_where_there_is_one(
     assert rotation.cloud.rotation_tokens == handed_on
 
 
-@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_a_rollback_by_a_person_is_not_undone(subject: str) -> None:
     """AWSPENDING stays where the last rotation left it, so that AWS repeats that rotation."""
     rotation = prepared(subject, "steady")
@@ -156,7 +149,7 @@ def test_a_rollback_by_a_person_is_not_undone(subject: str) -> None:
     assert rotation.secret.labels["AWSPREVIOUS"] == rolled_back
 
 
-@pytest.mark.parametrize("subject", _EACH_SUBJECT)
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 @pytest.mark.parametrize("values", [pytest.param(1, id="one"), pytest.param(2, id="two")])
 def test_values_put_by_a_person_are_not_undone(subject: str, values: int) -> None:
     rotation = prepared(subject, "steady")
@@ -173,7 +166,7 @@ def test_values_put_by_a_person_are_not_undone(subject: str, values: int) -> Non
 
 
 def test_nothing_is_issued_or_retired_without_the_time_to_store() -> None:
-    rotation = dataclasses.replace(prepared("iam_access_key", "steady"), timeout=42)
+    rotation = dataclasses.replace(prepared(FEW_SLOTS, "steady"), timeout=42)
     token = rotation.stage()
     before = rotation.cloud.snapshot()
     with pytest.raises(OutOfTime, match=r"Raise function\.timeout"):
@@ -182,7 +175,7 @@ def test_nothing_is_issued_or_retired_without_the_time_to_store() -> None:
 
 
 def test_nothing_is_issued_when_making_room_took_the_time() -> None:
-    rotation = prepared("iam_access_key", "steady")
+    rotation = prepared(FEW_SLOTS, "steady")
     slow = interpose("delete_access_key", lambda: rotation.cloud.time.advance(100))
     rotation.cloud.fuse.arm(slow)
     token = rotation.stage()
@@ -194,18 +187,18 @@ def test_nothing_is_issued_when_making_room_took_the_time() -> None:
 
 
 def test_the_first_key_needs_time_to_settle_too() -> None:
-    rotation = dataclasses.replace(prepared("iam_access_key", "empty"), timeout=44)
+    rotation = dataclasses.replace(prepared(FEW_SLOTS, "empty"), timeout=44)
     with pytest.raises(OutOfTime, match="needs 45 s"):
         rotation.step(Step.CREATE, rotation.stage())
 
 
 def test_the_first_key_is_proven_before_it_is_stored() -> None:
-    calls = _calls_of_create(prepared("iam_access_key", "empty"))
+    calls = _calls_of_create(prepared(FEW_SLOTS, "empty"))
     assert calls[-2:] == ["get_caller_identity", "put_secret_value"]
 
 
 def test_a_later_key_is_proven_before_it_is_promoted() -> None:
-    rotation = prepared("iam_access_key", "steady")
+    rotation = prepared(FEW_SLOTS, "steady")
     rotation.steps(rotation.stage())
     calls = rotation.cloud.fuse.calls
     assert calls.index("put_secret_value") < calls.index("get_caller_identity")
@@ -213,14 +206,14 @@ def test_a_later_key_is_proven_before_it_is_promoted() -> None:
 
 
 def test_the_attempt_is_recorded_before_the_key_is_made() -> None:
-    calls = _calls_of_create(prepared("iam_access_key", "one_current"))
+    calls = _calls_of_create(prepared(FEW_SLOTS, "one_current"))
     assert calls.index("tag_resource") < calls.index("create_access_key")
 
 
 @pytest.mark.parametrize("recorded", [pytest.param(True, id="some"), pytest.param(False, id="no")])
 def test_a_definite_refusal_leaves_the_record_as_it_was(*, recorded: bool) -> None:
     """The key that an operator made is no orphan of ours."""
-    rotation = prepared("iam_access_key", "one_current")
+    rotation = prepared(FEW_SLOTS, "one_current")
     if not recorded:
         rotation.secret.tags.clear()
     before = rotation.secret.tags.get("rotation-attempt", "none")
@@ -232,7 +225,7 @@ def test_a_definite_refusal_leaves_the_record_as_it_was(*, recorded: bool) -> No
 
 
 def test_a_lost_answer_leaves_the_record_of_the_attempt() -> None:
-    rotation = prepared("iam_access_key", "one_current")
+    rotation = prepared(FEW_SLOTS, "one_current")
     rotation.cloud.fuse.arm(kill("create_access_key", Side.AFTER))
     token = rotation.stage()
     with pytest.raises(Killed):
@@ -241,7 +234,7 @@ def test_a_lost_answer_leaves_the_record_of_the_attempt() -> None:
 
 
 def test_a_slower_delivery_retires_the_key_that_it_could_not_store() -> None:
-    rotation = prepared("iam_access_key", "empty")
+    rotation = prepared(FEW_SLOTS, "empty")
     token = rotation.stage()
     rotation.cloud.fuse.arm(
         interpose("create_access_key", lambda: rotation.step(Step.CREATE, token))
@@ -265,7 +258,7 @@ def test_a_slower_delivery_retires_the_key_that_it_could_not_store() -> None:
     ],
 )
 def test_a_value_that_the_strategy_does_not_store_stops_the_rotation(text: str) -> None:
-    rotation = prepared("iam_access_key", "one_current")
+    rotation = prepared(FEW_SLOTS, "one_current")
     rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]].text = text
     token = rotation.stage()
     before = rotation.cloud.snapshot()
@@ -275,7 +268,7 @@ def test_a_value_that_the_strategy_does_not_store_stops_the_rotation(text: str) 
 
 
 def test_constants_are_written_beside_each_value() -> None:
-    rotation = dataclasses.replace(random_value(Cloud()), constants={"bucket": "a"})
+    rotation = dataclasses.replace(SUBJECTS[GENERATOR](Cloud()), constants={"bucket": "a"})
     rotation.rotate()
     rotation = dataclasses.replace(rotation, constants={"region": "b"})
     rotation.rotate()
@@ -283,13 +276,13 @@ def test_constants_are_written_beside_each_value() -> None:
 
 
 def test_constants_never_take_the_place_of_the_credential() -> None:
-    rotation = dataclasses.replace(random_value(Cloud()), constants={"pepper": "constant"})
+    rotation = dataclasses.replace(SUBJECTS[GENERATOR](Cloud()), constants={"pepper": "constant"})
     rotation.rotate()
     assert rotation.secret.value()["pepper"] != "constant"
 
 
 def test_a_key_that_somebody_deletes_first_is_retired_all_the_same() -> None:
-    rotation = prepared("iam_access_key", "steady")
+    rotation = prepared(FEW_SLOTS, "steady")
     rotation.cloud.fuse.arm(
         interpose(
             "delete_access_key",
@@ -300,7 +293,7 @@ def test_a_key_that_somebody_deletes_first_is_retired_all_the_same() -> None:
 
 
 def test_a_key_abandoned_on_the_second_page_of_versions_is_found() -> None:
-    rotation = prepared("iam_access_key", "given_up")
+    rotation = prepared(FEW_SLOTS, "given_up")
     rotation.cloud.page = 1
     # Without its record only its version tells whose it is.
     rotation.secret.tags.clear()
@@ -308,20 +301,8 @@ def test_a_key_abandoned_on_the_second_page_of_versions_is_found() -> None:
     assert_converged(rotation)
 
 
-def test_two_secrets_of_two_users_do_not_meet() -> None:
-    cloud = Cloud()
-    first = iam_access_key(cloud)
-    cloud.add_user("reader")
-    second: Rotation = dataclasses.replace(
-        first, secret=cloud.add_secret("reports/reader"), strategy=iam_strategy("reader")
-    )
-    for rotation in (first, second, first, second, first):
-        rotation.rotate()
-    assert [len(keys) for keys in cloud.users.values()] == [2, 2]
-
-
 def test_an_overlap_of_nothing_lets_rotations_follow_each_other() -> None:
-    rotation = dataclasses.replace(iam_access_key(Cloud()), minimum_overlap=timedelta(0))
+    rotation = dataclasses.replace(SUBJECTS[FEW_SLOTS](Cloud()), minimum_overlap=timedelta(0))
     for _ in range(4):
         rotation.retry(rotation.stage())
         assert_converged(rotation)

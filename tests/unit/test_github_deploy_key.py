@@ -27,10 +27,11 @@ from rotation_conformance.account import Killed, Side, client_error, kill
 from rotation_conformance.rotator import assert_converged, watched
 from testing.local_github import LocalGitHub, Response, local_github
 from tests.readme.blocks import block
+from tests.strategies.github_deploy_key import github_deploy_key_by_token
 from tests.unit.cloud import Cloud
 from tests.unit.github import KEY_ARN, DeployKeys
 from tests.unit.kms import Kms, private_key
-from tests.unit.subjects import github_deploy_key_by_token, prepared
+from tests.unit.subjects import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,8 +20,10 @@ from rotation.strategies import build
 from rotation.strategies.iam_access_key import smtp_password
 from rotation_conformance.account import lose_answer, refuse
 from rotation_conformance.rotator import assert_converged
+from tests.strategies.iam_access_key import iam_strategy
 from tests.unit.cloud import Cloud, FakeClients
-from tests.unit.subjects import USER, iam_strategy, prepared, strategy, user_arn
+from tests.unit.subject import USER, strategy, user_arn
+from tests.unit.subjects import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,14 +25,14 @@ from rotation_conformance.account import Side, client_error, lose_answer, refuse
 from rotation_conformance.rotator import assert_converged
 from tests.leaks.search import found, of_exception
 from tests.readme.blocks import block
-from tests.unit.cloud import Cloud, Maker, credentials_of
-from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
-from tests.unit.subjects import (
-    USER,
+from tests.strategies.iam_service_credential import (
     credential_strategy,
     iam_service_credential,
-    prepared,
 )
+from tests.unit.cloud import Cloud, FakeClients, Maker, credentials_of
+from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
+from tests.unit.subject import USER
+from tests.unit.subjects import prepared
 
 if TYPE_CHECKING:
     from tests.unit.cloud import Key
@@ -342,3 +342,19 @@ def test_a_credential_without_an_end_is_taken_where_none_was_asked_for() -> None
     value: Any = json.loads(rotation.secret.current_text() or "")
     assert "ExpirationDate" not in value
     assert_converged(rotation)
+
+
+def test_a_service_credential_takes_as_many_calls_as_a_key() -> None:
+    rotation = prepared("iam_service_credential", "steady")
+    rotation.steps(rotation.stage())
+    calls = rotation.cloud.fuse.calls
+    assert len(calls) - calls.count("log_in") + 1 <= 14
+
+
+def test_a_step_with_nothing_to_do_makes_no_call_and_no_client() -> None:
+    rotation = prepared("iam_service_credential", "steady")
+    token = rotation.stage()
+    clients = FakeClients(rotation.cloud)
+    rotation.step(Step.SET, token, clients=clients)
+    assert rotation.cloud.fuse.calls == []
+    assert clients.made == []

@@ -42,7 +42,14 @@ from rotation_conformance.rotator import (
 )
 from rotation_conformance.suite import Shared
 from tests.unit.process import DEATH
-from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
+from tests.unit.subjects import (
+    BEGINNINGS,
+    EACH_SUBJECT,
+    FEW_SLOTS,
+    prepared,
+    represents_kind,
+    subject_case,
+)
 
 T = TypeVar("T")
 
@@ -77,28 +84,25 @@ def _numbered(subject: str, state: str) -> Iterator[tuple[int, str]]:
         yield number, f"{subject}-{state}-{name}_{seen[name]}"
 
 
-# What these do beside another subject, `make test` sees from two of the states.
-_LIKE_ANOTHER = {"github_app_token_revoking", "iam_service_credential"}
-
-
 def _marks(subject: str, state: str) -> list[pytest.MarkDecorator]:
-    seen = subject not in _LIKE_ANOTHER or state in {"empty", "steady"}
-    return [] if seen else [pytest.mark.slow]
+    """Let `make test` begin in all states for one subject of a kind, and in two for the others."""
+    is_fast = represents_kind(subject) or state in {"empty", "steady"}
+    return [] if is_fast else [pytest.mark.slow]
 
 
 _EACH_CALL = [
-    pytest.param(subject, state, number, id=name, marks=_marks(subject, state))
+    subject_case(subject, state, number, id=name, marks=_marks(subject, state))
     for subject, state in BEGINNINGS
     for number, name in _numbered(subject, state)
 ]
 _EACH_SIDE = [pytest.param(side, id=side.value) for side in _SIDES]
 _EACH_NAME = [
-    pytest.param(subject, state, name, id=f"{subject}-{state}-{name}", marks=_marks(subject, state))
+    subject_case(subject, state, name, id=f"{subject}-{state}-{name}", marks=_marks(subject, state))
     for subject, state in BEGINNINGS
     for name in dict.fromkeys(_calls(subject, state))
 ]
 _EACH_BEGINNING = [
-    pytest.param(subject, state, id=f"{subject}-{state}", marks=_marks(subject, state))
+    subject_case(subject, state, id=f"{subject}-{state}", marks=_marks(subject, state))
     for subject, state in BEGINNINGS
 ]
 _EACH_SHARED_BEGINNING = [
@@ -239,7 +243,7 @@ def test_two_processes_that_die_are_followed_by_one_that_completes(
 
 
 @pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in ("empty", "steady")])
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_some_pairs_of_processes_that_die_are_followed_by_one_that_completes(
     subject: str, state: str, cases: CountCases
 ) -> None:
@@ -353,7 +357,7 @@ _SKIES: dict[str, dict[str, float]] = {
 @pytest.mark.parametrize("sky", [pytest.param(sky, id=sky) for sky in _SKIES])
 @pytest.mark.parametrize(
     ("subject", "state"),
-    [one for one in _EACH_BEGINNING if one.values[0] == "iam_access_key"],
+    [one for one in _EACH_BEGINNING if one.values[0] == FEW_SLOTS],
 )
 def test_a_process_may_die_while_the_service_lags(
     subject: str, state: str, sky: str, cases: CountCases
@@ -502,7 +506,7 @@ def _process(path: Path, *arguments: str, repository: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_a_new_process_completes_what_a_dead_one_began(
     subject: str, tmp_path: Path, repository: Path, cases: CountCases
 ) -> None:

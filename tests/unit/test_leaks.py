@@ -40,10 +40,19 @@ from rotation_conformance.account import (
 from rotation_conformance.rotator import RETRY_SECONDS, TRIES
 from rotation_conformance.suite import Shared
 from tests.leaks.search import found, of_exception
-from tests.unit.subjects import BEGINNINGS, SUBJECTS, prepared
+from tests.unit.subject import CONSTANTS
+from tests.unit.subjects import (
+    BEGINNINGS,
+    EACH_SUBJECT,
+    FEW_SLOTS,
+    GENERATOR,
+    UNITS,
+    prepared,
+    subject_case,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rotation_conformance.account import Trouble
@@ -124,47 +133,13 @@ def test_no_dataclass_shows_what_another_one_hides() -> None:
         assert found({_MARK}, f"{made} {made!r}") == set()
 
 
-# What stands in a value and may be shown; everything else in it is secret.
-_PRINTABLE: Final = {
-    *("AccessKeyId", "UserName", "Version", "bucket"),
-    *("ExpirationDate", "ServiceCredentialAlias", "ServiceName", "ServiceSpecificCredentialId"),
-    *("key_id", "public_key", "read_only", "repository", "ssh_url"),
-    *("api_url", "expires_at", "installation_id", "permissions", "repositories", "username"),
-}
-
-
-def _keys(rotation: Rotation) -> Iterator[str]:
-    cloud = rotation.cloud
-    for keys in (*cloud.users.values(), cloud.removed):
-        yield from (key.secret for key in keys)
-
-
-def _held(name: str, rotation: Rotation) -> Iterable[str]:
-    texts: Iterable[str] = getattr(rotation.service, name)
-    return texts
-
-
-# What a service holds, or held, whether or not a version of the secret does.
-_HELD: Final[Mapping[str, Callable[[Rotation], Iterable[str]]]] = {
-    "custom": partial(_held, "accepted"),
-    "github_app_token": partial(_held, "tokens"),
-    "github_app_token_revoking": partial(_held, "tokens"),
-    "github_deploy_key": partial(_held, "tokens"),
-    "iam_access_key": _keys,
-    "iam_service_credential": _keys,
-    "issued_token": partial(_held, "held"),
-    "random_value": lambda _: (),
-}
-# A strategy without its entry would stay outside of every search.
-assert SUBJECTS.keys() <= _HELD.keys()
-
-
 def _credentials(subject: str, rotation: Rotation) -> set[str]:
     """Collect every credential that exists, current, pending, retired or lost."""
     texts = [version.text for version in rotation.secret.versions.values() if version.text]
     fields = [field for text in texts for field in json.loads(text).items()]
-    stored = {value for name, value in fields if name not in _PRINTABLE}
-    return stored.union(_HELD[subject](rotation))
+    printable = UNITS[subject].printable | CONSTANTS.keys()
+    stored = {value for name, value in fields if name not in printable}
+    return stored.union(UNITS[subject].held(rotation))
 
 
 def _gossiping(
@@ -252,7 +227,7 @@ _STATES_OF_TEST: Final = {"empty", "steady", "given_up"}
 @pytest.mark.parametrize(
     ("subject", "state"),
     [
-        pytest.param(
+        subject_case(
             *beginning,
             id="-".join(beginning),
             marks=[] if beginning[1] in _STATES_OF_TEST else [pytest.mark.slow],
@@ -282,7 +257,7 @@ def test_no_failure_quotes_a_credential(
 
 
 @pytest.mark.parametrize("error", [pytest.param(_GOSSIP[name], id=name) for name in _GOSSIP])
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_the_services_gossip_and_rotations_fail(
     subject: str, error: Callable[[str], Exception]
 ) -> None:
@@ -316,7 +291,7 @@ def test_the_services_gossip_and_rotations_fail(
         ),
     ],
 )
-@pytest.mark.parametrize("subject", ["iam_access_key", "random_value"])
+@pytest.mark.parametrize("subject", [FEW_SLOTS, GENERATOR])
 def test_no_refusal_quotes_what_a_person_has_put(subject: str, text: str) -> None:
     rotation = prepared(subject, "one_current")
     rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]].text = text
@@ -402,7 +377,7 @@ def _noting(watch: _Watch) -> Iterator[list[str]]:
         watch.noted = None
 
 
-@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_a_rotation_writes_no_file_and_changes_no_setting_of_its_process(
     subject: str, watch: _Watch
 ) -> None:

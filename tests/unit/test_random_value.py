@@ -10,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotation.errors import ConfigurationError
+from rotation.event import Step
 from rotation.settings import OptionReader
 from rotation.strategies import build
 from rotation.strategy import Credential, Generator, Value
+from tests.strategies.random_value import random_strategy
 from tests.unit.cloud import Cloud, FakeClients
+from tests.unit.subjects import FEW_SLOTS, prepared
 
 _CLASSES = {
     "lowercase": string.ascii_lowercase,
@@ -95,3 +99,20 @@ def test_with_a_key_the_value_is_an_object() -> None:
     value = _built(json_key="pepper", length=9).generate(None).value
     assert isinstance(value, dict)
     assert [(key, len(text)) for key, text in value.items()] == [("pepper", 9)]
+
+
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [
+        pytest.param({}, "the string pepper", id="field"),
+        pytest.param({"json_key": None}, "plain text", id="text"),
+    ],
+)
+def test_a_strategy_changed_to_a_random_value_needs_a_new_secret(
+    options: dict[str, object], form: str
+) -> None:
+    rotation = prepared(FEW_SLOTS, "steady").changed(random_strategy(**options))
+    token, before = rotation.stage(), rotation.cloud.snapshot()
+    with pytest.raises(ConfigurationError, match=f"{form}, .* Use a new secret name"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.snapshot() == before

@@ -47,7 +47,8 @@ from rotation_conformance.rotator import (
 from rotation_conformance.suite import Shared
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.services import IamUser
-from tests.unit.subjects import CONSTANTS, SUBJECTS
+from tests.unit.subject import CONSTANTS
+from tests.unit.subjects import EACH_SUBJECT, SUBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -280,13 +281,13 @@ class _Sequence(RuleBasedStateMachine):
         assert_converged(self.rotation)
 
 
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_every_sequence_converges(subject: str, cases: CountCases) -> None:
     cases(_run(subject, hypothesis.settings(max_examples=60, stateful_step_count=20)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in SUBJECTS])
+@pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_thousands_of_sequences_converge(subject: str, cases: CountCases) -> None:
     cases(_run(subject, hypothesis.settings(max_examples=2000, stateful_step_count=40)))
 

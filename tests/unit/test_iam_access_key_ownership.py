@@ -18,15 +18,10 @@ from rotation.errors import (
 from rotation.event import Step
 from rotation_conformance.account import Killed, Side, interpose, kill
 from rotation_conformance.rotator import RETRY_SECONDS, assert_converged, assert_foreign_untouched
+from tests.strategies.iam_access_key import iam_access_key, iam_strategy
 from tests.unit.cloud import Cloud
-from tests.unit.subjects import (
-    USER,
-    iam_access_key,
-    iam_strategy,
-    prepared,
-    random_strategy,
-    random_value,
-)
+from tests.unit.subject import USER
+from tests.unit.subjects import GENERATOR, SUBJECTS, prepared
 
 if TYPE_CHECKING:
     from rotation.errors import RotationError
@@ -314,22 +309,16 @@ def test_a_changed_user_name_asks_for_a_new_secret() -> None:
     _refused(rotation, ConfigurationError, match)
 
 
-def test_a_changed_strategy_asks_for_a_new_secret() -> None:
-    rotation = prepared("iam_access_key", "steady").changed(random_strategy())
-    _refused(rotation, ConfigurationError, "the string pepper, .* Use a new secret name")
-    rotation = rotation.changed(random_strategy(json_key=None))
-    _refused(rotation, ConfigurationError, "plain text, .* Use a new secret name")
-
-
 def test_a_strategy_changed_back_goes_on() -> None:
-    rotation = prepared("iam_access_key", "steady")
-    token = _refused(rotation.changed(random_strategy()), ConfigurationError, "new secret name")
+    rotation, other = prepared("iam_access_key", "steady"), prepared(GENERATOR, "empty")
+    changed = rotation.changed(other.strategy)
+    token = _refused(changed, ConfigurationError, "new secret name")
     rotation.retry(token)
     assert_converged(rotation)
 
 
 def test_a_random_value_is_not_replaced_by_a_key() -> None:
-    rotation = prepared("random_value", "steady")
+    rotation = prepared(GENERATOR, "steady")
     rotation.cloud.add_user(USER)
     match = "AccessKeyId, SecretAccessKey and UserName, .* Use a new secret name"
     _refused(rotation.changed(iam_strategy()), ConfigurationError, match)
@@ -431,7 +420,7 @@ def test_the_overlap_starts_anew_with_a_value_put_by_hand() -> None:
 
 
 def test_a_rotation_that_needs_no_slot_is_never_too_soon() -> None:
-    rotation = prepared("random_value", "one_current")
+    rotation = prepared(GENERATOR, "one_current")
     for _ in range(3):
         rotation.retry(rotation.stage())
     rotation = prepared("iam_access_key", "empty")
@@ -452,7 +441,19 @@ def test_a_version_that_names_a_foreign_key_of_another_user_makes_it_not_ours() 
 
 
 def test_a_user_that_does_not_exist_is_named() -> None:
-    rotation = random_value(Cloud()).changed(iam_strategy("nobody"))
+    rotation = SUBJECTS[GENERATOR](Cloud()).changed(iam_strategy("nobody"))
     _refused(
         rotation, ConfigurationError, "user/apps/nobody does not exist. Create the user, or correct"
     )
+
+
+def test_two_secrets_of_two_users_do_not_meet() -> None:
+    cloud = Cloud()
+    first = iam_access_key(cloud)
+    cloud.add_user("reader")
+    second: Rotation = dataclasses.replace(
+        first, secret=cloud.add_secret("reports/reader"), strategy=iam_strategy("reader")
+    )
+    for rotation in (first, second, first, second, first):
+        rotation.rotate()
+    assert [len(keys) for keys in cloud.users.values()] == [2, 2]
