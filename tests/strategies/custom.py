@@ -22,6 +22,7 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.bad_input import ABSENT, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.rotator import Rotation
 from tests.unit.services import Database, DatabasePassword
@@ -155,6 +156,36 @@ def _built(
     return built(name, options, clients)
 
 
+_A_FLAG = "true or false"
+_NO_WORD = "must be a JSON object with the string password"
+_TWO_SLOTS = "a whole number from 2"
+
+_BAD_INPUT = BadInput(
+    options=[
+        ("issuer", "absent", ABSENT, _A_FLAG),
+        ("issuer", "null", None, _A_FLAG),
+        ("issuer", "text", "false", _A_FLAG),
+        ("issuer", "number", 0, _A_FLAG),
+        ("issuer", "other-kind", True, "false, because the family is Setter"),
+        ("slots", "one", 1, _TWO_SLOTS),
+        ("slots", "text", "2", _TWO_SLOTS),
+        ("slots", "half", 2.5, _TWO_SLOTS),
+        ("slots", "boolean", True, _TWO_SLOTS),
+        ("slots", "list", [2], _TWO_SLOTS),
+        ("options", "absent", ABSENT, "a JSON object"),
+        ("options", "null", None, "a JSON object"),
+        ("options", "text", "{}", "a JSON object"),
+        ("options", "list", [], "a JSON object"),
+        ("isuser", "misspelt", True, UNKNOWN),
+    ],
+    fields=[
+        ("password", "absent", ABSENT, _NO_WORD),
+        ("password", "null", None, _NO_WORD),
+        ("password", "number", 7, _NO_WORD),
+        ("password", "object", {"value": "x"}, _NO_WORD),
+    ],
+)
+
 STRATEGY = RotatorUnderTest(
     name="custom",
     rules=_RULES,
@@ -213,6 +244,7 @@ STRATEGY = RotatorUnderTest(
         slow_failures={"text": wrong_content(lambda mark: mark)},
     ),
     unit=Unit(
+        bad_input=_BAD_INPUT,
         make=_secret,
         kind=Kind.SETTER,
         represents_kind=True,

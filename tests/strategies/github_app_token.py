@@ -15,8 +15,9 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.bad_input import ABSENT, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
-from tests.unit.github import APP_TOKEN, GitHub
+from tests.unit.github import APP_ROWS, APP_TOKEN, GitHub
 from tests.unit.github import strategy as built_with
 from tests.unit.rotator import Rotation
 from tests.unit.subject import CONSTANTS, Kind, Unit, held_by_service
@@ -133,6 +134,59 @@ def _secret(cloud: Cloud, **changed: object) -> Rotation:
     )
 
 
+_LEVELS = "an object of permissions: read, write or admin"
+_REPOSITORIES = "names of repositories, without the owner"
+_NO_GITHUB_VALUE = (
+    "must be a JSON object with the strings token, expires_at and api_url and the number"
+)
+
+_BAD_INPUT = BadInput(
+    options=[
+        *APP_ROWS,
+        ("permissions", "absent", ABSENT, "an object of strings"),
+        ("permissions", "list", ["contents"], "an object of strings"),
+        ("permissions", "empty", {}, _LEVELS),
+        ("permissions", "unknown", {"contents": "all"}, _LEVELS),
+        ("permissions", "other-case", {"contents": "Read"}, _LEVELS),
+        ("repositories", "absent", ABSENT, "a list of strings"),
+        ("repositories", "text", "reports", "a list of strings"),
+        ("repositories", "number-in-it", [7], "a list of strings"),
+        ("repositories", "empty", [], _REPOSITORIES),
+        ("repositories", "with-owner", ["octo-org/reports"], _REPOSITORIES),
+        ("repositories", "wildcard", ["*"], _REPOSITORIES),
+        ("revoke_previous", "absent", ABSENT, "true or false"),
+        ("revoke_previous", "null", None, "true or false"),
+        ("revoke_previous", "text", "true", "true or false"),
+        ("revoke_previous", "number", 1, "true or false"),
+        ("revoke_previuos", "misspelt", True, UNKNOWN),
+    ],
+    fields=[
+        ("token", "absent", ABSENT, _NO_GITHUB_VALUE),
+        ("token", "null", None, _NO_GITHUB_VALUE),
+        ("token", "empty", "", _NO_GITHUB_VALUE),
+        ("token", "number", 7, _NO_GITHUB_VALUE),
+        ("token", "space", "ghs_a b", _NO_GITHUB_VALUE),
+        ("token", "header", f"ghs_a{HEADER}", _NO_GITHUB_VALUE),
+        ("token", "other-letters", "ghs_ä", _NO_GITHUB_VALUE),
+        ("token", "long", "g" * 4097, _NO_GITHUB_VALUE),
+        ("expires_at", "absent", ABSENT, _NO_GITHUB_VALUE),
+        ("expires_at", "number", 1893456000, _NO_GITHUB_VALUE),
+        ("expires_at", "no-zone", "2030-01-01T12:00:00", _NO_GITHUB_VALUE),
+        ("expires_at", "month-13", "2030-13-01T12:00:00Z", _NO_GITHUB_VALUE),
+        ("expires_at", "line-end", "2030-01-01T12:00:00Z\n", _NO_GITHUB_VALUE),
+        ("expires_at", "other-digits", "٢٠٣٠-01-01T12:00:00Z", _NO_GITHUB_VALUE),
+        ("api_url", "absent", ABSENT, _NO_GITHUB_VALUE),
+        ("api_url", "plaintext", "http://api.github.com", _NO_GITHUB_VALUE),
+        ("api_url", "header", f"https://api.github.com{HEADER}", _NO_GITHUB_VALUE),
+        ("api_url", "other-server", "https://github.example", "has a credential of"),
+        ("installation_id", "absent", ABSENT, _NO_GITHUB_VALUE),
+        ("installation_id", "text", "4711", _NO_GITHUB_VALUE),
+        ("installation_id", "boolean", True, _NO_GITHUB_VALUE),
+        ("installation_id", "half", 0.5, _NO_GITHUB_VALUE),
+        ("installation_id", "other-installation", 4712, "has a credential of installation"),
+    ],
+)
+
 STRATEGY = RotatorUnderTest(
     name="github_app_token",
     rules=_RULES,
@@ -196,6 +250,7 @@ STRATEGY = RotatorUnderTest(
         variables={"minimum_overlap_minutes": None, "schedule_expression": "rate(30 minutes)"},
     ),
     unit=Unit(
+        bad_input=_BAD_INPUT,
         make=_secret,
         kind=Kind.UNLISTED,
         represents_kind=True,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from rotation.services.github.ssh import fit
+from rotation.services.github.ssh import fit, generate
 from testing.harness.account import Aws, Secret
 from tests.e2e.github import app, layer
 from tests.e2e.scenarios import SEARCH, Grants, a_clean_rotation, a_customer_key
@@ -17,8 +17,16 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.bad_input import ABSENT, ARN, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
-from tests.unit.github import DEPLOY_KEY, REPOSITORIES, DeployKeys, HeldToken, deploy_key_by
+from tests.unit.github import (
+    APP_ROWS,
+    DEPLOY_KEY,
+    REPOSITORIES,
+    DeployKeys,
+    HeldToken,
+    deploy_key_by,
+)
 from tests.unit.github import strategy as built_with
 from tests.unit.rotator import Rotation
 from tests.unit.subject import CONSTANTS, Kind, Unit, held_by_service
@@ -175,6 +183,80 @@ def _deploy_key(cloud: Cloud, github: DeployKeys, options: Mapping[str, object])
     )
 
 
+_A_KEY_TYPE = "ed25519 or rsa"
+_A_REPOSITORY = "a repository with its owner, such as octo-org/reports"
+_A_SECRET = "the ARN of a secret, or null"  # noqa: S105 -- what an option allows
+_NO_KEY_PAIR = "must be a JSON object with the strings private_key and public_key, which"
+_ANOTHER_PAIR = generate("ed25519")
+
+_BAD_INPUT = BadInput(
+    options=[
+        *APP_ROWS,
+        ("key_type", "absent", ABSENT, _A_KEY_TYPE),
+        ("key_type", "null", None, _A_KEY_TYPE),
+        ("key_type", "unknown", "dsa", _A_KEY_TYPE),
+        ("key_type", "other-case", "Ed25519", _A_KEY_TYPE),
+        ("key_type", "pattern", "ed25519|rsa", _A_KEY_TYPE),
+        ("read_only", "absent", ABSENT, "true or false"),
+        ("read_only", "null", None, "true or false"),
+        ("read_only", "text", "false", "true or false"),
+        ("read_only", "number", 0, "true or false"),
+        ("repository", "absent", ABSENT, _A_REPOSITORY),
+        ("repository", "number", 7, _A_REPOSITORY),
+        ("repository", "no-owner", "reports", _A_REPOSITORY),
+        ("repository", "address", "https://github.com/octo-org/reports", _A_REPOSITORY),
+        ("repository", "parent", "octo-org/..", _A_REPOSITORY),
+        ("repository", "query", "octo-org/reports?x=y", _A_REPOSITORY),
+        ("repository", "line-end", "octo-org/reports\n", _A_REPOSITORY),
+        ("repository", "header", f"octo-org/reports{HEADER}", _A_REPOSITORY),
+        ("repository", "other-letters", "octo-org/r\u0435ports", _A_REPOSITORY),
+        ("token_secret_arn", "empty", "", _A_SECRET),
+        ("token_secret_arn", "number", 7, _A_SECRET),
+        ("token_secret_arn", "name", "github/token", _A_SECRET),
+        ("token_secret_arn", "other-service", ARN.replace("secretsmanager", "ssm"), _A_SECRET),
+        ("token_secret_arn", "line-end", f"{ARN}\n", _A_SECRET),
+        ("readonly", "misspelt", True, UNKNOWN),
+    ],
+    fields=[
+        ("private_key", "absent", ABSENT, _NO_KEY_PAIR),
+        ("private_key", "null", None, _NO_KEY_PAIR),
+        ("private_key", "empty", "", _NO_KEY_PAIR),
+        ("private_key", "number", 7, _NO_KEY_PAIR),
+        ("private_key", "of-another-pair", _ANOTHER_PAIR.private_key, _NO_KEY_PAIR),
+        ("private_key", "truncated", _ANOTHER_PAIR.private_key[:200], _NO_KEY_PAIR),
+        ("private_key", "no-last-line-end", _ANOTHER_PAIR.private_key[:-1], _NO_KEY_PAIR),
+        ("private_key", "endless", _ANOTHER_PAIR.private_key * 30, _NO_KEY_PAIR),
+        ("private_key", "pkcs-8", "-----BEGIN PRIVATE KEY-----\nMIIE\n", _NO_KEY_PAIR),
+        ("private_key", "other-letters", "\u0435", _NO_KEY_PAIR),
+        ("public_key", "absent", ABSENT, _NO_KEY_PAIR),
+        ("public_key", "number", 7, _NO_KEY_PAIR),
+        ("public_key", "of-another-pair", _ANOTHER_PAIR.public_key, _NO_KEY_PAIR),
+        ("public_key", "comment", f"{_ANOTHER_PAIR.public_key} me@here", _NO_KEY_PAIR),
+        ("public_key", "header", f"{_ANOTHER_PAIR.public_key}{HEADER}", _NO_KEY_PAIR),
+        ("key_id", "absent", ABSENT, _NO_KEY_PAIR),
+        ("key_id", "text", "7", _NO_KEY_PAIR),
+        ("key_id", "boolean", True, _NO_KEY_PAIR),
+        ("key_id", "none", 0, _NO_KEY_PAIR),
+        ("key_id", "half", 0.5, _NO_KEY_PAIR),
+        ("key_id", "beyond-json", 2**53, _NO_KEY_PAIR),
+        ("read_only", "absent", ABSENT, _NO_KEY_PAIR),
+        ("read_only", "text", "true", _NO_KEY_PAIR),
+        ("read_only", "number", 1, _NO_KEY_PAIR),
+        ("repository", "absent", ABSENT, _NO_KEY_PAIR),
+        ("repository", "no-owner", "reports", _NO_KEY_PAIR),
+        ("repository", "parent", "octo-org/..", _NO_KEY_PAIR),
+        ("repository", "line-end", "octo-org/reports\n", _NO_KEY_PAIR),
+        ("repository", "other-repository", "octo-org/ledger", "has a credential of"),
+        ("ssh_url", "absent", ABSENT, _NO_KEY_PAIR),
+        ("ssh_url", "option", "-oProxyCommand=x@github.com:octo-org/reports", _NO_KEY_PAIR),
+        ("ssh_url", "https", "https://github.com/octo-org/reports.git", _NO_KEY_PAIR),
+        ("ssh_url", "line-end", "git@github.com:octo-org/reports.git\n", _NO_KEY_PAIR),
+        ("api_url", "absent", ABSENT, _NO_KEY_PAIR),
+        ("api_url", "plaintext", "http://api.github.com", _NO_KEY_PAIR),
+        ("api_url", "other-server", "https://github.example", "has a credential of"),
+    ],
+)
+
 STRATEGY = RotatorUnderTest(
     name="github_deploy_key",
     rules=_RULES,
@@ -239,6 +321,7 @@ STRATEGY = RotatorUnderTest(
         issued=lambda _, github: {token.value for token in github.tokens},
     ),
     unit=Unit(
+        bad_input=_BAD_INPUT,
         make=_secret,
         kind=Kind.MARKED,
         represents_kind=True,

@@ -16,6 +16,7 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
 from tests.unit.services import IamUser
@@ -202,6 +203,100 @@ def _adopted_and_current(rotation: Rotation) -> Rotation:
     return rotation
 
 
+_A_KEY = "the id of a user's access key, such as AKIAIOSFODNN7EXAMPLE, or null"
+_NO_KEY = "must be a JSON object with the strings AccessKeyId, SecretAccessKey and UserName"
+_A_REGION = "a region, such as eu-west-1, or null"
+
+_BAD_INPUT = BadInput(
+    options=[
+        ("user_arn", "absent", ABSENT, A_USER),
+        ("user_arn", "null", None, A_USER),
+        ("user_arn", "empty", "", A_USER),
+        ("user_arn", "number", 7, A_USER),
+        ("user_arn", "name", USER, A_USER),
+        ("user_arn", "role", user_arn(USER).replace(":user/", ":role/"), A_USER),
+        ("user_arn", "root", "arn:aws:iam::123456789012:root", A_USER),
+        ("user_arn", "session", user_arn(USER).replace(":iam:", ":sts:"), A_USER),
+        ("user_arn", "short-account", user_arn(USER).replace("123456789012", "1234"), A_USER),
+        ("user_arn", "region", user_arn(USER).replace("iam::", "iam:eu-west-1:"), A_USER),
+        ("user_arn", "wildcard", user_arn("*"), A_USER),
+        ("user_arn", "space", user_arn("a b"), A_USER),
+        ("user_arn", "query", user_arn("a&UserName=root"), A_USER),
+        ("user_arn", "line-end", f"{user_arn(USER)}\n", A_USER),
+        ("user_arn", "header", f"{user_arn(USER)}{HEADER}", A_USER),
+        ("user_arn", "other-letters", user_arn("upløader"), A_USER),
+        ("user_arn", "long-name", user_arn("u" * 65), A_USER),
+        ("user_arn", "long-path", user_arn(f"{'p' * 600}/u"), A_USER),
+        ("ses_smtp_region", "empty", "", _A_REGION),
+        ("ses_smtp_region", "number", 7, _A_REGION),
+        ("ses_smtp_region", "flag", True, _A_REGION),
+        ("ses_smtp_region", "zone", "eu-west-1a", _A_REGION),
+        ("ses_smtp_region", "upper-case", "EU-WEST-1", _A_REGION),
+        ("ses_smtp_region", "line-end", "eu-west-1\n", _A_REGION),
+        ("adopted_access_key_id", "empty", "", _A_KEY),
+        ("adopted_access_key_id", "number", 7, _A_KEY),
+        ("adopted_access_key_id", "lower-case", "akiaiosfodnn7example", _A_KEY),
+        ("adopted_access_key_id", "short", "AKIA", _A_KEY),
+        ("adopted_access_key_id", "long", f"AKIA{'A' * 125}", _A_KEY),
+        ("adopted_access_key_id", "of-a-session", "ASIAIOSFODNN7EXAMPLE", _A_KEY),
+        ("adopted_access_key_id", "two", ["AKIAIOSFODNN7EXAMPLE"] * 2, _A_KEY),
+        ("adopted_access_key_id", "header", f"AKIAIOSFODNN7EXAMPLE{HEADER}", _A_KEY),
+        ("settling_seconds", "absent", ABSENT, SECONDS),
+        ("settling_seconds", "null", None, SECONDS),
+        ("settling_seconds", "negative", -1, SECONDS),
+        ("settling_seconds", "half", 1.5, SECONDS),
+        ("settling_seconds", "boolean", True, SECONDS),
+        ("settling_seconds", "text", "10", SECONDS),
+        ("settling_seconds", "long", 61, SECONDS),
+        ("settling_seconds", "no-number", float("nan"), SECONDS),
+        ("setling_seconds", "misspelt", 1, UNKNOWN),
+    ],
+    fields=[
+        ("AccessKeyId", "absent", ABSENT, _NO_KEY),
+        ("AccessKeyId", "null", None, _NO_KEY),
+        ("AccessKeyId", "empty", "", _NO_KEY),
+        ("AccessKeyId", "number", 7, _NO_KEY),
+        ("AccessKeyId", "list", ["AKIA0000000000000001"], _NO_KEY),
+        ("AccessKeyId", "object", {}, _NO_KEY),
+        ("AccessKeyId", "short", "AKIA", _NO_KEY),
+        ("AccessKeyId", "long", "A" * 129, _NO_KEY),
+        ("AccessKeyId", "lower-case", "akia0000000000000001", _NO_KEY),
+        ("AccessKeyId", "scope", "AKIA0000000000000001/20300101/us-east-1", _NO_KEY),
+        ("AccessKeyId", "line-end", "AKIA0000000000000001\n", _NO_KEY),
+        ("AccessKeyId", "header", f"AKIA0000000000000001{HEADER}", _NO_KEY),
+        ("AccessKeyId", "other-letters", "\uff21KIA0000000000000001", _NO_KEY),
+        ("AccessKeyId", "null-character", "AKIA0000000000000001\0", _NO_KEY),
+        ("SecretAccessKey", "absent", ABSENT, _NO_KEY),
+        ("SecretAccessKey", "null", None, _NO_KEY),
+        ("SecretAccessKey", "empty", "", _NO_KEY),
+        ("SecretAccessKey", "number", 7, _NO_KEY),
+        ("SecretAccessKey", "boolean", True, _NO_KEY),
+        ("SecretAccessKey", "object", {"value": "x"}, _NO_KEY),
+        ("SecretAccessKey", "space", "secret of key", _NO_KEY),
+        ("SecretAccessKey", "line-end", "secret-of-key\n", _NO_KEY),
+        ("SecretAccessKey", "header", f"secret-of-key{HEADER}", _NO_KEY),
+        ("SecretAccessKey", "other-letters", "gehëim", _NO_KEY),
+        ("SecretAccessKey", "half-a-character", "\ud800", _NO_KEY),
+        ("SecretAccessKey", "long", "s" * 257, _NO_KEY),
+        ("UserName", "absent", ABSENT, _NO_KEY),
+        ("UserName", "null", None, _NO_KEY),
+        ("UserName", "empty", "", _NO_KEY),
+        ("UserName", "number", 7, _NO_KEY),
+        ("UserName", "list", [USER], _NO_KEY),
+        ("UserName", "path", f"apps/{USER}", _NO_KEY),
+        ("UserName", "wildcard", "*", _NO_KEY),
+        ("UserName", "policy-variable", "${aws:username}", _NO_KEY),
+        ("UserName", "query", f"{USER}&UserName=root", _NO_KEY),
+        ("UserName", "arn", user_arn(USER), _NO_KEY),
+        ("UserName", "line-end", f"{USER}\n", _NO_KEY),
+        ("UserName", "header", f"{USER}{HEADER}", _NO_KEY),
+        ("UserName", "other-letters", "upl\u043eader", _NO_KEY),
+        ("UserName", "long", "u" * 65, _NO_KEY),
+        ("UserName", "other-user", "other", "has a credential of IAM user other, but the"),
+        ("UserName", "other-case", USER.title(), "has a credential of IAM user Uploader,"),
+    ],
+)
+
 STRATEGY = RotatorUnderTest(
     name="iam_access_key",
     rules=_RULES,
@@ -276,6 +371,7 @@ STRATEGY = RotatorUnderTest(
         issued=lambda aws, _: aws.issued(),
     ),
     unit=Unit(
+        bad_input=_BAD_INPUT,
         make=iam_access_key,
         kind=Kind.FEW_SLOTS,
         represents_kind=True,

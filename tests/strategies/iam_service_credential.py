@@ -15,6 +15,7 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, credentials_of
 from tests.unit.rotator import Rotation
 from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
@@ -175,6 +176,81 @@ def iam_service_credential(cloud: Cloud, service_name: str = BEDROCK) -> Rotatio
     )
 
 
+_NO_CREDENTIAL = (
+    "must be a JSON object with the strings ServiceSpecificCredentialId, ServiceName, UserName"
+)
+_A_SERVICE = "bedrock.amazonaws.com or codecommit.amazonaws.com or cassandra.amazonaws.com"
+_A_HOST = "a host, such as bedrock.eu-west-1.amazonaws.com, with or without a port"
+_A_CREDENTIAL = "the id of a credential, such as ACCA1EXAMPLE1EXAMPLE1, or null"
+_DAYS = "a whole number from 1 to 36600"
+
+_BAD_INPUT = BadInput(
+    options=[
+        ("user_arn", "absent", ABSENT, A_USER),
+        ("user_arn", "name", USER, A_USER),
+        ("user_arn", "wildcard", user_arn("*"), A_USER),
+        ("user_arn", "header", f"{user_arn(USER)}{HEADER}", A_USER),
+        ("service_name", "absent", ABSENT, _A_SERVICE),
+        ("service_name", "null", None, _A_SERVICE),
+        ("service_name", "number", 7, _A_SERVICE),
+        ("service_name", "other-service", "logs.amazonaws.com", _A_SERVICE),
+        ("service_name", "pattern", "bedrockXamazonawsXcom", _A_SERVICE),
+        ("service_name", "line-end", "bedrock.amazonaws.com\n", _A_SERVICE),
+        ("endpoint", "absent", ABSENT, _A_HOST),
+        ("endpoint", "null", None, _A_HOST),
+        ("endpoint", "plaintext", "http://bedrock.eu-west-1.amazonaws.com", _A_HOST),
+        ("endpoint", "path", "bedrock.eu-west-1.amazonaws.com/x", _A_HOST),
+        ("endpoint", "user", "user:word@bedrock.eu-west-1.amazonaws.com", _A_HOST),
+        ("endpoint", "long-label", f"{'b' * 64}.amazonaws.com", _A_HOST),
+        ("endpoint", "header", f"bedrock.eu-west-1.amazonaws.com{HEADER}", _A_HOST),
+        ("endpoint", "other-letters", "b\u0435drock.eu-west-1.amazonaws.com", _A_HOST),
+        ("repository", "of-another-service", "reports", UNKNOWN),
+        ("credential_age_days", "none", 0, _DAYS),
+        ("credential_age_days", "long", 36601, _DAYS),
+        ("credential_age_days", "half", 0.5, _DAYS),
+        ("credential_age_days", "text", "90", _DAYS),
+        ("credential_age_days", "boolean", True, _DAYS),
+        ("adopted_credential_id", "empty", "", _A_CREDENTIAL),
+        ("adopted_credential_id", "short", "ACCA", _A_CREDENTIAL),
+        ("adopted_credential_id", "long", "A" * 129, _A_CREDENTIAL),
+        ("adopted_credential_id", "header", f"ACCA{'1' * 17}{HEADER}", _A_CREDENTIAL),
+        ("settling_seconds", "absent", ABSENT, SECONDS),
+        ("settling_seconds", "long", 61, SECONDS),
+    ],
+    fields=[
+        ("ServiceSpecificCredentialId", "absent", ABSENT, _NO_CREDENTIAL),
+        ("ServiceSpecificCredentialId", "number", 7, _NO_CREDENTIAL),
+        ("ServiceSpecificCredentialId", "short", "ACCA", _NO_CREDENTIAL),
+        ("ServiceSpecificCredentialId", "long", "A" * 129, _NO_CREDENTIAL),
+        ("ServiceSpecificCredentialId", "query", f"{'A' * 20}&a=b", _NO_CREDENTIAL),
+        ("ServiceSpecificCredentialId", "line-end", f"{'A' * 20}\n", _NO_CREDENTIAL),
+        ("ServiceName", "absent", ABSENT, _NO_CREDENTIAL),
+        ("ServiceName", "list", ["bedrock.amazonaws.com"], _NO_CREDENTIAL),
+        ("ServiceName", "other-case", "Bedrock.amazonaws.com", _NO_CREDENTIAL),
+        ("ServiceName", "without-its-fields", "codecommit.amazonaws.com", _NO_CREDENTIAL),
+        ("UserName", "absent", ABSENT, _NO_CREDENTIAL),
+        ("UserName", "path", f"apps/{USER}", _NO_CREDENTIAL),
+        ("UserName", "header", f"{USER}{HEADER}", _NO_CREDENTIAL),
+        ("UserName", "other-user", "other", "has a credential of IAM user other for bedrock"),
+        ("ServiceCredentialAlias", "absent", ABSENT, _NO_CREDENTIAL),
+        ("ServiceCredentialAlias", "empty", "", _NO_CREDENTIAL),
+        ("ServiceCredentialAlias", "number", 7, _NO_CREDENTIAL),
+        ("ServiceCredentialAlias", "colon", "uploader:word", _NO_CREDENTIAL),
+        ("ServiceCredentialAlias", "long", "u" * 201, _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "absent", ABSENT, _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "empty", "", _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "number", 7, _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "space", "ABSK a", _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "header", f"ABSKa{HEADER}", _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "other-letters", "ABSK\u00e4", _NO_CREDENTIAL),
+        ("ServiceCredentialSecret", "long", "A" * 4097, _NO_CREDENTIAL),
+        ("ExpirationDate", "number", 1893456000, _NO_CREDENTIAL),
+        ("ExpirationDate", "no-zone", "2030-01-01T12:00:00", _NO_CREDENTIAL),
+        ("ExpirationDate", "month-13", "2030-13-01T12:00:00Z", _NO_CREDENTIAL),
+        ("ExpirationDate", "line-end", "2030-01-01T12:00:00Z\n", _NO_CREDENTIAL),
+    ],
+)
+
 STRATEGY = RotatorUnderTest(
     name="iam_service_credential",
     rules=_RULES,
@@ -251,6 +327,7 @@ STRATEGY = RotatorUnderTest(
         issued=lambda aws, _: aws.issued(),
     ),
     unit=Unit(
+        bad_input=_BAD_INPUT,
         make=iam_service_credential,
         kind=Kind.FEW_SLOTS,
         held=held_by_users,

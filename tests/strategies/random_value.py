@@ -11,6 +11,7 @@ from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.strategies import RotatorUnderTest, Rule
+from tests.unit.bad_input import ABSENT, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
 from tests.unit.services import NoService
@@ -88,6 +89,49 @@ def random_value(cloud: Cloud) -> Rotation:
     )
 
 
+_CLASSES = "one or more of lowercase, numbers, punctuation, uppercase, each with a character left"
+_LENGTH = "a whole number from 1 to 4096"
+_OR_NULL = "a non-empty string or null"
+_NO_PEPPER = "must be a JSON object with the string pepper"
+
+_BAD_INPUT = BadInput(
+    options=[
+        ("length", "absent", ABSENT, _LENGTH),
+        ("length", "null", None, _LENGTH),
+        ("length", "none", 0, _LENGTH),
+        ("length", "negative", -8, _LENGTH),
+        ("length", "half", 8.5, _LENGTH),
+        ("length", "text", "32", _LENGTH),
+        ("length", "boolean", True, _LENGTH),
+        ("length", "long", 4097, _LENGTH),
+        ("length", "endless", 10**15, _LENGTH),
+        ("length", "less-than-classes", 1, "2 or more, one per class"),
+        ("exclude_characters", "number", 7, "a string or null"),
+        ("exclude_characters", "list", ["a"], "a string or null"),
+        ("exclude_characters", "whole-class", "0123456789", _CLASSES),
+        ("character_classes", "absent", ABSENT, "a list of strings"),
+        ("character_classes", "null", None, "a list of strings"),
+        ("character_classes", "text", "numbers", "a list of strings"),
+        ("character_classes", "number-in-it", ["numbers", 7], "a list of strings"),
+        ("character_classes", "object", {"numbers": True}, "a list of strings"),
+        ("character_classes", "empty", [], _CLASSES),
+        ("character_classes", "unknown", ["emoji"], _CLASSES),
+        ("character_classes", "other-case", ["Numbers"], _CLASSES),
+        ("json_key", "empty", "", _OR_NULL),
+        ("json_key", "number", 1, _OR_NULL),
+        ("json_key", "list", ["pepper"], _OR_NULL),
+        ("lenght", "misspelt", 32, UNKNOWN),
+    ],
+    fields=[
+        ("pepper", "absent", ABSENT, _NO_PEPPER),
+        ("pepper", "null", None, _NO_PEPPER),
+        ("pepper", "number", 7, _NO_PEPPER),
+        ("pepper", "boolean", True, _NO_PEPPER),
+        ("pepper", "list", ["x"], _NO_PEPPER),
+        ("pepper", "object", {"value": "x"}, _NO_PEPPER),
+    ],
+)
+
 STRATEGY = RotatorUnderTest(
     name="random_value",
     rules=_RULES,
@@ -104,6 +148,7 @@ STRATEGY = RotatorUnderTest(
         variables={"initial_value": "${var.value}", "initial_value_version": 1},
     ),
     unit=Unit(
+        bad_input=_BAD_INPUT,
         make=random_value,
         kind=Kind.GENERATOR,
         represents_kind=True,

@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.serialization import (
 from rotation.services import NoReplyError
 from rotation.services.https import Reply
 from rotation.settings import OptionReader
+from tests.unit.bad_input import ABSENT, HEADER, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -390,3 +391,36 @@ def strategy(
     )
     fields.end()
     return built
+
+
+_AN_API: Final = "a URL such as https://api.github.com or https://HOST/api/v3"
+_AN_APP: Final = "the client ID of a GitHub App"
+_A_KMS_KEY: Final = "the ARN of a KMS key"
+_A_NUMBER: Final = f"a whole number from 1 to {2**53 - 1}"
+# The options of a GitHub App.
+APP_ROWS: Final[Sequence[Row]] = [
+    ("api_url", "absent", ABSENT, _AN_API),
+    ("api_url", "null", None, _AN_API),
+    ("api_url", "number", 7, _AN_API),
+    ("api_url", "plaintext", "http://api.github.com", _AN_API),
+    ("api_url", "slash", "https://api.github.com/", _AN_API),
+    ("api_url", "user", "https://user:word@api.github.com", _AN_API),
+    ("api_url", "query", "https://api.github.com?x=y", _AN_API),
+    ("api_url", "header", f"https://api.github.com{HEADER}", _AN_API),
+    ("api_url", "other-letters", "https://api.gith\u00fcb.com", _AN_API),
+    ("client_id", "absent", ABSENT, _AN_APP),
+    ("client_id", "empty", "", _AN_APP),
+    ("client_id", "number", 7, _AN_APP),
+    ("client_id", "space", "my app", _AN_APP),
+    ("client_id", "line-end", "Iv23li\n", _AN_APP),
+    ("installation_id", "absent", ABSENT, _A_NUMBER),
+    ("installation_id", "text", "4711", _A_NUMBER),
+    ("installation_id", "none", 0, _A_NUMBER),
+    ("installation_id", "boolean", True, _A_NUMBER),
+    ("installation_id", "half", 0.5, _A_NUMBER),
+    ("installation_id", "beyond-json", 2**53, _A_NUMBER),
+    ("kms_key_arn", "absent", ABSENT, _A_KMS_KEY),
+    ("kms_key_arn", "id", "1234abcd-12ab-34cd-56ef-1234567890ab", _A_KMS_KEY),
+    ("kms_key_arn", "alias", "arn:aws:kms:eu-west-1:123456789012:alias/app", _A_KMS_KEY),
+    ("kms_key_arn", "list", ["arn:aws:kms:eu-west-1:123456789012:key/1"], _A_KMS_KEY),
+]

@@ -1,22 +1,19 @@
 """How the unit tests rotate the credentials of a strategy on the fake cloud."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rotation.settings import OptionReader
 from rotation.strategies import build
+from rotation.strategy import Generator, Issuer
 from rotation_conformance.account import ACCOUNT_ID
+from rotation_conformance.rotator import MakeStrategy
+from tests.unit.bad_input import BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
-
-if TYPE_CHECKING:
-    from rotation.strategy import Generator, Issuer
-    from rotation_conformance.rotator import MakeStrategy
 
 Make: TypeAlias = Callable[[Cloud], Rotation]
 State: TypeAlias = Callable[[Rotation], Rotation]
@@ -45,6 +42,7 @@ class Kind(Enum):
 class Unit:
     """A strategy in the unit tests."""
 
+    bad_input: BadInput
     make: Make
     """Puts a secret of the strategy on a cloud."""
     kind: Kind

@@ -13,6 +13,7 @@ from rotation.event import Step
 from rotation.strategy import Generator, Issuer
 from rotation_conformance.account import Killed, Side, kill
 from tests.strategies import ROTATORS
+from tests.unit.bad_input import BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
 from tests.unit.services import IssuedToken, Tokens
@@ -36,6 +37,7 @@ def _without_clients(make: Callable[[], Generator | Issuer], _clients: object) -
 
 # A strategy of a kind that a custom rotator may have, see tests/unit/services.py.
 _ISSUED_TOKEN: Final = Unit(
+    bad_input=BadInput(options=(), fields=()),
     make=_issued_token,
     kind=Kind.UNLISTED,
     represents_kind=True,
@@ -178,3 +180,12 @@ def prepared(subject: str, state: str) -> Rotation:
     """Build a rotation in a state, where the next one may begin."""
     rotation: Rotation = pickle.loads(_kept(subject, state))  # noqa: S301 -- it was made here
     return rotation
+
+
+def options_of(subject: str) -> dict[str, object]:
+    """Return the options of a strategy as in the settings, with the shortest times."""
+    make = prepared(subject, "empty").strategy
+    assert isinstance(make, partial)
+    name, options, *_ = make.args
+    assert name == subject
+    return {**options, **({"settling_seconds": 0} if "settling_seconds" in options else {})}

@@ -17,7 +17,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
@@ -32,18 +32,27 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Event, Step
-from rotation.services.github.ssh import generate
 from rotation.settings import OptionReader
 from rotation.strategies import REGISTRY, build
 from rotation.strategy import Issuer
 from rotation_conformance.account import Answer, FakeSecretsManager
 from rotation_conformance.rotator import assert_converged
+from tests.strategies import ROTATORS
+from tests.unit.bad_input import ABSENT, ARN, HEADER, UNKNOWN, Row
 from tests.unit.cloud import Cloud, FakeClients, FakeIam, FakeSts
 from tests.unit.github import OPERATIONS
 from tests.unit.service_credentials import LOG_IN
 from tests.unit.services import DATABASE_CALLS
 from tests.unit.subject import CONSTANTS, USER, user_arn
-from tests.unit.subjects import STATES, prepared
+from tests.unit.subjects import (
+    FEW_SLOTS,
+    GENERATOR,
+    STATES,
+    UNITS,
+    options_of,
+    prepared,
+    subject_case,
+)
 from tests.unit.wire import JSON, Reply, Wire, Wrong, drop_field, serving, set_field
 
 if TYPE_CHECKING:
@@ -55,12 +64,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.campaign("Bad input")
 
-Row: TypeAlias = tuple[str, str, object, str]
+_EACH_STRATEGY: Final = [subject_case(one.name) for one in ROTATORS]
 
-ABSENT: Final = object()
-HEADER: Final = "\r\nX-Injected: x"
+
 DIGITS: Final = 10**5000
-ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-Ab12Cd"
 
 A_STEP: Final = "one of createSecret, setSecret, testSecret, finishSecret"
 THE_ARN: Final = f"{ARN.removesuffix('Ab12Cd')}??????"
@@ -134,7 +141,6 @@ NO_OBJECTS: Final = {
 A_TEXT: Final = "a non-empty string"
 AN_ARN_PATTERN: Final = "the ARN of a secret, with ?????? for the characters that AWS adds"
 MINUTES: Final = "a whole number from 0 to 1438560"
-UNKNOWN: Final = "does not exist"
 SETTINGS: Final[Sequence[Row]] = [
     ("strategy", "absent", ABSENT, A_TEXT),
     ("strategy", "null", None, A_TEXT),
@@ -177,14 +183,14 @@ SETTINGS: Final[Sequence[Row]] = [
     ("options", "text", "a", "a JSON object"),
     ("options", "list", [], "a JSON object"),
     ("optoins", "misspelt", {}, UNKNOWN),
-    ("Strategy", "other-case", "random_value", UNKNOWN),
+    ("Strategy", "other-case", REGISTRY[0], UNKNOWN),
 ]
 NO_JSON_OBJECTS: Final = {
     "empty": "",
     "space": " ",
-    "truncated": '{"strategy": "random_value", ',
-    "single-quotes": "{'strategy': 'random_value'}",
-    "trailing-comma": '{"strategy": "random_value",}',
+    "truncated": '{"strategy": "a", ',
+    "single-quotes": "{'strategy': 'a'}",
+    "trailing-comma": '{"strategy": "a",}',
     "list": "[]",
     "null": "null",
     "text": '"{}"',
@@ -197,417 +203,6 @@ NO_JSON_OBJECTS: Final = {
     "byte-order-mark": "\ufeff{}",
 }
 
-A_USER: Final = "the ARN of an IAM user"
-A_KEY: Final = "the id of a user's access key, such as AKIAIOSFODNN7EXAMPLE, or null"
-SECONDS: Final = "a whole number from 0 to 60"
-CLASSES: Final = (
-    "one or more of lowercase, numbers, punctuation, uppercase, each with a character left"
-)
-LENGTH: Final = "a whole number from 1 to 4096"
-OR_NULL: Final = "a non-empty string or null"
-NO_KEY: Final = "must be a JSON object with the strings AccessKeyId, SecretAccessKey and UserName"
-AN_API: Final = "a URL such as https://api.github.com or https://HOST/api/v3"
-AN_APP: Final = "the client ID of a GitHub App"
-A_KMS_KEY: Final = "the ARN of a KMS key"
-A_NUMBER: Final = f"a whole number from 1 to {2**53 - 1}"
-LEVELS: Final = "an object of permissions: read, write or admin"
-REPOSITORIES: Final = "names of repositories, without the owner"
-NO_GITHUB_VALUE: Final = (
-    "must be a JSON object with the strings token, expires_at and api_url and the number"
-)
-A_REGION: Final = "a region, such as eu-west-1, or null"
-A_KEY_TYPE: Final = "ed25519 or rsa"
-A_REPOSITORY: Final = "a repository with its owner, such as octo-org/reports"
-A_SECRET: Final = "the ARN of a secret, or null"  # noqa: S105 -- what an option allows
-NO_KEY_PAIR: Final = "must be a JSON object with the strings private_key and public_key, which"
-# Fits nothing that any rotation makes.
-ANOTHER_PAIR: Final = generate("ed25519")
-NO_CREDENTIAL: Final = (
-    "must be a JSON object with the strings ServiceSpecificCredentialId, ServiceName, UserName"
-)
-A_SERVICE: Final = "bedrock.amazonaws.com or codecommit.amazonaws.com or cassandra.amazonaws.com"
-A_HOST: Final = "a host, such as bedrock.eu-west-1.amazonaws.com, with or without a port"
-A_CREDENTIAL: Final = "the id of a credential, such as ACCA1EXAMPLE1EXAMPLE1, or null"
-DAYS: Final = "a whole number from 1 to 36600"
-NO_PEPPER: Final = "must be a JSON object with the string pepper"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfStrategy:
-    """The rows that a strategy brings along."""
-
-    options: Sequence[Row]
-    # Of the value that it stores.
-    fields: Sequence[Row]
-
-
-A_FLAG: Final = "true or false"
-NO_WORD: Final = "must be a JSON object with the string password"
-TWO_SLOTS: Final = "a whole number from 2"
-
-# The options that name an App, in whichever strategy.
-APP: Final[Sequence[Row]] = [
-    ("api_url", "absent", ABSENT, AN_API),
-    ("api_url", "null", None, AN_API),
-    ("api_url", "number", 7, AN_API),
-    ("api_url", "plaintext", "http://api.github.com", AN_API),
-    ("api_url", "slash", "https://api.github.com/", AN_API),
-    ("api_url", "user", "https://user:word@api.github.com", AN_API),
-    ("api_url", "query", "https://api.github.com?x=y", AN_API),
-    ("api_url", "header", f"https://api.github.com{HEADER}", AN_API),
-    ("api_url", "other-letters", "https://api.gith\u00fcb.com", AN_API),
-    ("client_id", "absent", ABSENT, AN_APP),
-    ("client_id", "empty", "", AN_APP),
-    ("client_id", "number", 7, AN_APP),
-    ("client_id", "space", "my app", AN_APP),
-    ("client_id", "line-end", "Iv23li\n", AN_APP),
-    ("installation_id", "absent", ABSENT, A_NUMBER),
-    ("installation_id", "text", "4711", A_NUMBER),
-    ("installation_id", "none", 0, A_NUMBER),
-    ("installation_id", "boolean", True, A_NUMBER),
-    ("installation_id", "half", 0.5, A_NUMBER),
-    ("installation_id", "beyond-json", 2**53, A_NUMBER),
-    ("kms_key_arn", "absent", ABSENT, A_KMS_KEY),
-    ("kms_key_arn", "id", "1234abcd-12ab-34cd-56ef-1234567890ab", A_KMS_KEY),
-    ("kms_key_arn", "alias", "arn:aws:kms:eu-west-1:123456789012:alias/app", A_KMS_KEY),
-    ("kms_key_arn", "list", ["arn:aws:kms:eu-west-1:123456789012:key/1"], A_KMS_KEY),
-]
-
-STRATEGIES: Final[Mapping[str, OfStrategy]] = {
-    # What a file of the user's own reads beside these is its affair, but what kind it is.
-    "custom": OfStrategy(
-        options=[
-            ("issuer", "absent", ABSENT, A_FLAG),
-            ("issuer", "null", None, A_FLAG),
-            ("issuer", "text", "false", A_FLAG),
-            ("issuer", "number", 0, A_FLAG),
-            ("issuer", "other-kind", True, "false, because the family is Setter"),
-            ("slots", "one", 1, TWO_SLOTS),
-            ("slots", "text", "2", TWO_SLOTS),
-            ("slots", "half", 2.5, TWO_SLOTS),
-            ("slots", "boolean", True, TWO_SLOTS),
-            ("slots", "list", [2], TWO_SLOTS),
-            ("options", "absent", ABSENT, "a JSON object"),
-            ("options", "null", None, "a JSON object"),
-            ("options", "text", "{}", "a JSON object"),
-            ("options", "list", [], "a JSON object"),
-            ("isuser", "misspelt", True, UNKNOWN),
-        ],
-        fields=[
-            ("password", "absent", ABSENT, NO_WORD),
-            ("password", "null", None, NO_WORD),
-            ("password", "number", 7, NO_WORD),
-            ("password", "object", {"value": "x"}, NO_WORD),
-        ],
-    ),
-    "github_app_token": OfStrategy(
-        options=[
-            *APP,
-            ("permissions", "absent", ABSENT, "an object of strings"),
-            ("permissions", "list", ["contents"], "an object of strings"),
-            ("permissions", "empty", {}, LEVELS),
-            ("permissions", "unknown", {"contents": "all"}, LEVELS),
-            ("permissions", "other-case", {"contents": "Read"}, LEVELS),
-            ("repositories", "absent", ABSENT, "a list of strings"),
-            ("repositories", "text", "reports", "a list of strings"),
-            ("repositories", "number-in-it", [7], "a list of strings"),
-            ("repositories", "empty", [], REPOSITORIES),
-            ("repositories", "with-owner", ["octo-org/reports"], REPOSITORIES),
-            ("repositories", "wildcard", ["*"], REPOSITORIES),
-            ("revoke_previous", "absent", ABSENT, "true or false"),
-            ("revoke_previous", "null", None, "true or false"),
-            ("revoke_previous", "text", "true", "true or false"),
-            ("revoke_previous", "number", 1, "true or false"),
-            ("revoke_previuos", "misspelt", True, UNKNOWN),
-        ],
-        fields=[
-            ("token", "absent", ABSENT, NO_GITHUB_VALUE),
-            ("token", "null", None, NO_GITHUB_VALUE),
-            ("token", "empty", "", NO_GITHUB_VALUE),
-            ("token", "number", 7, NO_GITHUB_VALUE),
-            ("token", "space", "ghs_a b", NO_GITHUB_VALUE),
-            ("token", "header", f"ghs_a{HEADER}", NO_GITHUB_VALUE),
-            ("token", "other-letters", "ghs_ä", NO_GITHUB_VALUE),
-            ("token", "long", "g" * 4097, NO_GITHUB_VALUE),
-            ("expires_at", "absent", ABSENT, NO_GITHUB_VALUE),
-            ("expires_at", "number", 1893456000, NO_GITHUB_VALUE),
-            ("expires_at", "no-zone", "2030-01-01T12:00:00", NO_GITHUB_VALUE),
-            ("expires_at", "month-13", "2030-13-01T12:00:00Z", NO_GITHUB_VALUE),
-            ("expires_at", "line-end", "2030-01-01T12:00:00Z\n", NO_GITHUB_VALUE),
-            ("expires_at", "other-digits", "٢٠٣٠-01-01T12:00:00Z", NO_GITHUB_VALUE),
-            ("api_url", "absent", ABSENT, NO_GITHUB_VALUE),
-            ("api_url", "plaintext", "http://api.github.com", NO_GITHUB_VALUE),
-            ("api_url", "header", f"https://api.github.com{HEADER}", NO_GITHUB_VALUE),
-            ("api_url", "other-server", "https://github.example", "has a credential of"),
-            ("installation_id", "absent", ABSENT, NO_GITHUB_VALUE),
-            ("installation_id", "text", "4711", NO_GITHUB_VALUE),
-            ("installation_id", "boolean", True, NO_GITHUB_VALUE),
-            ("installation_id", "half", 0.5, NO_GITHUB_VALUE),
-            ("installation_id", "other-installation", 4712, "has a credential of installation"),
-        ],
-    ),
-    "github_deploy_key": OfStrategy(
-        options=[
-            *APP,
-            ("key_type", "absent", ABSENT, A_KEY_TYPE),
-            ("key_type", "null", None, A_KEY_TYPE),
-            ("key_type", "unknown", "dsa", A_KEY_TYPE),
-            ("key_type", "other-case", "Ed25519", A_KEY_TYPE),
-            ("key_type", "pattern", "ed25519|rsa", A_KEY_TYPE),
-            ("read_only", "absent", ABSENT, "true or false"),
-            ("read_only", "null", None, "true or false"),
-            ("read_only", "text", "false", "true or false"),
-            ("read_only", "number", 0, "true or false"),
-            ("repository", "absent", ABSENT, A_REPOSITORY),
-            ("repository", "number", 7, A_REPOSITORY),
-            ("repository", "no-owner", "reports", A_REPOSITORY),
-            ("repository", "address", "https://github.com/octo-org/reports", A_REPOSITORY),
-            ("repository", "parent", "octo-org/..", A_REPOSITORY),
-            ("repository", "query", "octo-org/reports?x=y", A_REPOSITORY),
-            ("repository", "line-end", "octo-org/reports\n", A_REPOSITORY),
-            ("repository", "header", f"octo-org/reports{HEADER}", A_REPOSITORY),
-            ("repository", "other-letters", "octo-org/r\u0435ports", A_REPOSITORY),
-            ("token_secret_arn", "empty", "", A_SECRET),
-            ("token_secret_arn", "number", 7, A_SECRET),
-            ("token_secret_arn", "name", "github/token", A_SECRET),
-            ("token_secret_arn", "other-service", ARN.replace("secretsmanager", "ssm"), A_SECRET),
-            ("token_secret_arn", "line-end", f"{ARN}\n", A_SECRET),
-            ("readonly", "misspelt", True, UNKNOWN),
-        ],
-        fields=[
-            ("private_key", "absent", ABSENT, NO_KEY_PAIR),
-            ("private_key", "null", None, NO_KEY_PAIR),
-            ("private_key", "empty", "", NO_KEY_PAIR),
-            ("private_key", "number", 7, NO_KEY_PAIR),
-            ("private_key", "of-another-pair", ANOTHER_PAIR.private_key, NO_KEY_PAIR),
-            ("private_key", "truncated", ANOTHER_PAIR.private_key[:200], NO_KEY_PAIR),
-            ("private_key", "no-last-line-end", ANOTHER_PAIR.private_key[:-1], NO_KEY_PAIR),
-            ("private_key", "endless", ANOTHER_PAIR.private_key * 30, NO_KEY_PAIR),
-            ("private_key", "pkcs-8", "-----BEGIN PRIVATE KEY-----\nMIIE\n", NO_KEY_PAIR),
-            ("private_key", "other-letters", "\u0435", NO_KEY_PAIR),
-            ("public_key", "absent", ABSENT, NO_KEY_PAIR),
-            ("public_key", "number", 7, NO_KEY_PAIR),
-            ("public_key", "of-another-pair", ANOTHER_PAIR.public_key, NO_KEY_PAIR),
-            ("public_key", "comment", f"{ANOTHER_PAIR.public_key} me@here", NO_KEY_PAIR),
-            ("public_key", "header", f"{ANOTHER_PAIR.public_key}{HEADER}", NO_KEY_PAIR),
-            ("key_id", "absent", ABSENT, NO_KEY_PAIR),
-            ("key_id", "text", "7", NO_KEY_PAIR),
-            ("key_id", "boolean", True, NO_KEY_PAIR),
-            ("key_id", "none", 0, NO_KEY_PAIR),
-            ("key_id", "half", 0.5, NO_KEY_PAIR),
-            ("key_id", "beyond-json", 2**53, NO_KEY_PAIR),
-            ("read_only", "absent", ABSENT, NO_KEY_PAIR),
-            ("read_only", "text", "true", NO_KEY_PAIR),
-            ("read_only", "number", 1, NO_KEY_PAIR),
-            ("repository", "absent", ABSENT, NO_KEY_PAIR),
-            ("repository", "no-owner", "reports", NO_KEY_PAIR),
-            ("repository", "parent", "octo-org/..", NO_KEY_PAIR),
-            ("repository", "line-end", "octo-org/reports\n", NO_KEY_PAIR),
-            ("repository", "other-repository", "octo-org/ledger", "has a credential of"),
-            ("ssh_url", "absent", ABSENT, NO_KEY_PAIR),
-            ("ssh_url", "option", "-oProxyCommand=x@github.com:octo-org/reports", NO_KEY_PAIR),
-            ("ssh_url", "https", "https://github.com/octo-org/reports.git", NO_KEY_PAIR),
-            ("ssh_url", "line-end", "git@github.com:octo-org/reports.git\n", NO_KEY_PAIR),
-            ("api_url", "absent", ABSENT, NO_KEY_PAIR),
-            ("api_url", "plaintext", "http://api.github.com", NO_KEY_PAIR),
-            ("api_url", "other-server", "https://github.example", "has a credential of"),
-        ],
-    ),
-    "iam_access_key": OfStrategy(
-        options=[
-            ("user_arn", "absent", ABSENT, A_USER),
-            ("user_arn", "null", None, A_USER),
-            ("user_arn", "empty", "", A_USER),
-            ("user_arn", "number", 7, A_USER),
-            ("user_arn", "name", USER, A_USER),
-            ("user_arn", "role", user_arn(USER).replace(":user/", ":role/"), A_USER),
-            ("user_arn", "root", "arn:aws:iam::123456789012:root", A_USER),
-            ("user_arn", "session", user_arn(USER).replace(":iam:", ":sts:"), A_USER),
-            ("user_arn", "short-account", user_arn(USER).replace("123456789012", "1234"), A_USER),
-            ("user_arn", "region", user_arn(USER).replace("iam::", "iam:eu-west-1:"), A_USER),
-            ("user_arn", "wildcard", user_arn("*"), A_USER),
-            ("user_arn", "space", user_arn("a b"), A_USER),
-            ("user_arn", "query", user_arn("a&UserName=root"), A_USER),
-            ("user_arn", "line-end", f"{user_arn(USER)}\n", A_USER),
-            ("user_arn", "header", f"{user_arn(USER)}{HEADER}", A_USER),
-            ("user_arn", "other-letters", user_arn("upløader"), A_USER),
-            ("user_arn", "long-name", user_arn("u" * 65), A_USER),
-            ("user_arn", "long-path", user_arn(f"{'p' * 600}/u"), A_USER),
-            ("ses_smtp_region", "empty", "", A_REGION),
-            ("ses_smtp_region", "number", 7, A_REGION),
-            ("ses_smtp_region", "flag", True, A_REGION),
-            ("ses_smtp_region", "zone", "eu-west-1a", A_REGION),
-            ("ses_smtp_region", "upper-case", "EU-WEST-1", A_REGION),
-            ("ses_smtp_region", "line-end", "eu-west-1\n", A_REGION),
-            ("adopted_access_key_id", "empty", "", A_KEY),
-            ("adopted_access_key_id", "number", 7, A_KEY),
-            ("adopted_access_key_id", "lower-case", "akiaiosfodnn7example", A_KEY),
-            ("adopted_access_key_id", "short", "AKIA", A_KEY),
-            ("adopted_access_key_id", "long", f"AKIA{'A' * 125}", A_KEY),
-            ("adopted_access_key_id", "of-a-session", "ASIAIOSFODNN7EXAMPLE", A_KEY),
-            ("adopted_access_key_id", "two", ["AKIAIOSFODNN7EXAMPLE"] * 2, A_KEY),
-            ("adopted_access_key_id", "header", f"AKIAIOSFODNN7EXAMPLE{HEADER}", A_KEY),
-            ("settling_seconds", "absent", ABSENT, SECONDS),
-            ("settling_seconds", "null", None, SECONDS),
-            ("settling_seconds", "negative", -1, SECONDS),
-            ("settling_seconds", "half", 1.5, SECONDS),
-            ("settling_seconds", "boolean", True, SECONDS),
-            ("settling_seconds", "text", "10", SECONDS),
-            ("settling_seconds", "long", 61, SECONDS),
-            ("settling_seconds", "no-number", float("nan"), SECONDS),
-            ("setling_seconds", "misspelt", 1, UNKNOWN),
-        ],
-        fields=[
-            ("AccessKeyId", "absent", ABSENT, NO_KEY),
-            ("AccessKeyId", "null", None, NO_KEY),
-            ("AccessKeyId", "empty", "", NO_KEY),
-            ("AccessKeyId", "number", 7, NO_KEY),
-            ("AccessKeyId", "list", ["AKIA0000000000000001"], NO_KEY),
-            ("AccessKeyId", "object", {}, NO_KEY),
-            ("AccessKeyId", "short", "AKIA", NO_KEY),
-            ("AccessKeyId", "long", "A" * 129, NO_KEY),
-            ("AccessKeyId", "lower-case", "akia0000000000000001", NO_KEY),
-            ("AccessKeyId", "scope", "AKIA0000000000000001/20300101/us-east-1", NO_KEY),
-            ("AccessKeyId", "line-end", "AKIA0000000000000001\n", NO_KEY),
-            ("AccessKeyId", "header", f"AKIA0000000000000001{HEADER}", NO_KEY),
-            ("AccessKeyId", "other-letters", "\uff21KIA0000000000000001", NO_KEY),
-            ("AccessKeyId", "null-character", "AKIA0000000000000001\0", NO_KEY),
-            ("SecretAccessKey", "absent", ABSENT, NO_KEY),
-            ("SecretAccessKey", "null", None, NO_KEY),
-            ("SecretAccessKey", "empty", "", NO_KEY),
-            ("SecretAccessKey", "number", 7, NO_KEY),
-            ("SecretAccessKey", "boolean", True, NO_KEY),
-            ("SecretAccessKey", "object", {"value": "x"}, NO_KEY),
-            ("SecretAccessKey", "space", "secret of key", NO_KEY),
-            ("SecretAccessKey", "line-end", "secret-of-key\n", NO_KEY),
-            ("SecretAccessKey", "header", f"secret-of-key{HEADER}", NO_KEY),
-            ("SecretAccessKey", "other-letters", "gehëim", NO_KEY),
-            ("SecretAccessKey", "half-a-character", "\ud800", NO_KEY),
-            ("SecretAccessKey", "long", "s" * 257, NO_KEY),
-            ("UserName", "absent", ABSENT, NO_KEY),
-            ("UserName", "null", None, NO_KEY),
-            ("UserName", "empty", "", NO_KEY),
-            ("UserName", "number", 7, NO_KEY),
-            ("UserName", "list", [USER], NO_KEY),
-            ("UserName", "path", f"apps/{USER}", NO_KEY),
-            ("UserName", "wildcard", "*", NO_KEY),
-            ("UserName", "policy-variable", "${aws:username}", NO_KEY),
-            ("UserName", "query", f"{USER}&UserName=root", NO_KEY),
-            ("UserName", "arn", user_arn(USER), NO_KEY),
-            ("UserName", "line-end", f"{USER}\n", NO_KEY),
-            ("UserName", "header", f"{USER}{HEADER}", NO_KEY),
-            ("UserName", "other-letters", "upl\u043eader", NO_KEY),
-            ("UserName", "long", "u" * 65, NO_KEY),
-            ("UserName", "other-user", "other", "has a credential of IAM user other, but the"),
-            ("UserName", "other-case", USER.title(), "has a credential of IAM user Uploader,"),
-        ],
-    ),
-    "iam_service_credential": OfStrategy(
-        options=[
-            ("user_arn", "absent", ABSENT, A_USER),
-            ("user_arn", "name", USER, A_USER),
-            ("user_arn", "wildcard", user_arn("*"), A_USER),
-            ("user_arn", "header", f"{user_arn(USER)}{HEADER}", A_USER),
-            ("service_name", "absent", ABSENT, A_SERVICE),
-            ("service_name", "null", None, A_SERVICE),
-            ("service_name", "number", 7, A_SERVICE),
-            ("service_name", "other-service", "logs.amazonaws.com", A_SERVICE),
-            ("service_name", "pattern", "bedrockXamazonawsXcom", A_SERVICE),
-            ("service_name", "line-end", "bedrock.amazonaws.com\n", A_SERVICE),
-            ("endpoint", "absent", ABSENT, A_HOST),
-            ("endpoint", "null", None, A_HOST),
-            ("endpoint", "plaintext", "http://bedrock.eu-west-1.amazonaws.com", A_HOST),
-            ("endpoint", "path", "bedrock.eu-west-1.amazonaws.com/x", A_HOST),
-            ("endpoint", "user", "user:word@bedrock.eu-west-1.amazonaws.com", A_HOST),
-            ("endpoint", "long-label", f"{'b' * 64}.amazonaws.com", A_HOST),
-            ("endpoint", "header", f"bedrock.eu-west-1.amazonaws.com{HEADER}", A_HOST),
-            ("endpoint", "other-letters", "b\u0435drock.eu-west-1.amazonaws.com", A_HOST),
-            ("repository", "of-another-service", "reports", UNKNOWN),
-            ("credential_age_days", "none", 0, DAYS),
-            ("credential_age_days", "long", 36601, DAYS),
-            ("credential_age_days", "half", 0.5, DAYS),
-            ("credential_age_days", "text", "90", DAYS),
-            ("credential_age_days", "boolean", True, DAYS),
-            ("adopted_credential_id", "empty", "", A_CREDENTIAL),
-            ("adopted_credential_id", "short", "ACCA", A_CREDENTIAL),
-            ("adopted_credential_id", "long", "A" * 129, A_CREDENTIAL),
-            ("adopted_credential_id", "header", f"ACCA{'1' * 17}{HEADER}", A_CREDENTIAL),
-            ("settling_seconds", "absent", ABSENT, SECONDS),
-            ("settling_seconds", "long", 61, SECONDS),
-        ],
-        fields=[
-            ("ServiceSpecificCredentialId", "absent", ABSENT, NO_CREDENTIAL),
-            ("ServiceSpecificCredentialId", "number", 7, NO_CREDENTIAL),
-            ("ServiceSpecificCredentialId", "short", "ACCA", NO_CREDENTIAL),
-            ("ServiceSpecificCredentialId", "long", "A" * 129, NO_CREDENTIAL),
-            ("ServiceSpecificCredentialId", "query", f"{'A' * 20}&a=b", NO_CREDENTIAL),
-            ("ServiceSpecificCredentialId", "line-end", f"{'A' * 20}\n", NO_CREDENTIAL),
-            ("ServiceName", "absent", ABSENT, NO_CREDENTIAL),
-            ("ServiceName", "list", ["bedrock.amazonaws.com"], NO_CREDENTIAL),
-            ("ServiceName", "other-case", "Bedrock.amazonaws.com", NO_CREDENTIAL),
-            ("ServiceName", "without-its-fields", "codecommit.amazonaws.com", NO_CREDENTIAL),
-            ("UserName", "absent", ABSENT, NO_CREDENTIAL),
-            ("UserName", "path", f"apps/{USER}", NO_CREDENTIAL),
-            ("UserName", "header", f"{USER}{HEADER}", NO_CREDENTIAL),
-            ("UserName", "other-user", "other", "has a credential of IAM user other for bedrock"),
-            ("ServiceCredentialAlias", "absent", ABSENT, NO_CREDENTIAL),
-            ("ServiceCredentialAlias", "empty", "", NO_CREDENTIAL),
-            ("ServiceCredentialAlias", "number", 7, NO_CREDENTIAL),
-            ("ServiceCredentialAlias", "colon", "uploader:word", NO_CREDENTIAL),
-            ("ServiceCredentialAlias", "long", "u" * 201, NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "absent", ABSENT, NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "empty", "", NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "number", 7, NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "space", "ABSK a", NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "header", f"ABSKa{HEADER}", NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "other-letters", "ABSK\u00e4", NO_CREDENTIAL),
-            ("ServiceCredentialSecret", "long", "A" * 4097, NO_CREDENTIAL),
-            ("ExpirationDate", "number", 1893456000, NO_CREDENTIAL),
-            ("ExpirationDate", "no-zone", "2030-01-01T12:00:00", NO_CREDENTIAL),
-            ("ExpirationDate", "month-13", "2030-13-01T12:00:00Z", NO_CREDENTIAL),
-            ("ExpirationDate", "line-end", "2030-01-01T12:00:00Z\n", NO_CREDENTIAL),
-        ],
-    ),
-    "random_value": OfStrategy(
-        options=[
-            ("length", "absent", ABSENT, LENGTH),
-            ("length", "null", None, LENGTH),
-            ("length", "none", 0, LENGTH),
-            ("length", "negative", -8, LENGTH),
-            ("length", "half", 8.5, LENGTH),
-            ("length", "text", "32", LENGTH),
-            ("length", "boolean", True, LENGTH),
-            ("length", "long", 4097, LENGTH),
-            ("length", "endless", 10**15, LENGTH),
-            ("length", "less-than-classes", 1, "2 or more, one per class"),
-            ("exclude_characters", "number", 7, "a string or null"),
-            ("exclude_characters", "list", ["a"], "a string or null"),
-            ("exclude_characters", "whole-class", "0123456789", CLASSES),
-            ("character_classes", "absent", ABSENT, "a list of strings"),
-            ("character_classes", "null", None, "a list of strings"),
-            ("character_classes", "text", "numbers", "a list of strings"),
-            ("character_classes", "number-in-it", ["numbers", 7], "a list of strings"),
-            ("character_classes", "object", {"numbers": True}, "a list of strings"),
-            ("character_classes", "empty", [], CLASSES),
-            ("character_classes", "unknown", ["emoji"], CLASSES),
-            ("character_classes", "other-case", ["Numbers"], CLASSES),
-            ("json_key", "empty", "", OR_NULL),
-            ("json_key", "number", 1, OR_NULL),
-            ("json_key", "list", ["pepper"], OR_NULL),
-            ("lenght", "misspelt", 32, UNKNOWN),
-        ],
-        fields=[
-            ("pepper", "absent", ABSENT, NO_PEPPER),
-            ("pepper", "null", None, NO_PEPPER),
-            ("pepper", "number", 7, NO_PEPPER),
-            ("pepper", "boolean", True, NO_PEPPER),
-            ("pepper", "list", ["x"], NO_PEPPER),
-            ("pepper", "object", {"value": "x"}, NO_PEPPER),
-        ],
-    ),
-}
-# A strategy without its rows would stay outside of every test here.
-assert STRATEGIES.keys() == set(REGISTRY)
 
 # What a secret may hold that is no object of any strategy; GOOD stands for what it should hold.
 CONTENTS: Final = {
@@ -1001,16 +596,8 @@ def _settings(subject: str, *, options: Mapping[str, object] | None = None) -> d
         "secret_arn_pattern": THE_ARN,
         "minimum_overlap_minutes": 0,
         "constants": CONSTANTS,
-        "options": _changed(_options(subject), options or {}),
+        "options": _changed(options_of(subject), options or {}),
     }
-
-
-def _options(subject: str) -> dict[str, object]:
-    make = prepared(subject, "empty").strategy
-    assert isinstance(make, partial)
-    name, options, *_ = make.args
-    assert name == subject
-    return {**options, **({"settling_seconds": 0} if "settling_seconds" in options else {})}
 
 
 def _changed(good: Mapping[str, object], change: Mapping[str, object]) -> dict[str, object]:
@@ -1031,13 +618,13 @@ def _failed(
     return caught.value
 
 
-@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("subject", _EACH_STRATEGY)
 def test_the_options_that_the_rows_change_are_good_as_they_are(subject: str) -> None:
-    build(subject, OptionReader(_options(subject), path="options"), FakeClients(Cloud()))
+    build(subject, OptionReader(options_of(subject), path="options"), FakeClients(Cloud()))
 
 
 # The others ask of more than AWS's own protocols, which the wire does not speak.
-@pytest.mark.parametrize("subject", ["iam_access_key", "random_value"])
+@pytest.mark.parametrize("subject", [FEW_SLOTS, GENERATOR])
 def test_what_the_rows_change_is_good_as_it_is(
     subject: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1062,7 +649,7 @@ def test_a_wrong_event_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     del wrongness
-    settings = json.dumps(_settings("random_value"))
+    settings = json.dumps(_settings(GENERATOR))
     error = _failed(wire, monkeypatch, _event(**{field: value}), settings)
     assert type(error) is ProtocolError
     assert str(error).startswith(f"Field {field} of the event must be {allowed}. Found: ")
@@ -1075,7 +662,7 @@ def test_a_wrong_event_is_refused(
 def test_an_event_that_is_no_object_is_refused(
     event: object, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = _failed(wire, monkeypatch, event, json.dumps(_settings("random_value")))
+    error = _failed(wire, monkeypatch, event, json.dumps(_settings(GENERATOR)))
     assert type(error) is ProtocolError
     assert "Field (all) of the event must be an object. Found: " in str(error)
     assert ". Let Secrets Manager invoke the function, by " in str(error)
@@ -1091,16 +678,16 @@ def test_a_wrong_setting_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     del wrongness
-    settings = json.dumps(_changed(_settings("random_value"), {field: value}))
+    settings = json.dumps(_changed(_settings(GENERATOR), {field: value}))
     _refused_setting(_failed(wire, monkeypatch, _event(), settings), field, _rule(allowed))
 
 
 @pytest.mark.parametrize(
     ("subject", "field", "wrongness", "value", "allowed"),
     [
-        pytest.param(subject, *row, id=f"{subject}-{row[0]}-{row[1]}")
-        for subject, rows in STRATEGIES.items()
-        for row in rows.options
+        subject_case(one.name, *row, id=f"{one.name}-{row[0]}-{row[1]}")
+        for one in ROTATORS
+        for row in one.unit.bad_input.options
     ],
 )
 def test_a_wrong_option_is_refused(
@@ -1168,7 +755,7 @@ def _refused_content(subject: str, text: str, sentence: str) -> int:
     return len(positions)
 
 
-@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("subject", _EACH_STRATEGY)
 @pytest.mark.parametrize("text", [pytest.param(CONTENTS[name], id=name) for name in CONTENTS])
 def test_a_value_of_no_strategy_is_refused(subject: str, text: str, cases: CountCases) -> None:
     good = json.dumps(prepared(subject, "steady").secret.value())
@@ -1178,13 +765,13 @@ def test_a_value_of_no_strategy_is_refused(subject: str, text: str, cases: Count
     cases(_refused_content(subject, text.replace("GOOD", good), shape))
 
 
-@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("subject", _EACH_STRATEGY)
 def test_a_value_that_readers_take_for_different_ones_is_refused(
     subject: str, cases: CountCases
 ) -> None:
     good = prepared(subject, "steady").secret.value()
     count = 0
-    for name, _, _, _ in STRATEGIES[subject].fields:
+    for name, _, _, _ in UNITS[subject].bad_input.fields:
         twice = f'{{"{name}": "first", {json.dumps(good).removeprefix("{")}'
         assert json.loads(twice) == good
         count += _refused_content(subject, twice, "must be a JSON object with the string")
@@ -1194,9 +781,9 @@ def test_a_value_that_readers_take_for_different_ones_is_refused(
 @pytest.mark.parametrize(
     ("subject", "field", "wrongness", "value", "sentence"),
     [
-        pytest.param(subject, *row, id=f"{subject}-{row[0]}-{row[1]}")
-        for subject, rows in STRATEGIES.items()
-        for row in rows.fields
+        subject_case(one.name, *row, id=f"{one.name}-{row[0]}-{row[1]}")
+        for one in ROTATORS
+        for row in one.unit.bad_input.fields
     ],
 )
 def test_a_value_with_a_wrong_field_is_refused(
@@ -1210,7 +797,7 @@ def test_a_value_with_a_wrong_field_is_refused(
 
 def _beside_a_persons_key(record: str) -> Rotation:
     """Let a person make a key in the slot that the next rotation needs, and tag the secret."""
-    rotation = prepared("iam_access_key", "one_current")
+    rotation = prepared(FEW_SLOTS, "one_current")
     key = rotation.cloud.add_key(USER)
     start = key.created.strftime("%Y-%m-%dT%H:%M:%SZ")
     words = {
@@ -1399,7 +986,7 @@ class _NotingClient:
         return call
 
 
-@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("subject", _EACH_STRATEGY)
 def test_every_field_of_an_answer_that_is_read_has_its_rows(subject: str) -> None:
     read: set[str] = set()
     for state in STATES:
@@ -1433,22 +1020,22 @@ def test_every_field_of_an_event_has_its_rows() -> None:
 
 
 def test_every_setting_has_its_rows() -> None:
-    assert {row[0] for row in SETTINGS} >= _settings("random_value").keys()
+    assert {row[0] for row in SETTINGS} >= _settings(GENERATOR).keys()
 
 
-@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("subject", _EACH_STRATEGY)
 def test_every_option_that_is_read_has_its_rows(subject: str) -> None:
     read: set[str] = set()
     fields = OptionReader({}, path="options")
-    fields._fields = _Read(_options(subject), "", read)  # It makes a copy.
+    fields._fields = _Read(options_of(subject), "", read)  # It makes a copy.
     build(subject, fields, FakeClients(Cloud()))
-    assert read <= {f".{row[0]}" for row in STRATEGIES[subject].options}
+    assert read <= {f".{row[0]}" for row in UNITS[subject].bad_input.options}
 
 
-@pytest.mark.parametrize("subject", REGISTRY)
+@pytest.mark.parametrize("subject", _EACH_STRATEGY)
 def test_every_field_that_a_strategy_reads_of_a_value_has_its_rows(subject: str) -> None:
     rotation = prepared(subject, "steady")
     read: set[str] = set()
     strategy = rotation.strategy(FakeClients(rotation.cloud))
     assert strategy.parse(_Read(rotation.secret.value(), "", read)) is not None
-    assert read == {f".{row[0]}" for row in STRATEGIES[subject].fields}
+    assert read == {f".{row[0]}" for row in UNITS[subject].bad_input.fields}

@@ -9,7 +9,7 @@ from tests.unit.cloud import FakeClients
 from tests.unit.subjects import FEW_SLOTS, GENERATOR, STATES, prepared
 
 
-def test_a_random_value_takes_six_calls() -> None:
+def test_a_generator_takes_six_calls() -> None:
     rotation = prepared(GENERATOR, "steady")
     rotation.steps(rotation.stage())
     assert rotation.cloud.fuse.calls == [

@@ -28,6 +28,7 @@ from rotation.errors import (
 )
 from rotation.event import Step
 from rotation.log import Key
+from tests.unit.subjects import FEW_SLOTS, GENERATOR, options_of, subject_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,20 +39,6 @@ if TYPE_CHECKING:
 Record: TypeAlias = dict[str, Any]
 
 REGION = "eu-west-1"
-_USER_ARN = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:user/apps/uploader"
-OPTIONS: dict[str, dict[str, object]] = {
-    "iam_access_key": {
-        "user_arn": _USER_ARN,
-        "adopted_access_key_id": None,
-        "settling_seconds": 0,
-    },
-    "random_value": {
-        "length": 32,
-        "exclude_characters": "",
-        "character_classes": ["lowercase"],
-        "json_key": "pepper",
-    },
-}
 
 
 @dataclass
@@ -86,7 +73,7 @@ class Harness:
             "secret_arn_pattern": f"{pattern}-??????",
             "minimum_overlap_minutes": 0,
             "constants": {"bucket": "reports"},
-            "options": OPTIONS[strategy],
+            "options": options_of(strategy),
         }
         self.patch.setenv("ROTATION_SETTINGS", json.dumps({**settings, **change}))
 
@@ -157,7 +144,7 @@ def harness(
         yield Harness(boto3.client("secretsmanager"), boto3.client("iam"), monkeypatch, capsys)
 
 
-_STRATEGIES = [pytest.param(name, id=name) for name in OPTIONS]
+_STRATEGIES = [subject_case(name) for name in (FEW_SLOTS, GENERATOR)]
 
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)
@@ -185,13 +172,13 @@ def test_the_records_say_which_steps_had_nothing_to_do(harness: Harness, strateg
     harness.rotate()
     harness.records()
     harness.rotate()
-    tested = {"iam_access_key": "done", "random_value": "nothing_to_do"}[strategy]
+    tested = {FEW_SLOTS: "done", GENERATOR: "nothing_to_do"}[strategy]
     outcomes = [record["outcome"] for record in harness.records()]
     assert outcomes == ["done", "nothing_to_do", tested, "done"]
 
 
 def test_keys_rotate_on_one_warm_function(harness: Harness) -> None:
-    harness.configure("iam_access_key")
+    harness.configure(FEW_SLOTS)
     rotated = []
     for _ in range(4):
         harness.rotate()
@@ -202,7 +189,7 @@ def test_keys_rotate_on_one_warm_function(harness: Harness) -> None:
 
 
 def test_a_random_value_rotates(harness: Harness) -> None:
-    harness.configure("random_value")
+    harness.configure(GENERATOR)
     values = set()
     for _ in range(3):
         harness.rotate()
@@ -220,24 +207,24 @@ def test_a_missing_setting_is_an_error_for_a_person(harness: Harness) -> None:
 
 
 def test_a_wrong_event_is_an_error_for_a_person(harness: Harness) -> None:
-    harness.configure("random_value")
+    harness.configure(GENERATOR)
     record = harness.failed(ProtocolError, "by RotateSecret or its schedule", "CreateSecret")
     assert record["level"] == "ERROR"
     assert "secret_arn" not in record
 
 
 def test_a_foreign_key_is_an_error_for_a_person(harness: Harness) -> None:
-    harness.configure("iam_access_key")
+    harness.configure(FEW_SLOTS)
     for _ in range(2):
         harness.iam.create_access_key(UserName="uploader")
     record = harness.failed(
-        ForeignCredential, "set rotation.iam_access_key.adopted_access_key_id to", "createSecret"
+        ForeignCredential, f"set rotation.{FEW_SLOTS}.adopted_access_key_id to", "createSecret"
     )
     assert record["level"] == "ERROR"
 
 
 def test_what_the_retry_may_cure_is_a_warning(harness: Harness) -> None:
-    harness.configure("iam_access_key", minimum_overlap_minutes=60)
+    harness.configure(FEW_SLOTS, minimum_overlap_minutes=60)
     harness.rotate()
     harness.rotate()
     harness.records()
@@ -246,7 +233,7 @@ def test_what_the_retry_may_cure_is_a_warning(harness: Harness) -> None:
 
 
 def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: Harness) -> None:
-    harness.configure("iam_access_key")
+    harness.configure(FEW_SLOTS)
     harness.context.failure = LookupError("hunter2")
     place = r"LookupError at handler\.py:[0-9]+. This is a bug in the module"
     record = harness.failed(InternalError, place, "createSecret")
@@ -256,7 +243,7 @@ def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: Harness)
 
 def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: Harness) -> None:
     """Lambda prints the whole chain of a traceback."""
-    harness.configure("iam_access_key")
+    harness.configure(FEW_SLOTS)
     harness.context.failure = LookupError("hunter2")
     with pytest.raises(InternalError, match="report it") as caught:
         harness.invoke("createSecret", harness.stage())
@@ -265,7 +252,7 @@ def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: Ha
 
 
 def test_the_rotation_token_is_not_logged(harness: Harness) -> None:
-    harness.configure("random_value")
+    harness.configure(GENERATOR)
     sensitive = f"hunter2-{uuid4()}"
     harness.invoke("createSecret", harness.stage(), RotationToken=sensitive)
     assert "hunter2" not in json.dumps(harness.records())

@@ -12,21 +12,9 @@ import pytest
 
 from rotation.strategies import REGISTRY
 from tests.unit.imports import LAMBDA, MODULES, imported, services_of
+from tests.unit.subjects import FEW_SLOTS, GENERATOR, options_of
 
 _ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-Ab12Cd"
-_OPTIONS = {
-    "iam_access_key": {
-        "user_arn": "arn:aws:iam::123456789012:user/u",
-        "adopted_access_key_id": None,
-        "settling_seconds": 0,
-    },
-    "random_value": {
-        "length": 8,
-        "exclude_characters": "",
-        "character_classes": ["numbers"],
-        "json_key": None,
-    },
-}
 _RUN = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
@@ -115,9 +103,9 @@ def test_a_strategy_is_imported_alone_and_without_the_sdk(strategy: str) -> None
 @pytest.mark.parametrize(
     ("strategy", "step"),
     [
-        pytest.param("random_value", "setSecret", id="random_value-set"),
-        pytest.param("random_value", "testSecret", id="random_value-test"),
-        pytest.param("iam_access_key", "setSecret", id="iam_access_key-set"),
+        pytest.param(GENERATOR, "setSecret", id="generator-set"),
+        pytest.param(GENERATOR, "testSecret", id="generator-test"),
+        pytest.param(FEW_SLOTS, "setSecret", id="issuer-set"),
     ],
 )
 def test_a_step_with_nothing_to_do_never_loads_the_sdk(strategy: str, step: str) -> None:
@@ -126,7 +114,7 @@ def test_a_step_with_nothing_to_do_never_loads_the_sdk(strategy: str, step: str)
         "secret_arn_pattern": _ARN.replace("Ab12Cd", "??????"),
         "minimum_overlap_minutes": 60,
         "constants": {},
-        "options": _OPTIONS[strategy],
+        "options": options_of(strategy),
     }
     event = {"Step": step, "SecretId": _ARN, "ClientRequestToken": "a" * 36}
     loaded = _modules_after(_RUN, json.dumps(event), ROTATION_SETTINGS=json.dumps(settings))

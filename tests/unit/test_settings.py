@@ -6,9 +6,10 @@ import json
 from datetime import timedelta
 
 from rotation.settings import Settings
+from rotation.strategies import REGISTRY
 
 _GOOD: dict[str, object] = {
-    "strategy": "random_value",
+    "strategy": REGISTRY[0],
     "secret_arn_pattern": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-??????",
     "minimum_overlap_minutes": 60,
     "constants": {"bucket": "reports"},
