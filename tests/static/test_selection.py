@@ -35,7 +35,8 @@ def test_of_none():
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{repository}:{repository / 'lambda'}")
+    roots = [repository, repository / "lambda", repository / "tools" / "conformance"]
+    monkeypatch.setenv("PYTHONPATH", ":".join(map(str, roots)))
 
 
 def _names(pytester: pytest.Pytester, name: str) -> set[str]:

@@ -493,7 +493,7 @@ BYTES: Final[Mapping[str, tuple[ChangeBytes, str, str]]] = {
     "error-long": (_replaced(b'{"__type": "%s"}' % (b"x" * 99), 400), "HTTP status 400", NO_ANSWER),
 }
 CURES: Final = (
-    r"Rotate again; if it stays so|The retry of the rotation may succeed|then rotate again"
+    r"Rotate again\. If the error persists|The retry of the rotation may succeed|then rotate again"
 )
 
 
