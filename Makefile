@@ -50,9 +50,11 @@ demo: $(VENV) $(PROVIDERS) ## Watch a key rotate under load, on the embedded loc
 
 .PHONY: check
 check: $(VENV) $(PROVIDERS) $(PROSE) ## Check a change in less than a minute
-	@terraform fmt -check -diff -recursive
-	@$(TIDILY) .venv/bin/pytest --quiet --numprocesses=2 -m 'check and not slow and not campaign' \
-		--ignore=tests/unit/test_kill_matrix.py $(ONLY) tests/static tests/unit tests/plan
+	@$(TIDILY) .venv/bin/pytest --quiet --numprocesses=2 --dist=worksteal $(ONLY) \
+		-m 'not slow and not campaign' --ignore=tests/unit/test_kill_matrix.py \
+		tests/static/test_python.py tests/static/test_prose.py tests/unit tests/plan/test_strategies.py \
+		tests/static/test_terraform.py::test_hcl_is_formatted \
+		tests/static/test_terraform.py::test_the_native_tests_of_a_module_pass
 
 .PHONY: test
 test: $(SETUP) ## Run everything that guards the promises (STRATEGY selects the tests of one strategy)

@@ -1,0 +1,62 @@
+"""CONTRIBUTING.md describes the files and commands that there are."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+# The folders whose own folders each have a row.
+_DETAILED = ("", "lambda/rotation/", "modules/", "tests/")
+
+
+@pytest.fixture(scope="module")
+def page(repository: Path) -> str:
+    return (repository / "CONTRIBUTING.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def rows(page: str) -> set[str]:
+    """The paths in the table of the layout."""
+    layout = page.partition("\n## Layout\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in layout.splitlines() if line.startswith("| ")]
+    return {path for cell in cells for path in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_each_path_of_the_layout_exists(rows: set[str], repository: Path) -> None:
+    assert [row for row in rows if not (repository / row).exists()] == []
+
+
+def test_each_folder_and_file_of_the_root_has_a_row(rows: set[str], repository: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], check=True, capture_output=True, cwd=repository, text=True
+    )
+    files = [name for name in listed.stdout.split("\0") if (repository / name).is_file()]
+    folders = {
+        found[0]
+        for parent in _DETAILED
+        for name in files
+        if (found := re.match(rf"{parent}[^/]+/", name))
+    }
+    assert {
+        folder for folder in folders if not any(row.startswith(folder) for row in rows)
+    } == set()
+    configuration = {name for name in files if re.fullmatch(r"[^/]+[.]tf", name)}
+    assert configuration <= rows
+
+
+def test_each_command_exists(page: str, repository: Path) -> None:
+    makefile = (repository / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE))
+    assert {*re.findall(r"`make ([a-z-]+)", page)} <= targets
+    named = re.findall(r"\S+", "\n".join(re.findall(r"^\$ (.+)", page, re.MULTILINE)))
+    paths = [path for path in named if re.match(r"(tests|modules)/", path)]
+    assert paths
+    assert [path for path in paths if not (repository / path.partition("::")[0]).exists()] == []
+
+
+def test_each_path_that_make_check_runs_exists(repository: Path) -> None:
+    makefile = (repository / "Makefile").read_text()
+    paths = re.findall(r"\btests/[\w/.]+", makefile)
+    assert paths
+    assert [path for path in paths if not (repository / path).exists()] == []
