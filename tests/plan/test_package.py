@@ -10,11 +10,12 @@ import pytest
 
 from testing.local_aws import LocalAws
 from tests.plan.conftest import Root
+from tests.strategies import REPRESENTATIVE, SIMPLEST
 
 pytestmark = pytest.mark.xdist_group("plan")
 
-_IAM = "rotation/strategies/iam_access_key.py"
-_RANDOM = "rotation/strategies/random_value.py"
+_IAM = f"rotation/strategies/{REPRESENTATIVE.name}.py"
+_RANDOM = f"rotation/strategies/{SIMPLEST.name}.py"
 
 # Four names of one module, with mixed strategies, beside a second copy with another payload.
 _MANY = """

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests.plan.conftest import Refuse, copy_variables
+from tests.strategies import SIMPLEST
 
 
 def _variables(expression: str, duration: str | None = None) -> dict[str, object]:
     return {
         "name": "secret",
-        "rotation": {"random_value": {}},
+        "rotation": {SIMPLEST.name: {}},
         "schedule_duration": duration,
         "schedule_expression": expression,
     }
@@ -183,7 +184,7 @@ def read(
             "case": {
                 "for_each": f"${{toset({json.dumps([*_SLOW, *_FAST])})}}",
                 "name": "secret",
-                "rotation": {"random_value": {}},
+                "rotation": {SIMPLEST.name: {}},
                 "schedule_expression": "${each.key}",
                 "source": "./variables",
             }

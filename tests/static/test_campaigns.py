@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import BEGIN, END
+from tests.strategies import REPRESENTATIVE
 
 _TESTS = """
 import os
 import pytest
+from tests.strategies import REPRESENTATIVE
 
 @pytest.mark.campaign("Faults")
 @pytest.mark.parametrize("number", range(3))
-@pytest.mark.strategy("iam_access_key")
+@pytest.mark.strategy(REPRESENTATIVE.name)
 def test_of_one_case(number):
     assert number < {bound}
 
@@ -65,7 +67,7 @@ def _cells(text: str) -> set[tuple[str, ...]]:
 
 
 _WHOLE = {
-    ("iam_access_key", "Faults", "3"),
+    (REPRESENTATIVE.name, "Faults", "3"),
     ("managed", "Leaks", "1"),
     ("tests of several", "Load", "1,000"),
 }
@@ -104,7 +106,7 @@ def test_a_case_that_did_not_pass_is_not_counted_as_passed(
 ) -> None:
     result = _run(pytester, *options, bound=2, trouble=trouble)
     cells = _cells(result.stdout.str())
-    assert ("iam_access_key", "Faults", "3, 1 failed") in cells
+    assert (REPRESENTATIVE.name, "Faults", "3, 1 failed") in cells
     assert next(cell[2] for cell in cells if cell[1] == "Load").endswith(" failed")
 
 
@@ -136,7 +138,7 @@ def test_a_run_goes_on_with_what_has_not_passed(
 ) -> None:
     interrupted = _run(pytester, "--record=kept", trouble="pytest.exit('tired')")
     assert _cells(interrupted.stdout.str()) == {
-        ("iam_access_key", "Faults", "3"),
+        (REPRESENTATIVE.name, "Faults", "3"),
         ("managed", "Leaks", ""),
         ("tests of several", "Load", ""),
     }
@@ -163,14 +165,14 @@ def test_another_seed_starts_again(
 def test_one_strategy_is_run_at_a_time(pytester: pytest.Pytester) -> None:
     first = _run(pytester, "--record=kept", "--strategy=managed")
     assert _cells(first.stdout.str()) == {
-        ("iam_access_key", "Faults", ""),
+        (REPRESENTATIVE.name, "Faults", ""),
         ("managed", "Leaks", "1"),
         ("managed", "Load", "1,000"),
     }
     second = _run(pytester, "--record=kept", "--strategy=iam_access_key")
     assert _cells(second.stdout.str()) == {
-        ("iam_access_key", "Faults", "3"),
-        ("iam_access_key", "Load", "1,000"),
+        (REPRESENTATIVE.name, "Faults", "3"),
+        (REPRESENTATIVE.name, "Load", "1,000"),
         ("managed", "Leaks", "1"),
         ("managed", "Load", "1,000"),
     }

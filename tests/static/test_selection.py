@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.strategies import REPRESENTATIVE as _STRATEGY
+
 _TESTS = """
 import pytest
 from tests.strategies import ROTATORS, case
@@ -54,11 +56,11 @@ def _names(pytester: pytest.Pytester, name: str) -> set[str]:
 
 
 def test_the_tests_of_one_strategy_are_selected(pytester: pytest.Pytester) -> None:
-    assert _names(pytester, "github_deploy_key") == {
-        "test_of_a_record[github_deploy_key]",
-        "test_of_a_folder[modules/strategies/github_deploy_key]",
-        "test_of_an_example[examples/github-deploy-key]",
-        "test_of_a_name[github_deploy_key]",
+    assert _names(pytester, _STRATEGY.name) == {
+        f"test_of_a_record[{_STRATEGY.name}]",
+        f"test_of_a_folder[{_STRATEGY.folders[0]}]",
+        f"test_of_an_example[{_STRATEGY.folders[1]}]",
+        f"test_of_a_name[{_STRATEGY.name}]",
         "test_of_all",
         "test_of_the_slice",
     }
@@ -67,4 +69,4 @@ def test_the_tests_of_one_strategy_are_selected(pytester: pytest.Pytester) -> No
 def test_an_unknown_strategy_is_rejected(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-p", "tests.selection", "--strategy=github")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines("*invalid choice: 'github'*'github_deploy_key'*")
+    result.stderr.fnmatch_lines(f"*invalid choice: 'github'*{_STRATEGY.name}*")

@@ -48,6 +48,8 @@ class StrategyUnderTest:
     """The attribute of the variable `rotation`."""
     folder: str = ""
     """The folder in `modules/strategies`, if its name differs."""
+    files: tuple[str, ...] = ()
+    """Patterns of other files that belong to this strategy alone."""
     options: Variables
     """The smallest valid options, as a user writes them."""
     variables: Variables = field(default_factory=dict)
@@ -129,3 +131,7 @@ ROTATORS: Final = tuple(record for record in ALL if isinstance(record, RotatorUn
 assert [record.name for record in ROTATORS] == [*REGISTRY]
 assert {record.name for record in ALL} == {*REGISTRY, "function", "managed"}
 assert sum(record.represents_all for record in ROTATORS) == 1
+
+# For tests that need some strategy, and must not name one.
+REPRESENTATIVE: Final = next(record for record in ROTATORS if record.represents_all)
+SIMPLEST: Final = next(record for record in ROTATORS if not record.options)

@@ -188,6 +188,7 @@ _BAD_INPUT = BadInput(
 
 STRATEGY = RotatorUnderTest(
     name="custom",
+    files=("lambda/rotation/api.py", "tests/conformance/*", "tools/conformance/*"),
     rules=_RULES,
     options={"source_file": str(_EXAMPLE / "rotate.py")},
     load=Subject(

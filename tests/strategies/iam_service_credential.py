@@ -253,6 +253,13 @@ _BAD_INPUT = BadInput(
 
 STRATEGY = RotatorUnderTest(
     name="iam_service_credential",
+    files=(
+        "lambda/rotation/services/login/*",
+        "testing/local_logins/*",
+        "tests/e2e/bedrock.py",
+        "tests/services/*",
+        "tests/unit/service_credentials.py",
+    ),
     rules=_RULES,
     options={"service_name": "bedrock.amazonaws.com", "user_name": "assistant"},
     load=Subject(
