@@ -69,6 +69,7 @@ def root() -> Json:
     layers = {"layers": ["${var.layer_arn}"]}
     instances: dict[str, Json] = {
         "custom": {
+            "alarm_actions": [_TOPIC],
             "rotation": {
                 "custom": {
                     "constants": {"engine": "redis"},
@@ -86,10 +87,7 @@ def root() -> Json:
                     },
                 }
             },
-        },
-        "fast_schedule": {
-            "alarm_actions": [_TOPIC],
-            "rotation": {"random_value": {}},
+            # EventBridge Scheduler keeps such a fast one.
             "schedule_expression": "rate(30 minutes)",
         },
         "fixed": {"initial_value": "${var.initial_value}", "initial_value_version": 1},
