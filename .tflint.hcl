@@ -1,4 +1,4 @@
-# How tflint reads root, modules and examples. The rules are the bundled ones for Terraform itself.
+# Rules of tflint for the root, the modules and the examples: those for Terraform that it ships with.
 
 plugin "terraform" {
   enabled = true
@@ -8,18 +8,18 @@ plugin "terraform" {
 rule "terraform_naming_convention" {
   enabled = true
 
-  # An underscore stands before a local that only its own block or file reads.
+  # The name of a local that only its own block or file reads begins with an underscore.
   locals {
     custom = "^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$"
   }
 }
 
-# A file is named after what it holds: locals, data sources and roles stand beside what they serve.
+# A file is named after its content, and locals, data sources and roles are next to what uses them.
 rule "terraform_standard_module_structure" {
   enabled = false
 }
 
-# The root names the floor of the archive provider, which only its submodule uses: one place for a user to look.
+# The root declares the lowest version of the archive provider, which only a submodule uses. Users look there.
 rule "terraform_unused_required_providers" {
   enabled = false
 }

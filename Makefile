@@ -1,19 +1,19 @@
-# Every command of the project. Each sets up what it needs; nothing is written outside this folder
-# but the package managers' own caches.
+# The commands of the project. Each installs what it needs. Nothing is written outside this folder, except
+# the caches of the package managers.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# The first Python that is new enough. Asked by running it, since a version manager leaves commands
-# on the PATH that refuse to work.
+# The first Python that is new enough. It has to run, because a version manager leaves commands on the PATH
+# that don't work.
 NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo "$$python" && break; done),\
 	$(error Install Python 3.11 or newer with its venv module, or set PYTHON))
 
-# One more than the time budget has processors: a test that waits leaves its own to another.
+# One more than the two processors that the time budget is for: some tests only wait.
 WORKERS ?= 3
 # `make test-slow` prints it. With the same seed again, the run goes on with what has not passed.
 SEED ?= $(shell date +%s)
@@ -23,93 +23,90 @@ VENV := .venv/.installed
 ARCHIVE := .cache/terraform/built/terraform-provider-archive
 PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
-# Commands that pin older libraries than the tests run on: an environment for each.
+# Each of these pins older libraries than the tests use, and so has its own environment.
 COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
-# What a function finds beside its package, what a layer brings to it, and the generated bindings of provider 6.x.
+# The libraries of Lambda's runtime, those of a layer, and the generated bindings of provider 6.x.
 LIBRARIES := .cache/lambda/.installed .cache/layer/.downloaded .cache/aws-provider-6/.downloaded
-# The example that is a Go test, compiled, so that no test waits for a compiler or the network.
+# The example that is a Go test, compiled here so that no test needs the compiler or the network.
 TERRATEST := .cache/terratest/.built
-# GitHub's published description of its API, which the local GitHub is held against.
+# GitHub's description of its API, to which the tests compare the local GitHub.
 OPENAPI := .cache/openapi/.installed
-# textlint, which reads the project's English.
+# textlint, for `make prose`.
 PROSE := .cache/prose/.installed
 SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST) $(OPENAPI) $(PROSE)
 
-# Ctrl-C kills Terraform before its providers end, and a test before its folder is deleted.
-TIDILY := .venv/bin/python dev/reap.py
+# After Ctrl-C, this ends the providers of Terraform and deletes temporary folders.
+REAP := .venv/bin/python dev/reap.py
 
 PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help
-help: ## Say what there is
+help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 .PHONY: demo
-demo: $(VENV) $(PROVIDERS) ## Watch a key rotate under load, on the embedded local AWS
-	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" $(TIDILY) .venv/bin/python -m dev.demo
+demo: $(VENV) $(PROVIDERS) ## Rotate a key under load on a local AWS
+	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" $(REAP) .venv/bin/python -m dev.demo
 
 .PHONY: check
 check: $(VENV) $(PROVIDERS) $(PROSE) ## Check a change in less than a minute
-	@$(TIDILY) .venv/bin/pytest --quiet --numprocesses=2 --dist=worksteal $(ONLY) \
+	@$(REAP) .venv/bin/pytest --quiet --numprocesses=2 --dist=worksteal $(ONLY) \
 		-m 'not slow and not campaign' --ignore=tests/unit/test_kill_matrix.py \
 		tests/static/test_python.py tests/static/test_prose.py tests/unit tests/plan/test_strategies.py \
 		tests/static/test_terraform.py::test_hcl_is_formatted \
 		tests/static/test_terraform.py::test_the_native_tests_of_a_module_pass
 
 .PHONY: test
-test: $(SETUP) ## Run everything that guards the promises (STRATEGY selects the tests of one strategy)
-	@$(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
+test: $(SETUP) ## Run all tests, as CI does, or those of one STRATEGY
+	@$(REAP) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
 		-m 'not slow' $(ONLY) tests testing
 
 .PHONY: test-slow
-test-slow: $(SETUP) ## Run the campaigns, whole (SEED goes on with a run, STRATEGY selects)
+test-slow: $(SETUP) ## Run the campaigns whole, or go on with the run of a SEED
 	@echo "SEED=$(SEED)"
-	@SEED=$(SEED) $(TIDILY) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
+	@SEED=$(SEED) $(REAP) .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadgroup --durations=10 \
 		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
 		--record=.cache/campaigns --write-campaigns=docs/reliability.md $(ONLY) tests testing
 
 .PHONY: local-aws
 local-aws: $(VENV) ## Start the local AWS and print the environment to export
-	@$(TIDILY) .venv/bin/python -m testing.local_aws
-
-.PHONY: lint
-lint: $(SETUP) ## The static checks alone
-	@$(TIDILY) .venv/bin/pytest --quiet tests/static
+	@$(REAP) .venv/bin/python -m testing.local_aws
 
 .PHONY: prose
 prose: $(VENV) $(PROSE) ## Check the English of pages, comments, messages and names of tests
 	@.venv/bin/python -m dev.prose
+	@.venv/bin/codespell
 
 .PHONY: fmt
-fmt: $(VENV) ## Format the Python and the HCL
+fmt: $(VENV) ## Format Python and HCL
 	@.venv/bin/ruff check --fix --quiet
 	@.venv/bin/ruff format --quiet
 	@terraform fmt -recursive
 
 .PHONY: docs
-docs: $(LINTERS) ## Write inputs and outputs into README.md
+docs: $(LINTERS) ## Write the inputs and outputs into README.md
 	@.cache/bin/terraform-docs .
 
 .PHONY: lock
-lock: $(VENV) ## Update every pinned Python dependency
+lock: $(VENV) ## Update the pinned Python packages
 	@cd requirements; for input in dev.in $(filter-out dev.in,$(notdir $(wildcard requirements/*.in))); do \
 		options=; [[ $$input != aws-provider-6.in ]] || options=--no-deps; \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 $$options \
 			--generate-hashes --no-emit-index-url "$$input" --output-file "$${input%.in}.txt"; done
 
 .PHONY: venv
-venv: $(VENV) ## Make .venv alone
+venv: $(VENV) ## Create .venv only
 
 .PHONY: setup
-setup: $(SETUP) ## Make everything that the other commands need
+setup: $(SETUP) ## Install everything that the other commands need
 
 .PHONY: clean
-clean: ## Delete all that the set-up made
+clean: ## Delete everything that the set-up created
 	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# An environment is brought up to date in place: it may be in use. A package that left the lock stays
-# until `make clean`; CI starts from nothing.
+# An environment may be in use, and is updated in place. A package that is no longer pinned stays until
+# `make clean`. CI has no old environment.
 $(VENV): requirements/dev.txt
 	@echo "setup: Python packages into .venv" >&2
 	@$(PYTHON) -m venv .venv
@@ -141,7 +138,7 @@ $(COMMANDS): .cache/%/.installed: requirements/%.txt
 	@.venv/bin/pip download $(PIP_OPTIONS) --requirement $< --no-deps --only-binary=:all: --dest $(@D)
 	@touch $@
 
-# The archive provider is built, since more machines reach Go's modules than Terraform's registry.
+# The archive provider is built from its Go module, because not all machines reach Terraform's registry.
 $(ARCHIVE): dev/toolchain/archive/go.mod dev/toolchain/archive/go.sum
 	@echo "setup: building the archive provider (half a minute, once)" >&2
 	@$(call go_build,dev/toolchain/archive,$(@D))
@@ -160,7 +157,7 @@ $(TERRATEST): $(wildcard examples/ci/terratest/*)
 	@go test -C examples/ci/terratest -run='^$$' ./... >/dev/null 2> >($(without_downloads))
 	@touch $@
 
-# Only what the tests read is kept: the rest of the package is 350 MB.
+# The tests need only a part of the package: the rest has 350 MB.
 $(OPENAPI): dev/toolchain/openapi/package.json dev/toolchain/openapi/package-lock.json
 	@echo "setup: GitHub's API description into .cache/openapi" >&2
 	@mkdir -p $(@D)
@@ -176,6 +173,6 @@ $(PROSE): dev/toolchain/prose/package.json dev/toolchain/prose/package-lock.json
 	@npm ci --prefix $(@D) --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-# The tools that a go.mod names, at the versions that its go.sum holds.
+# Builds the tools in a go.mod, at the versions in its go.sum.
 go_build = go build -C $(1) -mod=readonly -trimpath -o "$(CURDIR)/$(2)/" tool 2> >($(without_downloads))
 without_downloads = grep --invert-match '^go: downloading ' >&2

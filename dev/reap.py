@@ -1,6 +1,6 @@
-"""Runs a command that nothing may outlive: no process, however orphaned, and no temporary file.
+"""Runs a command, then ends every process and deletes every temporary file that it left.
 
-After Ctrl-C a killed Terraform leaves its providers running, and a killed test its folders.
+After Ctrl-C, a killed Terraform leaves its providers running, and a killed test leaves its folders.
 """
 
 import ctypes
@@ -18,15 +18,15 @@ _PATIENCE_SECONDS = 10
 
 
 def main(command: list[str]) -> int:
-    """Run the command, end what it left, and return its exit code as a shell tells it."""
-    if sys.platform == "linux":  # Elsewhere an orphan goes to init, beyond our reach.
+    """Run the command, end what it left, and return its exit code as a shell reports it."""
+    if sys.platform == "linux":  # Elsewhere the parent of an orphan is init.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     usual = tempfile.gettempdir()
     with tempfile.TemporaryDirectory(prefix="tidily-", ignore_cleanup_errors=True) as folder:
-        # pytest keeps the folders of a failed test where it always does.
+        # pytest keeps the folders of a failed test in the usual place.
         environment = {"PYTEST_DEBUG_TEMPROOT": usual, **os.environ, "TMPDIR": folder}
-        # A terminal interrupts the command too: here it only must not end the waiting. A handler,
-        # because an ignored signal would be inherited.
+        # A terminal interrupts the command too. Here, Ctrl-C must not end the waiting. This needs a
+        # handler, because the command would inherit an ignored signal.
         signal.signal(signal.SIGINT, lambda *_: None)
         child = subprocess.Popen(command, env=environment)
         for number in (signal.SIGHUP, signal.SIGTERM):
@@ -37,7 +37,7 @@ def main(command: list[str]) -> int:
 
 
 def end_orphans() -> None:
-    """Ask every child to end, then make it; the children of one that ended become ours in turn."""
+    """Ask every child to end, then kill it. The children of a process that ended become ours."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     asked: set[int] = set()
     while True:
@@ -57,7 +57,7 @@ def end_orphans() -> None:
 
 
 def children() -> list[int]:
-    """Name our direct children, ended ones that we did not wait for included."""
+    """Return our direct children, including those that ended and that we did not wait for."""
     own = os.getpid()
     return [int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_text().split()]
 

@@ -1,8 +1,7 @@
-"""Brings the Terraform providers that the tests run on, at the module's floor, into one mirror.
+"""Puts the Terraform providers for the tests, at the lowest supported versions, into one mirror.
 
-With the Terraform registry within reach this only spares the tests the network; without it, it is
-what makes `terraform init` work at all. The archive provider was built before, by the Makefile.
-Standard library only: there may be no `.venv` yet.
+With it, `terraform init` needs no network. The Makefile has built the archive provider before.
+This file uses the standard library only, because there may be no `.venv` yet.
 """
 
 import json
@@ -19,12 +18,12 @@ MIRROR = CACHE / "mirror"
 CLI_CONFIG = CACHE / "cli.tfrc"
 
 HOST = "registry.terraform.io"
-# The lower bounds in versions.tf: the tests run at the floor, because users may.
+# The lower bounds in versions.tf: the tests use the lowest versions, because users may.
 AWS = ("hashicorp/aws", "5.100.0")
 ARCHIVE = ("hashicorp/archive", "1.3.0")
 
-# Folders that hold no provider, or one that may be deleted at any time: another checkout's cache,
-# Terraform's working folders, temporary folders.
+# Folders without a provider, or with one that may be deleted at any time: the cache of another
+# checkout, Terraform's working folders, temporary folders.
 NEVER_SEARCHED = (
     "/proc",
     "/sys",
@@ -38,11 +37,11 @@ NEVER_SEARCHED = (
 
 
 def main() -> None:
-    """Fill the mirror and write the CLI configuration that points at it, and at nothing else."""
+    """Fill the mirror, and write a CLI configuration with this mirror only."""
     platform = terraform_platform()
     place(AWS, platform, find(AWS, platform) or from_terraform(AWS, platform))
     place(ARCHIVE, platform, CACHE / "built")
-    # No `direct {}`: a test that needs another provider, or the network, fails here and not in CI.
+    # Without `direct {}`, a test that needs another provider or the network fails here, as in CI.
     CLI_CONFIG.write_text(
         "disable_checkpoint = true\n"
         "provider_installation {\n"
@@ -53,22 +52,22 @@ def main() -> None:
 
 
 def say(line: str) -> None:
-    """Report progress where a pipe of the output does not catch it."""
+    """Report progress to the standard error, which a pipe of the output leaves out."""
     sys.stderr.write(f"setup: {line}\n")
 
 
 def terraform_platform() -> str:
-    """Ask Terraform for its name of this platform, such as linux_amd64."""
+    """Return Terraform's name of this platform, such as linux_amd64."""
     answer = subprocess.run(
         ["terraform", "version", "-json"], check=True, capture_output=True, text=True
     )
-    # A warning about the user's own CLI configuration may stand before or after the JSON.
+    # The JSON may be between warnings about the user's CLI configuration.
     start, end = answer.stdout.index("{"), answer.stdout.rindex("}") + 1
     return str(json.loads(answer.stdout[start:end])["platform"])
 
 
 def find(provider: tuple[str, str], platform: str) -> Path | None:
-    """Search the machine for an unpacked provider; TF_PROVIDER_MIRROR names where to look first."""
+    """Search the machine for an unpacked provider, first in the folder TF_PROVIDER_MIRROR."""
     source, version = provider
     layout = f"{HOST}/{source}/{version}/{platform}"
     given = os.environ.get("TF_PROVIDER_MIRROR")
@@ -82,7 +81,7 @@ def find(provider: tuple[str, str], platform: str) -> Path | None:
             *("find", "/", "(", *prune[1:], ")", "-prune", "-o"),
             *("-type", "d", "-path", f"*/{layout}", "-print", "-quit"),
         ],
-        check=False,  # Folders that only root may read are no reason to stop.
+        check=False,  # Some folders only root may read.
         capture_output=True,
         text=True,
     )
@@ -91,7 +90,7 @@ def find(provider: tuple[str, str], platform: str) -> Path | None:
 
 
 def from_terraform(provider: tuple[str, str], platform: str) -> Path:
-    """Let `terraform init` fetch the provider, from wherever the user's own configuration says."""
+    """Let `terraform init` download the provider, as the user's CLI configuration says."""
     source, version = provider
     say(f"{source} {version} is not on this machine: asking terraform init for it")
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +111,7 @@ def from_terraform(provider: tuple[str, str], platform: str) -> Path:
 
 
 def place(provider: tuple[str, str], platform: str, folder: Path) -> None:
-    """Link the folder into the mirror; Terraform follows a link at this level and at no other."""
+    """Link the folder into the mirror. Terraform follows a link at this level only."""
     source, version = provider
     link = MIRROR / HOST / source / version / platform
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +121,7 @@ def place(provider: tuple[str, str], platform: str, folder: Path) -> None:
 
 
 def shorten(folder: Path) -> str:
-    """Name a folder of ours relative to the checkout, any other in full."""
+    """Return the path of our folder relative to the checkout, and any other path in full."""
     return str(folder.relative_to(REPOSITORY) if REPOSITORY in folder.parents else folder)
 
 

@@ -1,4 +1,4 @@
-"""What every kind of test shares: where things are, Terraform's environment, a copy to work in."""
+"""Fixtures for all tests: paths, the environment of Terraform, a copy of the module."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ import pytest
 pytest_plugins = ["pytester", "tests.selection", "tests.campaigns", "tests.load.account"]
 
 # `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.
-# No deadline, because the time of one example says more about the machine than about the code.
+# There is no deadline, because the time of one example depends on the machine.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("campaign", max_examples=5000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
 
-# What no copy takes along: the set-up's results, state and values, the tools' caches.
+# Not copied: results of the set-up, Terraform's state and values, caches of the tools.
 _LEFT_BEHIND = shutil.ignore_patterns(
     *(".git", ".venv", ".cache", ".*_cache", ".hypothesis", "__pycache__"),
     *(".terraform", ".terraform.*", "*.tfstate*", "*.tfvars", "*.tfplan"),
@@ -26,7 +26,7 @@ _LEFT_BEHIND = shutil.ignore_patterns(
 
 
 class Terraform(Protocol):
-    """Runs Terraform in a folder and fails the test, with the whole output, where it fails."""
+    """Runs Terraform in a folder. If it fails, the test fails with the whole output."""
 
     def __call__(self, folder: Path, command: str, *arguments: str) -> str: ...
 
@@ -44,20 +44,20 @@ def cache(repository: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def aws_cli(cache: Path) -> Path:
-    """The AWS CLI, in an environment of its own."""
+    """The AWS CLI, which has its own environment."""
     return cache / "awscli" / "bin" / "aws"
 
 
 @pytest.fixture(scope="session")
 def aws_provider_6(cache: Path) -> Path:
-    """The wheel of generated bindings that carry the schema of AWS provider 6.x."""
+    """The wheel of generated bindings with the schema of AWS provider 6.x."""
     (wheel,) = (cache / "aws-provider-6").glob("*.whl")
     return wheel
 
 
 @pytest.fixture(scope="session")
 def terraform_env(cache: Path) -> dict[str, str]:
-    """A whole environment: the set-up's providers, and none of a person's own TF_ variables."""
+    """A whole environment, with the providers of the set-up and no other TF_ variable."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     return inherited | {
         "CHECKPOINT_DISABLE": "1",
@@ -86,7 +86,7 @@ def terraform(terraform_env: dict[str, str]) -> Terraform:
 
 @pytest.fixture(scope="session")
 def copy_module(repository: Path) -> Callable[[Path], Path]:
-    """Copies the checkout, without state, values or .terraform, to a folder yet to be made."""
+    """Copies the checkout to a new folder, without state, values or .terraform."""
 
     def copy(destination: Path) -> Path:
         return Path(shutil.copytree(repository, destination, ignore=_LEFT_BEHIND))
@@ -96,5 +96,5 @@ def copy_module(repository: Path) -> Callable[[Path], Path]:
 
 @pytest.fixture
 def module_copy(copy_module: Callable[[Path], Path], tmp_path: Path) -> Path:
-    """A copy of the checkout for this test alone."""
+    """A copy of the checkout for one test."""
     return copy_module(tmp_path / "module")

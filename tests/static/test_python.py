@@ -1,4 +1,4 @@
-"""The Python is formatted, linted and typed; pyproject.toml says how."""
+"""The Python is formatted and passes the linter and the type checker."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A command of the Makefile leaves neither a process nor a file behind, however it ends."""
+"""A command of the Makefile leaves no process and no file, however it ends."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# An orphan in a session of its own, as a daemon is and what a Ctrl-C does not reach.
+# An orphan in its own session, like a daemon, which Ctrl-C doesn't reach.
 _COMMAND = """
 import os, pathlib, signal, subprocess, sys, tempfile
 pathlib.Path(tempfile.mkdtemp(), "file").touch()
@@ -20,7 +20,7 @@ print(orphan.stdout.readline().strip(), tempfile.gettempdir(), flush=True)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="an orphan goes to init elsewhere")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the parent of an orphan is init")
 @pytest.mark.parametrize(
     ("ending", "code"),
     [

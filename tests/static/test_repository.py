@@ -1,4 +1,4 @@
-"""What no committed file may hold, whatever its kind."""
+"""No committed file has an address of a package registry or a path of one machine."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from dev import setup
 
-# A lock pins versions and hashes; from where a package comes is each machine's own affair.
+# A lock has versions and hashes. Each machine decides from where it downloads packages.
 _DOWNLOAD_ADDRESSES = re.compile(
     r"""
     files\.pythonhosted\.org | pypi\.org/(simple|packages)
@@ -31,7 +31,7 @@ _HOMES = re.compile(r"(/home/|/Users/)\w+/|/root/")
 
 @pytest.fixture(scope="module")
 def texts(repository: Path) -> dict[str, str]:
-    """Every text file that is committed or would be by `git add`, but this one with its samples."""
+    """Every text file that is committed or that `git add` would add, but not this one."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         check=True,
@@ -57,11 +57,11 @@ def _found(pattern: re.Pattern[str], texts: dict[str, str]) -> list[str]:
     ]
 
 
-def test_no_file_holds_a_download_address_of_a_package_registry(texts: dict[str, str]) -> None:
+def test_no_file_has_a_download_address_of_a_package_registry(texts: dict[str, str]) -> None:
     assert _found(_DOWNLOAD_ADDRESSES, texts) == []
 
 
-def test_no_file_holds_a_path_of_one_machine(texts: dict[str, str], repository: Path) -> None:
+def test_no_file_has_a_path_of_one_machine(texts: dict[str, str], repository: Path) -> None:
     here = re.compile("|".join(re.escape(f"{path}/") for path in (repository, Path.home())))
     assert _found(_HOMES, texts) + _found(here, texts) == []
 
@@ -79,7 +79,7 @@ def test_the_search_for_download_addresses_finds(text: str) -> None:
     assert _DOWNLOAD_ADDRESSES.search(text)
 
 
-def test_the_tests_run_at_the_floor_of_the_providers(
+def test_the_tests_use_the_lowest_versions_of_the_providers(
     repository: Path, cache: Path, tmp_path: Path
 ) -> None:
     shutil.copy(repository / "versions.tf", tmp_path)
