@@ -133,14 +133,17 @@ class _Watch:
         """
         rotation = self.secret.rotate()
 
-        def look() -> Scene:
+        def look() -> tuple[bool, Scene]:
             self.running.require_running()
+            # Read before the scene: a scene from before the promotion has the old key as current.
+            has_ended = self.secret.has_rotated(rotation)
             scene = self._scene(number, rotation.token)
             self.display.show(scene)
-            return scene
+            return has_ended, scene
 
-        def has_moved(scene: Scene) -> bool:
-            return self.secret.has_rotated(rotation) and scene.in_use == (scene.current,)
+        def has_moved(seen: tuple[bool, Scene]) -> bool:
+            has_ended, scene = seen
+            return has_ended and scene.in_use == (scene.current,)
 
         eventually("The switch of the application to the new key", look, has_moved)
 
