@@ -16,8 +16,8 @@ locals {
 }
 
 locals {
-  # Secrets Manager adds a hyphen and six characters to the name. A question mark stands for exactly one character,
-  # so that the pattern matches no other secret, and a plan shows every policy in full before the secret exists.
+  # Secrets Manager adds a hyphen and six characters to the name. A question mark matches exactly one character, so the
+  # pattern matches no other secret, and a plan shows every policy in full before the secret exists.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html
   secret_arn_patterns = {
     for region in toset(concat([local.account.region], keys(var.replica_regions))) : region => local.makes_secret ? join(":", [
@@ -27,7 +27,7 @@ locals {
   }
   secret_arn_pattern = local.secret_arn_patterns[local.account.region]
 
-  # What a service has made is known by its ARN, in which the name stands before a hyphen and six characters.
+  # A managed secret is identified by its ARN. Its name is the part before the hyphen and six random characters.
   _managed_arn = one(local.strategy[*].existing_secret_arn)
   secret_arn   = local.makes_secret ? one(aws_secretsmanager_secret.this[*].arn) : local._managed_arn
   secret_name  = local.makes_secret ? var.name : replace(local._managed_arn, "/^([^:]+:){6}|-[^-]+$/", "")
@@ -35,7 +35,7 @@ locals {
 
 resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV_AWS_149:A customer key is the caller's choice (kms_key_arn); without one AWS encrypts with its own
-  #checkov:skip=CKV2_AWS_57:Rotation is the caller's choice (rotation), and its resource stands below
+  #checkov:skip=CKV2_AWS_57:Rotation is the caller's choice (rotation), and its resource is below
   count = local.makes_secret ? 1 : 0
 
   name                           = var.name
@@ -56,28 +56,29 @@ resource "aws_secretsmanager_secret" "this" {
   tags = var.tags
 
   lifecycle {
-    # The function records here which key it is about to make.
+    # The function records an attempt in this tag before it asks for a credential.
     ignore_changes = [tags["rotation-attempt"], tags_all["rotation-attempt"]]
 
     precondition {
       condition     = !contains(keys(var.replica_regions), local.account.region)
-      error_message = "A replica stands in another region than its secret: remove that one from replica_regions. Found: ${local.account.region}."
+      error_message = "replica_regions must not include the region of the secret. Remove that region from replica_regions. Found: ${local.account.region}."
     }
   }
 }
 
 locals {
-  # An account number in a policy comes back from AWS as the ARN of the account: written so at once, the plan stays empty.
+  # AWS returns an account number in a policy as the ARN of the account. Written as an ARN, it leaves the next plan empty.
   _account_pattern = "/^([0-9]{12})$/"
   _account_arn     = "arn:${local.account.partition}:iam::$1:root"
   _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
   _readers         = [for reader in var.readers : replace(reader, local._account_pattern, local._account_arn)]
 
-  # A service that cannot get at its secret any more stops rotating it; by which of the two ways it comes is its own affair.
+  # RDS and other owners stop rotating a secret that they can't read. They use a service-linked role or call as an AWS service,
+  # so exempt both.
   # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_MasterUserSecret.html
   _owning_services = local.makes_secret ? [] : ["arn:${local.account.partition}:iam::${local.account.id}:role/aws-service-role/*"]
 
-  # In a secret's own policy the star stands for this secret, and in the copies of its replicas for the replica.
+  # In a secret's resource policy, * means this secret, and in the copy of a replica, the replica.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
   _policy_statements = concat(
     [for readers in [local._readers] : {
@@ -88,7 +89,7 @@ locals {
       Resource  = "*"
     } if length(readers) > 0],
 
-    # A session has the ARN of its role as aws:PrincipalArn; an account stands for all of its principals.
+    # The aws:PrincipalArn of a session is the ARN of its role; an account means all of its principals.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
     [for everyone in ["*"] : {
       Sid       = "OnlyReadersRead"
@@ -131,8 +132,8 @@ resource "aws_secretsmanager_secret_policy" "this" {
   secret_arn          = local.secret_arn
 }
 
-# Once AWS has pruned the version that Terraform knows, the next apply would put the first value over the live one.
-# A version with a label of its own is never pruned; where AWSCURRENT has gone since is none of Terraform's business.
+# If AWS deleted the version in Terraform's state, the next apply would overwrite the current value with the first one.
+# AWS never deletes a version with a staging label, so the version keeps the label INITIAL when AWSCURRENT moves on.
 resource "aws_secretsmanager_secret_version" "this" {
   count = var.initial_value_version == null ? 0 : 1
 
@@ -190,10 +191,10 @@ locals {
   function_arn = one(concat(local._existing[*].arn, module.function[*].arn))
 }
 
-# The function may serve other secrets too: source_account says whose they are, a source_arn would leave it but one.
+# The function may rotate other secrets, too: source_account allows those of this account, source_arn would allow only one.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html
 resource "aws_lambda_permission" "existing" {
-  #checkov:skip=CKV_AWS_364:source_account is set; a source_arn would shut out the other secrets of a shared function
+  #checkov:skip=CKV_AWS_364:source_account is set; a source_arn would exclude the other secrets of a shared function
   for_each = { for options in local._existing : "this" => options.arn if options.add_permission }
 
   action         = "lambda:InvokeFunction"
@@ -211,7 +212,7 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   rotation_lambda_arn = local.function_arn
   secret_id           = local.secret_arn
 
-  # Behind a fast schedule this one is the backstop.
+  # If EventBridge Scheduler keeps the schedule, this one is the backstop.
   rotation_rules {
     duration            = var.schedule_duration
     schedule_expression = local.schedule_is_fast ? local.schedule.backstop_expression : local.schedule_expression

@@ -1,32 +1,32 @@
-# What a caller needs of the secret and its function; never a value.
+# Outputs about the secret and its function; never a value.
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the queue that keeps what a fast schedule could not start, known at plan; null where Secrets Manager's own schedule suffices."
+  description = "ARN of the dead-letter queue of an EventBridge schedule, known at plan; null if Secrets Manager keeps the schedule."
   value       = one(module.schedule[*].queue_arn)
 }
 
 output "function_arn" {
-  description = "ARN of the function that rotates the secret; null where it does not rotate, or AWS rotates it itself."
+  description = "ARN of the function that rotates the secret; null if the secret does not rotate, or an AWS service rotates it."
   value       = local.function_arn
 }
 
 output "function_name" {
-  description = "Name of the function that this module made; null where it made none."
+  description = "Name of the function that this module made; null if it made none."
   value       = one(module.function[*].name)
 }
 
 output "function_role_arn" {
-  description = "ARN of the role of that function, known at plan; null where this module made no function."
+  description = "ARN of the role of that function, known at plan; null if this module made no function."
   value       = one(module.function[*].role_arn)
 }
 
 output "function_role_name" {
-  description = "Name of the role of that function; null where this module made no function."
+  description = "Name of the role of that function; null if this module made no function."
   value       = one(module.function[*].role_name)
 }
 
 output "log_group_name" {
-  description = "Name of the log group of that function; null where this module made no function."
+  description = "Name of the log group of that function; null if this module made no function."
   value       = one(module.function[*].log_group_name)
 }
 
@@ -53,7 +53,7 @@ locals {
 }
 
 output "reader_policy_json" {
-  description = "IAM policy that lets an application read this secret and its replicas, with their customer keys, and nothing else."
+  description = "IAM policy that allows an application to read this secret and its replicas, with their customer keys, and nothing else."
   value       = jsonencode({ Version = "2012-10-17", Statement = local._reader_statements })
 }
 
@@ -63,17 +63,17 @@ output "rotation_enabled" {
 }
 
 output "schedule_arn" {
-  description = "ARN of the schedule of EventBridge Scheduler; null where Secrets Manager's own schedule suffices."
+  description = "ARN of the EventBridge schedule; null if Secrets Manager keeps the schedule."
   value       = one(module.schedule[*].schedule_arn)
 }
 
 output "schedule_role_arn" {
-  description = "ARN of the role of that schedule, known at plan; null where Secrets Manager's own schedule suffices."
+  description = "ARN of the role of that schedule, known at plan; null if Secrets Manager keeps the schedule."
   value       = one(module.schedule[*].role_arn)
 }
 
 output "secret_arn" {
-  description = "ARN of the secret, after its policy and rotation are set up; the first rotation may still be under way."
+  description = "ARN of the secret, available after its policy and rotation are set up; the first rotation may still be running."
   value       = local.secret_arn
   depends_on = [
     aws_secretsmanager_secret_policy.this,

@@ -17,56 +17,56 @@ locals {
 }
 
 variable "schedule_duration" {
-  description = "Length of the window in which Secrets Manager rotates, in hours, e.g. 2h; null closes it after an hour where the schedule is in hours, else at the end of the day."
+  description = "Length of the rotation window of Secrets Manager in hours, e.g. 2h; null is one hour for a schedule in hours, else until the end of the day."
   type        = string
   default     = null
 
   validation {
     condition     = var.schedule_duration == null || var.rotation != null
-    error_message = "schedule_duration is about rotation: remove it, or set rotation. Found: no rotation."
+    error_message = "schedule_duration must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
   }
   validation {
     condition     = var.schedule_duration == null || !local.schedule_is_fast
-    error_message = "A schedule that Secrets Manager does not take has no window, it rotates on the minute: remove schedule_duration, or write a schedule at the full hour, four hours apart at least. Found: ${local.schedule_expression}."
+    error_message = "schedule_duration must be null if EventBridge Scheduler keeps the schedule, which has no window. Remove schedule_duration, or write a schedule on the hour with at least four hours between rotations. Found: ${local.schedule_expression}."
   }
   validation {
     condition = alltrue([for duration in var.schedule_duration[*] :
       can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local.schedule.longest_window_in_hours if !local.schedule_is_fast
     ])
-    error_message = "A window ends before the next one opens and before the day ends in UTC: write \"1h\" to \"${local.schedule.longest_window_in_hours}h\" beside ${local.schedule_expression}. Found: \"${coalesce(var.schedule_duration, "none")}\"."
+    error_message = "schedule_duration must end the window before the next one opens and before the day ends in UTC. Write \"1h\" to \"${local.schedule.longest_window_in_hours}h\" for ${local.schedule_expression}. Found: \"${coalesce(var.schedule_duration, "none")}\"."
   }
 }
 
 variable "schedule_expression" {
-  description = "When the secret rotates: rate(…) or cron(…), ten minutes apart at least, kept by Secrets Manager where that takes it and else by EventBridge Scheduler; null is rate(30 days) where rotation is set."
+  description = "When the secret rotates: rate(…) or cron(…), at most every ten minutes; EventBridge Scheduler keeps a schedule that Secrets Manager does not support; null is rate(30 days), or rate(30 minutes) if each credential expires after an hour."
   type        = string
   default     = null
 
   validation {
     condition     = var.schedule_expression == null || var.rotation != null
-    error_message = "schedule_expression is about rotation: remove it, or set rotation. Found: no rotation."
+    error_message = "schedule_expression must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
   }
 }
 
 variable "schedule_timezone" {
-  description = "Time zone in which a cron expression of EventBridge Scheduler is read, e.g. Europe/Berlin; null is UTC, in which Secrets Manager's own schedules always are."
+  description = "Time zone of a cron expression that EventBridge Scheduler keeps, e.g. Europe/Berlin; null is UTC, which Secrets Manager always uses."
   type        = string
   default     = null
 
   validation {
     condition     = var.schedule_timezone == null || (local.schedule_is_fast && startswith(local.schedule_expression, "cron("))
-    error_message = "schedule_timezone is for a cron expression that EventBridge Scheduler reads, as Secrets Manager's own are in UTC and a rate has no time of day: remove it, or write an expression that is not at full hours four hours apart, e.g. \"cron(30 8 * * ? *)\". Found: ${local.schedule_expression}."
+    error_message = "schedule_timezone must be null unless EventBridge Scheduler keeps a cron expression: Secrets Manager uses UTC, and a rate has no time of day. Remove it, or write a cron expression that Secrets Manager does not support, e.g. \"cron(30 8 * * ? *)\". Found: ${local.schedule_expression}."
   }
   validation {
     condition     = alltrue([for zone in var.schedule_timezone[*] : can(regex("^[A-Za-z][0-9A-Za-z_+-]*(/[0-9A-Za-z_+-]+){0,2}$", zone))])
-    error_message = "schedule_timezone is a name of the IANA time zone database: write e.g. \"Europe/Berlin\". Found: \"${coalesce(var.schedule_timezone, "none")}\"."
+    error_message = "schedule_timezone must be a name in the IANA time zone database. Write e.g. \"Europe/Berlin\". Found: \"${coalesce(var.schedule_timezone, "none")}\"."
   }
 }
 
 variable "scheduler" {
-  description = "Options of what this module makes for a schedule of EventBridge Scheduler; null, as an absent option, takes the default named beside it."
+  description = "Options of the EventBridge schedule, its role and its queue; an option that is null or absent has the default in its comment."
   type = object({
-    name                 = optional(string) # null: derived from the name of the secret; its role and its queue bear it too
+    name                 = optional(string) # null: derived from the name of the secret; its role and its queue have the same name
     permissions_boundary = optional(string) # null: none
     role_path            = optional(string) # "/"
   })
@@ -74,18 +74,18 @@ variable "scheduler" {
 
   validation {
     condition     = var.scheduler == null || local.schedule_is_fast
-    error_message = "The variable scheduler is about a schedule that Secrets Manager does not take: remove it, or write e.g. \"rate(30 minutes)\" as schedule_expression. Found: ${var.rotation == null ? "no rotation" : local.schedule_expression}."
+    error_message = "scheduler must be null if Secrets Manager keeps the schedule. Remove scheduler, or write e.g. \"rate(30 minutes)\" as schedule_expression. Found: ${var.rotation == null ? "no rotation" : local.schedule_expression}."
   }
   validation {
     condition     = alltrue([for name in var.scheduler[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
-    error_message = "scheduler.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.scheduler[*].name))}."
+    error_message = "scheduler.name must have 1 to 64 letters, digits, hyphens and underscores. Write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.scheduler[*].name))}."
   }
   validation {
     condition     = alltrue([for arn in var.scheduler[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
-    error_message = "scheduler.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.scheduler[*].permissions_boundary))}."
+    error_message = "scheduler.permissions_boundary must be the ARN of a policy. Write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.scheduler[*].permissions_boundary))}."
   }
   validation {
     condition     = alltrue([for path in var.scheduler[*].role_path : can(regex(local._path_pattern, path)) if path != null])
-    error_message = "scheduler.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(one(var.scheduler[*].role_path))}."
+    error_message = "scheduler.role_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/rotation/\". Found: ${jsonencode(one(var.scheduler[*].role_path))}."
   }
 }

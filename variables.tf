@@ -1,30 +1,30 @@
-# The interface, in the order of the alphabet.
+# Input variables, in alphabetical order; those about the schedule are in variables-schedule.tf.
 
 variable "administrators" {
-  description = "Principals that may read the secret beside readers where readers_exclusive is set: IAM ARNs, in which * and ? are wildcards, or account numbers; beside the strategy function they include the role of that function."
+  description = "Principals that may read the secret besides readers if readers_exclusive is set: IAM ARNs, in which * and ? are wildcards, or account numbers. With the strategy function, include the role of that function."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for administrator in var.administrators : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/.+))$", administrator))])
-    error_message = "Each of the administrators is a role, a user or an account: write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
+    error_message = "Each of administrators must be a role, a user or an account. Write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
   }
 }
 
 variable "alarm_actions" {
-  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails, a rotation of a managed secret fails, or EventBridge Scheduler cannot start a rotation; without any there is no alarm."
+  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails, a rotation of a managed secret fails, or EventBridge Scheduler cannot start a rotation; if empty, there is no alarm."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for action in var.alarm_actions : startswith(action, "arn:")])
-    error_message = "Each of alarm_actions is an ARN: write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode(var.alarm_actions)}."
+    error_message = "Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode(var.alarm_actions)}."
   }
   validation {
     condition     = length(var.alarm_actions) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret
-    error_message = "alarm_actions watch a function or a schedule that this module makes, or a managed secret: remove them, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "alarm_actions must be empty if this module makes neither a function nor an EventBridge schedule, and the secret is not managed. Remove alarm_actions, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 
@@ -35,11 +35,11 @@ variable "description" {
 
   validation {
     condition     = length(coalesce(var.description, "-")) <= 2048
-    error_message = "The description of a secret has at most 2048 characters: shorten it. Found: ${length(coalesce(var.description, "-"))} characters."
+    error_message = "description must have at most 2048 characters. Shorten it. Found: ${length(coalesce(var.description, "-"))} characters."
   }
   validation {
     condition     = var.description == null || local.makes_secret
-    error_message = "A managed secret keeps the description that its service gave it: remove description, or set rotation to another strategy. Found: ${jsonencode(var.description)}."
+    error_message = "description must be null for a managed secret, which keeps the description of its service. Remove description, or set rotation to another strategy. Found: ${jsonencode(var.description)}."
   }
 }
 
@@ -52,7 +52,7 @@ locals {
     0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
   ]
 
-  # A wildcard or a policy variable in a path would widen the grant that is made of it.
+  # A wildcard or a policy variable in a path would match other roles, too.
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html
   _path_pattern = "^/([!-#%-)+->@-~]+/)?$"
 
@@ -62,17 +62,17 @@ locals {
 }
 
 variable "function" {
-  description = "Options of the function that this module makes; null, as an absent option, takes the default named beside it."
+  description = "Options of the function that this module makes; an option that is null or absent has the default in its comment."
   type = object({
     architecture                   = optional(string)       # "arm64"
-    kms_key_arn                    = optional(string)       # null: AWS's own key encrypts the environment and the log
+    kms_key_arn                    = optional(string)       # null: an AWS owned key encrypts the environment and the log
     layers                         = optional(list(string)) # []
     log_level                      = optional(string)       # "INFO"
     log_retention_in_days          = optional(number)       # 365
     memory_size                    = optional(number)       # 256
-    name                           = optional(string)       # null: derived from the name of the secret; its role bears it too
+    name                           = optional(string)       # null: derived from the name of the secret; its role has the same name
     permissions_boundary           = optional(string)       # null: none
-    reserved_concurrent_executions = optional(number)       # null: shares the account's
+    reserved_concurrent_executions = optional(number)       # null: shares the account's concurrency
     role_arn                       = optional(string)       # null: a role is made; must be known at plan
     role_path                      = optional(string)       # "/"
     runtime                        = optional(string)       # "python3.13"
@@ -87,99 +87,99 @@ variable "function" {
 
   validation {
     condition     = var.function == null || local.makes_function
-    error_message = "The variable function describes a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "function must be null if this module makes no function. Remove function, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
     condition     = alltrue([for architecture in var.function[*].architecture : contains(["arm64", "x86_64"], architecture) if architecture != null])
-    error_message = "function.architecture is one of Lambda's: write \"arm64\" or \"x86_64\". Found: ${jsonencode(one(var.function[*].architecture))}."
+    error_message = "function.architecture must be \"arm64\" or \"x86_64\". Found: ${jsonencode(one(var.function[*].architecture))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].kms_key_arn : can(regex(local._key_arn_pattern, arn)) if arn != null])
-    error_message = "function.kms_key_arn is the ARN of a key, as log groups take neither an alias nor a key id: write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(one(var.function[*].kms_key_arn))}."
+    error_message = "function.kms_key_arn must be the ARN of a key, because log groups accept neither an alias nor a key ID. Write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(one(var.function[*].kms_key_arn))}."
   }
   validation {
     condition = alltrue([for layers in var.function[*].layers : length(layers) <= 5 && alltrue([
       for layer in layers : can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:layer:[0-9A-Za-z_-]+:[0-9]+$", layer))
     ]) if layers != null])
-    error_message = "function.layers are at most five ARNs of versions of layers: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
+    error_message = "function.layers must have at most five ARNs of layer versions. Write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
   }
   validation {
     condition     = one(local.strategy[*].library) == null || length(flatten([for layers in var.function[*].layers : layers if layers != null])) > 0
-    error_message = "function.layers must include a layer with the Python library ${one(local.strategy[*].library) == null ? "-" : local.strategy.library}, which ${local._strategy_found} needs and Lambda's runtime doesn't include: write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
+    error_message = "function.layers must include a layer with the Python library ${one(local.strategy[*].library) == null ? "-" : local.strategy.library}, which ${local._strategy_found} needs and Lambda's runtime doesn't include. Write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
   }
   validation {
     condition     = alltrue([for level in var.function[*].log_level : contains(["DEBUG", "ERROR", "INFO", "WARN"], level) if level != null])
-    error_message = "function.log_level is one of Lambda's that the function writes: write \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(one(var.function[*].log_level))}."
+    error_message = "function.log_level must be \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(one(var.function[*].log_level))}."
   }
   validation {
     condition     = alltrue([for days in var.function[*].log_retention_in_days : contains(local._log_retentions, days) if days != null])
-    error_message = "function.log_retention_in_days is a span that CloudWatch knows: write one of ${join(", ", local._log_retentions)}; 0 keeps the log for ever. Found: ${jsonencode(one(var.function[*].log_retention_in_days))}."
+    error_message = "function.log_retention_in_days must be one of ${join(", ", local._log_retentions)}; 0 keeps the log forever. Found: ${jsonencode(one(var.function[*].log_retention_in_days))}."
   }
   validation {
     condition     = alltrue([for size in var.function[*].memory_size : size >= 128 && size <= 10240 && floor(size) == size if size != null])
-    error_message = "function.memory_size is in MB: write a whole number from 128 to 10240. Found: ${jsonencode(one(var.function[*].memory_size))}."
+    error_message = "function.memory_size must be a whole number of MB from 128 to 10240. Found: ${jsonencode(one(var.function[*].memory_size))}."
   }
   validation {
     condition     = alltrue([for name in var.function[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
-    error_message = "function.name has 1 to 64 letters, digits, hyphens and underscores: write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.function[*].name))}."
+    error_message = "function.name must have 1 to 64 letters, digits, hyphens and underscores. Write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.function[*].name))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
-    error_message = "function.permissions_boundary is the ARN of a policy: write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.function[*].permissions_boundary))}."
+    error_message = "function.permissions_boundary must be the ARN of a policy. Write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.function[*].permissions_boundary))}."
   }
   validation {
     condition     = alltrue([for number in var.function[*].reserved_concurrent_executions : number >= 1 && floor(number) == number if number != null])
-    error_message = "function.reserved_concurrent_executions is at least 1, as 0 would stop every rotation: write a whole number, or null to share the account's. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
+    error_message = "function.reserved_concurrent_executions must be a whole number from 1, because 0 would stop every rotation. Write null to share the account's concurrency. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?]+$", arn)) if arn != null])
-    error_message = "function.role_arn is the ARN of a role that exists: write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(one(var.function[*].role_arn))}."
+    error_message = "function.role_arn must be the ARN of an existing role. Write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
     condition = alltrue([
       for function in var.function[*] : function.permissions_boundary == null && function.role_path == null if function.role_arn != null
     ])
-    error_message = "function.permissions_boundary and function.role_path are for a role that this module makes: remove them, or remove function.role_arn. Found: ${jsonencode(one(var.function[*].role_arn))}."
+    error_message = "function.permissions_boundary and function.role_path must be null if function.role_arn is set: they are for a role that this module makes. Remove them, or remove function.role_arn. Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
     condition     = alltrue([for path in var.function[*].role_path : can(regex(local._path_pattern, path)) if path != null])
-    error_message = "function.role_path begins and ends with a slash and holds no wildcard: write e.g. \"/rotation/\". Found: ${jsonencode(one(var.function[*].role_path))}."
+    error_message = "function.role_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/rotation/\". Found: ${jsonencode(one(var.function[*].role_path))}."
   }
   validation {
     condition     = alltrue([for runtime in var.function[*].runtime : contains(local._runtimes, runtime) if runtime != null])
-    error_message = "function.runtime is a Python that Lambda still creates functions for and the package runs on: write one of ${join(", ", local._runtimes)}. Found: ${jsonencode(one(var.function[*].runtime))}."
+    error_message = "function.runtime must be a Python version that Lambda still creates functions for and the package runs on. Write one of ${join(", ", local._runtimes)}. Found: ${jsonencode(one(var.function[*].runtime))}."
   }
   validation {
     condition     = alltrue([for timeout in var.function[*].timeout : timeout >= 10 && timeout <= 900 && floor(timeout) == timeout if timeout != null])
-    error_message = "function.timeout is in seconds: write a whole number from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
+    error_message = "function.timeout must be a whole number of seconds from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = !local.issues || coalesce(one(var.function[*].timeout), 900) >= 60 + coalesce(one(local.strategy[*].settling_seconds), 0)
-    error_message = "function.timeout must be at least 60 seconds plus settling_seconds, the time to verify and store a new credential: write at least ${60 + coalesce(one(local.strategy[*].settling_seconds), 0)}. Found: ${jsonencode(one(var.function[*].timeout))}."
+    error_message = "function.timeout must be at least 60 seconds plus settling_seconds, the time to verify and store a new credential. Write at least ${60 + coalesce(one(local.strategy[*].settling_seconds), 0)}. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = alltrue([for mode in var.function[*].tracing_mode : contains(["Active", "PassThrough"], mode) if mode != null])
-    error_message = "function.tracing_mode is one of Lambda's: write \"Active\" or \"PassThrough\". Found: ${jsonencode(one(var.function[*].tracing_mode))}."
+    error_message = "function.tracing_mode must be \"Active\" or \"PassThrough\". Found: ${jsonencode(one(var.function[*].tracing_mode))}."
   }
   validation {
     condition     = alltrue([for vpc in var.function[*].vpc : length(vpc.security_group_ids) > 0 && length(vpc.subnet_ids) > 0 if vpc != null])
-    error_message = "function.vpc needs at least one subnet and one security group: write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(one(var.function[*].vpc))}."
+    error_message = "function.vpc must have at least one subnet and one security group. Write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(one(var.function[*].vpc))}."
   }
 }
 
 variable "initial_value" {
-  description = "First value of the secret, which Terraform hands to AWS and keeps nowhere; null where initial_value_version is null."
+  description = "First value of the secret, which Terraform sends to AWS and does not store; null if initial_value_version is null."
   type        = string
   default     = null
   ephemeral   = true
 
   validation {
     condition     = (var.initial_value == null) == (var.initial_value_version == null)
-    error_message = "initial_value and initial_value_version belong together: set both, or neither. Found: only ${var.initial_value_version == null ? "initial_value" : "initial_value_version"}."
+    error_message = "initial_value and initial_value_version must be set together. Set both, or neither. Found: only ${var.initial_value_version == null ? "initial_value" : "initial_value_version"}."
   }
   validation {
     condition     = var.initial_value == null ? true : length(var.initial_value) > 0 && floor(length(replace(base64encode(var.initial_value), "=", "")) * 3 / 4) <= 65536
-    error_message = "initial_value has 1 to 65536 bytes: write a value of that size."
+    error_message = "initial_value must have 1 to 65536 bytes. Write a value of that size."
   }
   validation {
     condition = alltrue([for form in local.strategy[*].value_form :
@@ -187,44 +187,44 @@ variable "initial_value" {
       form.json_key == null ? !can(keys(jsondecode(var.initial_value))) :
       try(startswith(jsonencode(jsondecode(var.initial_value)[form.json_key]), "\""), false) if form != null
     ])
-    error_message = "initial_value must have the form of the values that replace it: write ${try("a JSON object with a string under ${local.strategy.value_form.json_key}", "a string that isn't a JSON object")}."
+    error_message = "initial_value must have the form of the values that replace it. Write ${try("a JSON object with a string under ${local.strategy.value_form.json_key}", "a string that isn't a JSON object")}."
   }
 }
 
 variable "initial_value_version" {
-  description = "Number that makes a version of the secret of initial_value, and, changed, another one in place of whatever is current then; null makes none."
+  description = "Version of initial_value; to write initial_value again, increase this number, which replaces the current value."
   type        = number
   default     = null
 
   validation {
     condition     = alltrue([for number in var.initial_value_version[*] : number >= 1 && floor(number) == number])
-    error_message = "initial_value_version counts the values that were given: write a whole number from 1. Found: ${coalesce(var.initial_value_version, "none")}."
+    error_message = "initial_value_version must be a whole number from 1. Set it to 1 for the first value. Found: ${coalesce(var.initial_value_version, "none")}."
   }
   validation {
     condition     = var.initial_value_version == null || !local.issues
-    error_message = "A credential that its service makes has no first value: remove initial_value and initial_value_version, its service or the first rotation fills the secret. Found: ${local._strategy_found}."
+    error_message = "initial_value_version must be null if a service makes the credential: the service or the first rotation sets the first value. Remove initial_value and initial_value_version. Found: ${local._strategy_found}."
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the customer key that encrypts the secret, for a managed one that its service was given; null where AWS encrypts it with its own."
+  description = "ARN of the customer key that encrypts the secret; for a managed secret, the key that its service uses; null if an AWS managed key encrypts it."
   type        = string
   default     = null
 
   validation {
     condition     = alltrue([for arn in var.kms_key_arn[*] : can(regex(local._key_arn_pattern, arn))])
-    error_message = "kms_key_arn is the ARN of a key, as a policy can name neither an alias nor a key id: write e.g. \"${local._key_arn_example}\". Found: \"${coalesce(var.kms_key_arn, "none")}\"."
+    error_message = "kms_key_arn must be the ARN of a key, because a policy accepts neither an alias nor a key ID. Write e.g. \"${local._key_arn_example}\". Found: \"${coalesce(var.kms_key_arn, "none")}\"."
   }
 }
 
 variable "minimum_overlap_minutes" {
-  description = "How long a retired credential lives at least beside its successor; null is 60, the longest documented cache of a reader."
+  description = "How many minutes the previous credential stays valid at least after a rotation; null is 60, the longest documented cache of a reader."
   type        = number
   default     = null
 
   validation {
     condition     = alltrue([for minutes in var.minimum_overlap_minutes[*] : minutes >= 0 && floor(minutes) == minutes])
-    error_message = "minimum_overlap_minutes is a span: write a whole number from 0. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
+    error_message = "minimum_overlap_minutes must be a whole number from 0. Write e.g. 60. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || !local.expires
@@ -232,11 +232,11 @@ variable "minimum_overlap_minutes" {
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || local.makes_function
-    error_message = "minimum_overlap_minutes is kept by a function that this module makes: remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "minimum_overlap_minutes must be null if this module makes no function. Remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
     condition     = alltrue([for minutes in local.schedule.shortest_interval_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
-    error_message = "Two rotations are further apart than minimum_overlap_minutes, or the second would come too soon: write a schedule with longer waits, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+    error_message = "The rotation interval must be longer than minimum_overlap_minutes. Set a longer interval, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
   # The last day is for the rotation window and for retries.
   validation {
@@ -248,26 +248,26 @@ variable "minimum_overlap_minutes" {
 }
 
 variable "name" {
-  description = "Name of the secret, the pattern NAME-?????? of whose ARN every grant is derived from; null for a managed secret, whose service has named it."
+  description = "Name of the secret, to which the IAM grants are limited; null for a managed secret."
   type        = string
   default     = null
 
   validation {
     condition     = alltrue([for name in var.name[*] : can(regex("^[0-9A-Za-z/_+=.@-]{1,512}$", name))])
-    error_message = "The name of a secret has 1 to 512 letters, digits and /_+=.@- characters: write e.g. \"reports/uploader\". Found: ${jsonencode(var.name)}."
+    error_message = "name must have 1 to 512 letters, digits and /_+=.@- characters. Write e.g. \"reports/uploader\". Found: ${jsonencode(var.name)}."
   }
   validation {
     condition     = var.name != null || !local.makes_secret
-    error_message = "A secret that this module makes needs a name: set name, e.g. to \"reports/uploader\". Found: no name."
+    error_message = "name must be set if this module makes the secret. Set name, e.g. to \"reports/uploader\". Found: no name."
   }
   validation {
     condition     = var.name == null || local.makes_secret
-    error_message = "A managed secret keeps the name that its service gave it: remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
+    error_message = "name must be null for a managed secret, which keeps the name of its service. Remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
   }
 }
 
 variable "policy_statements" {
-  description = "More statements for the secret's own policy, by their Sid."
+  description = "More statements for the secret's resource policy, by their Sid."
   type = map(object({
     actions    = list(string)
     principals = map(list(string))
@@ -279,117 +279,117 @@ variable "policy_statements" {
 
   validation {
     condition     = alltrue([for sid in keys(var.policy_statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(["OnlyReadersRead", "ReadersRead"], sid)])
-    error_message = "The keys of policy_statements are Sids of letters and digits, and neither ReadersRead nor OnlyReadersRead, which are the module's: write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
+    error_message = "The keys of policy_statements must be Sids of letters and digits, and must not be ReadersRead or OnlyReadersRead, which this module uses. Write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
   }
   validation {
     condition     = alltrue([for statement in var.policy_statements : contains(["Allow", "Deny"], statement.effect)])
-    error_message = "The effect of each of policy_statements is one of IAM's: write \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.effect })}."
+    error_message = "The effect of each of policy_statements must be \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.effect })}."
   }
   validation {
     condition = alltrue([for statement in var.policy_statements : length(statement.actions) > 0 && alltrue([
       for action in statement.actions : can(regex(statement.effect == "Deny" ? "^secretsmanager:[*A-Za-z]+$" : "^secretsmanager:[A-Za-z]+$", action))
     ])])
-    error_message = "The actions of each of policy_statements are Secrets Manager's, without a wildcard where they are allowed: write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.actions })}."
+    error_message = "The actions of each of policy_statements must be Secrets Manager's, without a wildcard if the effect is Allow. Write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.actions })}."
   }
   validation {
     condition = alltrue([for statement in var.policy_statements : length(statement.principals) > 0 && alltrue([
       for kind, names in statement.principals : contains(["AWS", "Federated", "Service"], kind) && length(names) > 0
     ])])
-    error_message = "The principals of each of policy_statements are lists under AWS, Federated or Service: write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => keys(statement.principals) })}."
+    error_message = "The principals of each of policy_statements must be lists under AWS, Federated or Service. Write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => keys(statement.principals) })}."
   }
   validation {
     condition = alltrue([
       for statement in var.policy_statements : length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")
       if statement.effect == "Allow"
     ])
-    error_message = "A statement of policy_statements that allows something to everyone is public: name its principals, or give it conditions. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if contains(flatten(values(statement.principals)), "*")])}."
+    error_message = "A statement of policy_statements that allows everyone must have conditions, or the secret would be public. Name its principals, or set conditions. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if contains(flatten(values(statement.principals)), "*")])}."
   }
 }
 
 variable "readers" {
-  description = "Principals that the secret's own policy allows to read it: ARNs of roles, users or accounts, or account numbers."
+  description = "Principals that the secret's resource policy allows to read it: ARNs of roles, users or accounts, or account numbers."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[^*?]+))$", reader))])
-    error_message = "Each of the readers is a role, a user or an account, without a wildcard: write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
+    error_message = "Each of readers must be a role, a user or an account, without a wildcard. Write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
   }
 }
 
 variable "readers_exclusive" {
-  description = "Whether the secret's own policy denies its value to everyone but readers, administrators, the role of the function that this module makes, and the service of a managed secret."
+  description = "Whether the secret's resource policy denies reading its value to everyone except readers, administrators, the role of the function that this module makes, and the service of a managed secret."
   type        = bool
   default     = false
   nullable    = false
 
   validation {
     condition     = !var.readers_exclusive || length(var.readers) > 0
-    error_message = "readers_exclusive needs someone who may read: set readers, e.g. [\"arn:aws:iam::123456789012:role/reporter\"], or remove readers_exclusive. Found: no readers."
+    error_message = "readers must not be empty if readers_exclusive is set. Set readers, e.g. [\"arn:aws:iam::123456789012:role/reporter\"], or remove readers_exclusive. Found: no readers."
   }
   validation {
     condition     = var.readers_exclusive || length(var.administrators) == 0
-    error_message = "administrators are exceptions to readers_exclusive: set readers_exclusive = true, or remove administrators. Found: readers_exclusive = false."
+    error_message = "administrators must be empty if readers_exclusive is false, because they are exceptions to it. Set readers_exclusive = true, or remove administrators. Found: readers_exclusive = false."
   }
   validation {
     condition     = !var.readers_exclusive || var.initial_value_version == null || length(var.administrators) > 0
-    error_message = "Terraform itself reads the version of initial_value at each plan, and readers_exclusive would lock it out: set administrators to the role that runs Terraform. Found: no administrators."
+    error_message = "administrators must include the role that runs Terraform if initial_value and readers_exclusive are set, because Terraform reads the initial version at each plan. Set administrators. Found: no administrators."
   }
 }
 
 variable "recovery_window_in_days" {
-  description = "How long the secret can be restored after it was destroyed; 0 destroys it for good at once."
+  description = "How many days a deleted secret can be restored; 0 deletes it immediately."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = contains(concat([0], range(7, 31)), var.recovery_window_in_days)
-    error_message = "recovery_window_in_days is none or a week to a month: write 0, or a whole number from 7 to 30. Found: ${var.recovery_window_in_days}."
+    error_message = "recovery_window_in_days must be 0 (delete immediately) or a whole number from 7 to 30. Found: ${var.recovery_window_in_days}."
   }
   validation {
     condition     = var.recovery_window_in_days == 30 || local.makes_secret
-    error_message = "A managed secret goes when its service deletes it: remove recovery_window_in_days, or set rotation to another strategy. Found: ${var.recovery_window_in_days}."
+    error_message = "recovery_window_in_days must not be set for a managed secret, because its service deletes it. Remove recovery_window_in_days, or set rotation to another strategy. Found: ${var.recovery_window_in_days}."
   }
 }
 
 variable "replica_overwrite" {
-  description = "Whether a secret of the same name that exists in a region of replica_regions is overwritten."
+  description = "Whether a replica overwrites a secret with the same name in its region."
   type        = bool
   default     = false
   nullable    = false
 
   validation {
     condition     = !var.replica_overwrite || length(var.replica_regions) > 0
-    error_message = "replica_overwrite is about replicas: set replica_regions, or remove replica_overwrite. Found: no replica_regions."
+    error_message = "replica_regions must not be empty if replica_overwrite is set. Set replica_regions, or remove replica_overwrite. Found: no replica_regions."
   }
 }
 
 variable "replica_regions" {
-  description = "Regions that get a replica of the secret, each with the ARN of a customer key of that region, or null to have AWS encrypt it with its own."
+  description = "Regions of the replicas of the secret, each with the ARN of a customer key in that region, or null for an AWS managed key."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for region in keys(var.replica_regions) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", region))])
-    error_message = "The keys of replica_regions are regions: write e.g. { \"eu-central-1\" = null }. Found: ${jsonencode(keys(var.replica_regions))}."
+    error_message = "The keys of replica_regions must be regions. Write e.g. { \"eu-central-1\" = null }. Found: ${jsonencode(keys(var.replica_regions))}."
   }
   validation {
     condition = alltrue([
       for region, arn in var.replica_regions : can(regex(local._key_arn_pattern, arn)) && strcontains(arn, ":kms:${region}:") if arn != null
     ])
-    error_message = "Each value of replica_regions is null or the ARN of a key of that region: write e.g. { \"eu-central-1\" = \"arn:aws:kms:eu-central-1:123456789012:key/…\" }. Found: ${jsonencode(var.replica_regions)}."
+    error_message = "Each value of replica_regions must be null or the ARN of a key in that region. Write e.g. { \"eu-central-1\" = \"arn:aws:kms:eu-central-1:123456789012:key/…\" }. Found: ${jsonencode(var.replica_regions)}."
   }
   validation {
     condition     = length(var.replica_regions) == 0 || local.makes_secret
-    error_message = "This module replicates no secret that a service manages: remove replica_regions, or set rotation to another strategy. Found: ${jsonencode(keys(var.replica_regions))}."
+    error_message = "replica_regions must be empty for a managed secret. Remove replica_regions, or set rotation to another strategy. Found: ${jsonencode(keys(var.replica_regions))}."
   }
 }
 
 variable "rotate_immediately" {
-  description = "Whether the secret rotates as soon as its rotation is set up, and again whenever Secrets Manager's schedule or the function changes; false leaves a new secret empty, and a managed one as it is, until its first window."
+  description = "Whether the secret rotates immediately when its rotation is set up, or when Secrets Manager's schedule or the function changes; false leaves a new secret empty until its first rotation window."
   type        = bool
   default     = true
   nullable    = false
@@ -473,24 +473,24 @@ variable "rotation" {
 
   validation {
     condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
-    error_message = "Set exactly one strategy in rotation: write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
+    error_message = "rotation must have exactly one strategy. Write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that this module makes and AWS can tag."
+  description = "Tags of all resources that this module makes."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = !contains(keys(var.tags), "rotation-attempt")
-    error_message = "The function itself keeps the tag rotation-attempt on the secret: choose another key. Found: ${jsonencode(keys(var.tags))}."
+    error_message = "tags must not have the key rotation-attempt, which the function sets on the secret. Choose another key. Found: ${jsonencode(keys(var.tags))}."
   }
   validation {
     condition = length(var.tags) <= 49 && alltrue([
       for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && length(value) <= 256 && !startswith(lower(key), "aws:")
     ])
-    error_message = "There are at most 49 tags, with keys of 1 to 128 characters that do not begin with aws:, and values of at most 256: write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+    error_message = "tags must have at most 49 keys of 1 to 128 characters that don't begin with aws:, and values of at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
   }
 }

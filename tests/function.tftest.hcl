@@ -1,4 +1,4 @@
-# The function that the module makes, and who hears of its failures.
+# The function that the module makes, and the alarm for its failures.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -18,11 +18,11 @@ run "alarm_actions_accepts_a_topic" {
 
   assert {
     condition     = length(module.function) == 1
-    error_message = "There is no function to watch."
+    error_message = "There is no alarm for the function."
   }
 }
 
-run "alarm_actions_accepts_none_beside_an_existing_function" {
+run "alarm_actions_accepts_none_with_an_existing_function" {
   command = plan
 
   variables {
@@ -77,7 +77,7 @@ run "function_accepts_no_option" {
   }
 }
 
-run "function_accepts_a_role_that_exists" {
+run "function_accepts_an_existing_role" {
   command = plan
 
   variables {
@@ -90,7 +90,7 @@ run "function_accepts_a_role_that_exists" {
   }
 }
 
-run "function_accepts_time_enough_for_a_new_key" {
+run "function_accepts_the_shortest_timeout_for_a_new_key" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# What stands beside a secret that AWS rotates itself, and what cannot.
+# What the module makes for a secret that an AWS service rotates.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -10,7 +10,7 @@ variables {
   }
 }
 
-run "name_accepts_none_beside_managed" {
+run "name_accepts_null_for_a_managed_secret" {
   command = plan
 
   assert {
@@ -23,7 +23,7 @@ run "name_accepts_none_beside_managed" {
   }
 }
 
-run "alarm_actions_accepts_managed" {
+run "alarm_actions_accepts_a_managed_secret" {
   command = plan
 
   variables {
@@ -32,11 +32,11 @@ run "alarm_actions_accepts_managed" {
 
   assert {
     condition     = length(module.alarm) == 1
-    error_message = "Nobody hears of a failed rotation."
+    error_message = "There is no alarm for failed rotations."
   }
 }
 
-run "kms_key_arn_accepts_that_of_a_managed_secret" {
+run "kms_key_arn_accepts_the_key_of_a_managed_secret" {
   command = plan
 
   variables {
@@ -49,7 +49,7 @@ run "kms_key_arn_accepts_that_of_a_managed_secret" {
   }
 }
 
-run "readers_exclusive_accepts_managed" {
+run "readers_exclusive_accepts_a_managed_secret" {
   command = plan
 
   variables {
@@ -59,11 +59,11 @@ run "readers_exclusive_accepts_managed" {
 
   assert {
     condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "123456789012:role/aws-service-role/*")
-    error_message = "The service of the secret is locked out: ${aws_secretsmanager_secret_policy.this[0].policy}."
+    error_message = "The service of the secret is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
 }
 
-run "rotation_accepts_managed" {
+run "rotation_accepts_a_managed_secret" {
   command = plan
 
   variables {

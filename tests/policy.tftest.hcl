@@ -1,4 +1,4 @@
-# The secret's own policy: who may read it, and who may not.
+# The secret's resource policy: who may read the secret.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -43,11 +43,11 @@ run "policy_statements_accepts_a_grant_to_one_principal" {
       Resource  = "*"
       Sid       = "AuditorsDescribe"
     }]
-    error_message = "The policy says something else: ${aws_secretsmanager_secret_policy.this[0].policy}."
+    error_message = "The policy has another statement: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
 }
 
-run "policy_statements_accepts_every_action_where_it_is_denied" {
+run "policy_statements_accepts_a_wildcard_in_a_deny" {
   command = plan
 
   variables {
@@ -104,7 +104,7 @@ run "policy_statements_accepts_everyone_under_a_condition" {
   }
   assert {
     condition     = aws_secretsmanager_secret_policy.this[0].block_public_policy
-    error_message = "AWS itself does not look whether the policy is public."
+    error_message = "AWS does not check whether the policy is public."
   }
 }
 
@@ -135,7 +135,7 @@ run "readers_accepts_an_account_number" {
 
   assert {
     condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[0].Principal == { AWS = ["arn:aws:iam::123456789012:root"] }
-    error_message = "AWS would give the policy back otherwise, as a change: ${aws_secretsmanager_secret_policy.this[0].policy}."
+    error_message = "AWS would return another policy, and the next plan would show a change: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
 }
 
@@ -153,7 +153,7 @@ run "readers_exclusive_accepts_readers" {
       "arn:aws:iam::123456789012:role/reporter",
       output.function_role_arn,
     ]
-    error_message = "Others than the readers and the function may read: ${aws_secretsmanager_secret_policy.this[0].policy}."
+    error_message = "Principals other than the readers and the function may read: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
 }
 
@@ -172,7 +172,7 @@ run "readers_exclusive_accepts_administrators" {
   }
 }
 
-run "readers_exclusive_accepts_a_first_value_where_terraform_may_read" {
+run "readers_exclusive_accepts_a_first_value_if_terraform_may_read" {
   command = plan
 
   variables {

@@ -8,7 +8,7 @@ variables {
   name = "reports/uploader"
 }
 
-run "minimum_overlap_minutes_accepts_none_at_all" {
+run "minimum_overlap_minutes_accepts_zero" {
   command = plan
 
   variables {
@@ -18,11 +18,11 @@ run "minimum_overlap_minutes_accepts_none_at_all" {
 
   assert {
     condition     = local.settings.minimum_overlap_minutes == 0
-    error_message = "A retired key lives for ${local.settings.minimum_overlap_minutes} minutes."
+    error_message = "A previous key stays valid for ${local.settings.minimum_overlap_minutes} minutes."
   }
 }
 
-run "minimum_overlap_minutes_accepts_a_function_that_is_made" {
+run "minimum_overlap_minutes_accepts_a_function_of_this_module" {
   command = plan
 
   variables {
@@ -32,11 +32,11 @@ run "minimum_overlap_minutes_accepts_a_function_that_is_made" {
 
   assert {
     condition     = local.settings.minimum_overlap_minutes == 5
-    error_message = "The function is told of ${local.settings.minimum_overlap_minutes} minutes."
+    error_message = "The function reads ${local.settings.minimum_overlap_minutes} minutes."
   }
 }
 
-run "minimum_overlap_minutes_accepts_less_than_the_rate" {
+run "minimum_overlap_minutes_accepts_less_than_the_interval" {
   command = plan
 
   variables {
@@ -47,7 +47,7 @@ run "minimum_overlap_minutes_accepts_less_than_the_rate" {
 
   assert {
     condition     = local.settings.minimum_overlap_minutes == 239
-    error_message = "A retired key lives for ${local.settings.minimum_overlap_minutes} minutes."
+    error_message = "A previous key stays valid for ${local.settings.minimum_overlap_minutes} minutes."
   }
 }
 
@@ -89,7 +89,7 @@ run "rotation_accepts_iam_access_key_with_every_option" {
       secret_arn_pattern = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-??????"
       strategy           = one([for name, options in var.rotation : name if options != null])
     }
-    error_message = "The function is told: ${jsonencode(local.settings)}."
+    error_message = "The function reads: ${jsonencode(local.settings)}."
   }
 }
 
@@ -123,7 +123,7 @@ run "rotation_accepts_function_without_a_permission" {
   }
 }
 
-run "minimum_overlap_minutes_accepts_an_age_that_outlives_a_week" {
+run "minimum_overlap_minutes_accepts_an_age_of_more_than_a_week" {
   command = plan
 
   variables {
@@ -133,6 +133,6 @@ run "minimum_overlap_minutes_accepts_an_age_that_outlives_a_week" {
 
   assert {
     condition     = local.settings.options.credential_age_days == 37
-    error_message = "A key lives for ${local.settings.options.credential_age_days} days."
+    error_message = "A key is valid for ${local.settings.options.credential_age_days} days."
   }
 }

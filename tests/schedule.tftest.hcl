@@ -23,7 +23,7 @@ run "schedule_duration_accepts_the_rest_of_the_day" {
   }
 }
 
-run "schedule_duration_accepts_none_without_rotation" {
+run "schedule_duration_accepts_null_without_rotation" {
   command = plan
 
   variables {
@@ -49,7 +49,7 @@ run "schedule_expression_accepts_null_for_thirty_days" {
   }
 }
 
-run "schedule_expression_accepts_none_without_rotation" {
+run "schedule_expression_accepts_null_without_rotation" {
   command = plan
 
   variables {
@@ -114,7 +114,7 @@ run "schedule_expression_accepts_half_an_hour" {
 
   assert {
     condition     = local.schedule_is_fast && output.dead_letter_queue_arn != null
-    error_message = "Nothing rotates the secret every half an hour."
+    error_message = "No schedule rotates the secret every half hour."
   }
 }
 

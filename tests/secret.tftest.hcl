@@ -8,7 +8,7 @@ variables {
   name = "reports/uploader"
 }
 
-run "name_accepts_every_character_that_aws_takes" {
+run "name_accepts_every_character_that_aws_allows" {
   command = plan
 
   variables {
@@ -48,7 +48,7 @@ run "initial_value_accepts_a_value_with_its_version" {
 
   assert {
     condition     = aws_secretsmanager_secret_version.this[0].version_stages == toset(["AWSCURRENT", "INITIAL"])
-    error_message = "Without a label of its own AWS prunes the version, and the next apply overwrites the live value."
+    error_message = "AWS deletes a version without a staging label, and the next apply overwrites the current value."
   }
 }
 
@@ -66,7 +66,7 @@ run "initial_value_accepts_65536_bytes" {
   }
 }
 
-run "initial_value_accepts_the_form_of_those_that_follow" {
+run "initial_value_accepts_the_form_of_later_values" {
   command = plan
 
   variables {
@@ -91,7 +91,7 @@ run "initial_value_version_accepts_a_later_number" {
 
   assert {
     condition     = aws_secretsmanager_secret_version.this[0].secret_string_wo_version == 2
-    error_message = "A changed number puts no new value."
+    error_message = "A changed number writes no new value."
   }
 }
 
@@ -127,7 +127,7 @@ run "kms_key_arn_accepts_a_key" {
   }
 }
 
-run "recovery_window_in_days_accepts_none" {
+run "recovery_window_in_days_accepts_zero" {
   command = plan
 
   variables {
@@ -136,7 +136,7 @@ run "recovery_window_in_days_accepts_none" {
 
   assert {
     condition     = aws_secretsmanager_secret.this[0].recovery_window_in_days == 0
-    error_message = "A destroyed secret lingers for ${aws_secretsmanager_secret.this[0].recovery_window_in_days} days."
+    error_message = "A deleted secret can be restored for ${aws_secretsmanager_secret.this[0].recovery_window_in_days} days."
   }
 }
 
@@ -150,7 +150,7 @@ run "replica_overwrite_accepts_a_replica" {
 
   assert {
     condition     = aws_secretsmanager_secret.this[0].force_overwrite_replica_secret
-    error_message = "A secret of the same name stops the replication."
+    error_message = "A secret with the same name stops the replication."
   }
 }
 
@@ -163,7 +163,7 @@ run "replica_regions_accepts_a_region_without_a_key" {
 
   assert {
     condition     = one(aws_secretsmanager_secret.this[0].replica).region == "us-gov-west-1"
-    error_message = "The replica stands elsewhere."
+    error_message = "The replica is in another region."
   }
 }
 
@@ -207,7 +207,7 @@ run "tags_accepts_49_of_the_caller" {
   }
 }
 
-run "tags_accepts_a_tag_beside_that_of_the_function" {
+run "tags_accepts_a_tag_besides_that_of_the_function" {
   command = plan
 
   variables {

@@ -1,6 +1,6 @@
-# An alarm on failed rotations that no function of ours makes: their events, and the queue that keeps them.
+# An alarm for failed rotations of a managed secret: the rule for their events, and the queue that keeps the events.
 
-# Secrets Manager knows no metric of rotations. These events come from CloudTrail, where a trail logs management events.
+# Secrets Manager has no metric for rotations. These events come from CloudTrail, if a trail logs management events.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 resource "aws_cloudwatch_event_rule" "this" {
@@ -18,7 +18,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   })
 }
 
-# A rule's metric is best effort, while the delivery to a target is retried, and the queue keeps the event to be looked at.
+# A rule's metric is best effort. The delivery to a target is retried, and the queue keeps the event for an operator.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 resource "aws_cloudwatch_event_target" "this" {
   arn  = aws_sqs_queue.this.arn

@@ -1,4 +1,4 @@
-# What the root module tells the alarm that it makes; the root's variables are validated there.
+# Input variables from the root module, which validates its own variables.
 
 variable "account" {
   description = "The account and region of the module."
@@ -11,7 +11,7 @@ variable "account" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are notified when a rotation failed."
+  description = "ARNs that are notified when a rotation fails."
   type        = list(string)
   nullable    = false
 }

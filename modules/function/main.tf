@@ -45,9 +45,9 @@ data "archive_file" "this" {
   }
 }
 
-# Made before the function, which would make one without retention and is not allowed to.
+# Made before the function: Lambda would make one without retention, but the role doesn't allow it.
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:The log holds no credential; a customer key is the caller's choice (function.kms_key_arn)
+  #checkov:skip=CKV_AWS_158:The log has no credential; a customer key is the caller's choice (function.kms_key_arn)
   name              = "/aws/lambda/${local.name}"
   kms_key_id        = var.function.kms_key_arn
   retention_in_days = var.function.log_retention_in_days
@@ -55,12 +55,12 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_50:Tracing is the caller's choice (function.tracing_mode), as its grant knows no resource
-  #checkov:skip=CKV_AWS_115:Reserved concurrency is taken from the account's pool; a secret rotates one step at a time anyway
-  #checkov:skip=CKV_AWS_116:Secrets Manager invokes synchronously, so that a dead-letter queue would stay empty
+  #checkov:skip=CKV_AWS_50:Tracing is the caller's choice (function.tracing_mode), because its actions support no resource
+  #checkov:skip=CKV_AWS_115:Reserved concurrency reduces the account's pool; a secret rotates one step at a time anyway
+  #checkov:skip=CKV_AWS_116:Secrets Manager invokes the function synchronously, so a dead-letter queue would stay empty
   #checkov:skip=CKV_AWS_117:Only a service inside a VPC needs the function there (function.vpc)
-  #checkov:skip=CKV_AWS_173:The settings hold no credential; a customer key is the caller's choice (function.kms_key_arn)
-  #checkov:skip=CKV_AWS_272:The package is made from the module's own files on the caller's machine, where nobody signs it
+  #checkov:skip=CKV_AWS_173:The settings have no credential; a customer key is the caller's choice (function.kms_key_arn)
+  #checkov:skip=CKV_AWS_272:The package is made on the caller's machine, which has no signing profile
   function_name = local.name
   description   = substr("Rotates ${var.secret_name}", 0, 256)
   role          = local.role_arn
@@ -80,7 +80,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(var.environment, { ROTATION_SETTINGS = var.settings })
   }
 
-  # WARN keeps the platform's records of time-outs and crashes, and drops those of each start and end.
+  # WARN keeps the platform's records of timeouts and crashes, and drops those of each start and end.
   # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
   logging_config {
     application_log_level = var.function.log_level

@@ -1,7 +1,7 @@
-# What the root module needs to know of the function.
+# Outputs about the function, its role and its log group.
 
 output "arn" {
-  description = "ARN of the function, without a version, so that a new package starts no rotation."
+  description = "ARN of the function without a version, so that a new package does not start a rotation."
   value       = aws_lambda_function.this.arn
 }
 

@@ -1,4 +1,4 @@
-# The function's role and each grant it has; none of them is made where the caller brings a role.
+# The function's role and its grants; none of them is made if the caller sets function.role_arn.
 
 locals {
   _makes_role = var.function.role_arn == null
@@ -67,8 +67,8 @@ resource "aws_iam_role_policy" "rotation" {
   })
 }
 
-# A key that is made in the same apply leaves it open at plan whether there is one, and a count must not be open: without
-# a customer key the policy is there too, and allows nothing.
+# If the KMS key is created in the same apply, kms_key_arn is unknown at plan and can't decide a count. So this policy
+# always exists; without a key it is a Deny placeholder.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
 resource "aws_iam_role_policy" "key" {
   count = local._makes_role ? 1 : 0
@@ -119,7 +119,7 @@ locals {
   _find = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
 }
 
-# The two Describe actions know no resource, and Lambda refuses the others on anything narrower than all resource ids.
+# The two Describe actions support no resource, and Lambda rejects the others for anything narrower than all resource IDs.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 resource "aws_iam_role_policy" "network" {
   count = local._makes_role && var.function.vpc != null ? 1 : 0
@@ -142,7 +142,7 @@ resource "aws_iam_role_policy" "network" {
         Action   = local._connect
         Resource = "arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:*/*"
       },
-      # Lambda calls EC2 from outside of the function; what comes from its code bears the ARN of its function.
+      # Lambda calls EC2 from outside the function; a call from the function's code has the ARN of the function.
       # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
       {
         Sid       = "LeaveTheNetworkToLambda"
@@ -155,7 +155,7 @@ resource "aws_iam_role_policy" "network" {
   })
 }
 
-# Both actions know no resource.
+# Both actions support no resource.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
 resource "aws_iam_role_policy" "tracing" {
   count = local._makes_role && var.function.tracing_mode == "Active" ? 1 : 0

@@ -1,4 +1,4 @@
-# What the root module tells the function that it makes; the root's variables are validated there.
+# Input variables from the root module, which validates its own variables.
 
 variable "account" {
   description = "The account and region of the module."
@@ -12,7 +12,7 @@ variable "account" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are notified when an invocation of the function fails; without any there is no alarm."
+  description = "ARNs that are notified when an invocation of the function fails; if empty, there is no alarm."
   type        = list(string)
   nullable    = false
 }
@@ -24,19 +24,19 @@ variable "default_name" {
 }
 
 variable "environment" {
-  description = "Environment variables of the function beside its settings."
+  description = "Environment variables of the function, besides its settings."
   type        = map(string)
   nullable    = false
 }
 
 variable "files" {
-  description = "Files of the package beside the module's own, by their path in it."
+  description = "Files of the package besides the module's own, by their path in the package."
   type        = map(string)
   nullable    = false
 }
 
 variable "function" {
-  description = "Options of the function, with the default of each; null takes all defaults."
+  description = "Options of the function, each with its default; null is all defaults."
   type = object({
     architecture                   = optional(string, "arm64")
     kms_key_arn                    = optional(string)
@@ -62,18 +62,18 @@ variable "function" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the customer key that encrypts the secret; null where AWS encrypts it with its own."
+  description = "ARN of the customer key that encrypts the secret; null for an AWS managed key."
   type        = string
 }
 
 variable "records_attempts" {
-  description = "Whether the function records in a tag of the secret that it is about to have a credential made."
+  description = "Whether the function records each attempt in a tag of the secret."
   type        = bool
   nullable    = false
 }
 
 variable "searches_versions" {
-  description = "Whether the function looks in all versions of the secret for what a credential was made for."
+  description = "Whether the function reads all versions of the secret."
   type        = bool
   nullable    = false
 }
@@ -97,13 +97,13 @@ variable "services" {
 }
 
 variable "settings" {
-  description = "What the function reads from its environment, as JSON."
+  description = "The function's settings, as JSON."
   type        = string
   nullable    = false
 }
 
 variable "statements" {
-  description = "What the strategy needs beside the secret."
+  description = "IAM statements of the function's role, besides the grants on the secret."
   type = list(object({
     Sid       = string
     Effect    = string

@@ -1,4 +1,4 @@
-# EventBridge Scheduler calls RotateSecret; its role, and the queue that keeps what it could not deliver.
+# The EventBridge schedule that calls RotateSecret, its role and its dead-letter queue.
 
 locals {
   name      = var.options.name != null ? var.options.name : var.default_name
@@ -6,7 +6,7 @@ locals {
   role_arn  = "arn:${var.account.partition}:iam::${var.account.id}:role${var.options.role_path}${local.name}"
 }
 
-# The source has to be the group of the schedule.
+# The source must be the schedule group.
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 resource "aws_iam_role" "this" {
   name                 = local.name
@@ -45,7 +45,7 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["secretsmanager:RotateSecret"]
         Resource = var.secret_arn_pattern
       }],
-      # RotateSecret asks its caller for it.
+      # RotateSecret requires this permission of its caller.
       # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
       [for arn in var.function_arn[*] : {
         Sid      = "HaveTheFunctionInvoked"
@@ -72,7 +72,7 @@ resource "aws_sqs_queue" "dead_letter" {
 }
 
 locals {
-  # All of the schedule that a caller can change.
+  # Everything about the schedule that a caller can change.
   _schedule = {
     expression = var.expression
     name       = local.name
@@ -82,8 +82,8 @@ locals {
   }
 }
 
-# A rate without a start begins at once, and so whenever it is changed, whatever rotate_immediately says; and a start that
-# is past is refused, at a change too. So each change gets its own start, and between two changes it stays.
+# EventBridge fires a rate immediately when it is created or changed, unless it has a start time in the future. Give each
+# change its own start time, and keep it between changes.
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based
 resource "terraform_data" "start" {
   count = startswith(var.expression, "rate(") ? 1 : 0
@@ -97,7 +97,7 @@ resource "terraform_data" "start" {
 }
 
 resource "aws_scheduler_schedule" "this" {
-  #checkov:skip=CKV_AWS_297:The schedule holds no more than the ARN of the secret
+  #checkov:skip=CKV_AWS_297:The schedule has only the ARN of the secret
   name                         = local._schedule.name
   description                  = substr("Rotates ${var.secret_name}", 0, 512)
   schedule_expression          = local._schedule.expression
@@ -118,7 +118,7 @@ resource "aws_scheduler_schedule" "this" {
       arn = local._schedule.queue_arn
     }
 
-    # After that the next rotation is due anyway, or a person is.
+    # After that the next rotation is due, or an operator must look at the queue.
     retry_policy {
       maximum_event_age_in_seconds = min(var.shortest_interval_in_minutes * 60, 3600)
       maximum_retry_attempts       = 185

@@ -1,7 +1,7 @@
-# What the root module hands on of the schedule.
+# Outputs about the schedule and its queue.
 
 output "queue_arn" {
-  description = "ARN of the queue of what could not be delivered, known at plan."
+  description = "ARN of the dead-letter queue, known at plan."
   value       = local.queue_arn
   depends_on  = [aws_sqs_queue.dead_letter]
 }
@@ -13,6 +13,6 @@ output "role_arn" {
 }
 
 output "schedule_arn" {
-  description = "ARN of the schedule, once it is set up."
+  description = "ARN of the schedule, available after it is set up."
   value       = aws_scheduler_schedule.this.arn
 }

@@ -1,4 +1,4 @@
-# What the root module tells the schedule that it makes; the root's variables are validated there.
+# Input variables from the root module, which validates its own variables.
 
 variable "account" {
   description = "The account and region of the module."
@@ -11,7 +11,7 @@ variable "account" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are notified when a rotation could not be started; without any there is no alarm."
+  description = "ARNs that are notified when a rotation cannot be started; if empty, there is no alarm."
   type        = list(string)
   nullable    = false
 }
@@ -23,18 +23,18 @@ variable "default_name" {
 }
 
 variable "expression" {
-  description = "When the secret rotates, as EventBridge Scheduler takes it."
+  description = "When the secret rotates, as EventBridge Scheduler reads it."
   type        = string
   nullable    = false
 }
 
 variable "function_arn" {
-  description = "ARN of the rotation function; null where AWS rotates the secret itself."
+  description = "ARN of the rotation function; null if an AWS service rotates the secret."
   type        = string
 }
 
 variable "options" {
-  description = "Options of the schedule, with the default of each; null takes all defaults."
+  description = "Options of the schedule, each with its default; null is all defaults."
   type = object({
     name                 = optional(string)
     permissions_boundary = optional(string)
@@ -69,12 +69,12 @@ variable "shortest_interval_in_minutes" {
 }
 
 variable "tags" {
-  description = "Tags of the role, the queue and the alarm; AWS knows none of a schedule."
+  description = "Tags of the role, the queue and the alarm; a schedule has no tags."
   type        = map(string)
   nullable    = false
 }
 
 variable "timezone" {
-  description = "Time zone in which a cron expression is read; null is UTC."
+  description = "Time zone of a cron expression; null is UTC."
   type        = string
 }

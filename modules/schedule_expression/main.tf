@@ -1,4 +1,4 @@
-# Reads a schedule expression once, and answers what the rest of the module asks.
+# Parses a schedule expression.
 
 locals {
   # Minutes: rate(2 hours) becomes 120; null for a cron expression.

@@ -1,4 +1,4 @@
-# What the root module asks of a schedule.
+# Facts about the schedule, which the root module reads.
 
 output "is_fast" {
   description = "Whether EventBridge Scheduler must keep the schedule, because Secrets Manager doesn't support it."

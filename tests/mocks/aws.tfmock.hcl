@@ -1,4 +1,4 @@
-# What the provider's own checks demand of mocked values: an account, a partition, a region and ARNs that look like some.
+# Mocked values that pass the provider's own checks: an account, a partition and a region.
 
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }

@@ -1,6 +1,6 @@
 """Each package that Terraform builds is complete, on every Python.
 
-The local AWS runs a function among its own packages and would not notice a missing one.
+The local AWS runs a function with its own packages, so it would not notice a missing one.
 """
 
 import os
@@ -20,7 +20,7 @@ _OLDEST = 11
 
 
 def _folders() -> Iterator[Path]:
-    """Name where interpreters lie: the PATH, version managers' folders, the usual prefixes."""
+    """Name folders with interpreters: the PATH, version managers' folders, the usual prefixes."""
     yield from map(Path, os.get_exec_path())
     yield from Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin")
     yield from Path.home().glob(".local/share/uv/python/*/bin")
@@ -28,13 +28,13 @@ def _folders() -> Iterator[Path]:
 
 
 def _interpreters() -> dict[str, Path]:
-    """Find one interpreter per minor version from 3.11 that answers with that version."""
+    """Find one interpreter per minor version from 3.11 that reports that version."""
     found: dict[str, Path] = {}
     for path in (path for folder in _folders() for path in sorted(folder.glob("python3.*"))):
         minor = path.name.removeprefix("python3.")
         if not minor.isdigit() or int(minor) < _OLDEST or path.name in found:
             continue
-        # A version manager's stand-in refuses where its version is not selected.
+        # A version manager's shim fails if its version is not selected.
         answer = subprocess.run([path, "--version"], check=False, capture_output=True, text=True)
         if answer.returncode == 0 and answer.stdout.startswith(f"Python 3.{minor}."):
             found[path.name] = path
@@ -60,10 +60,10 @@ def test_the_machine_has_an_interpreter_to_try() -> None:
 
 @pytest.mark.parametrize("strategy", REGISTRY)
 @pytest.mark.parametrize("interpreter", _INTERPRETERS)
-def test_the_package_imports_beside_the_runtimes_libraries_alone(
+def test_the_package_imports_with_only_the_libraries_of_the_runtime(
     interpreter: str, strategy: str, tasks: Path, cache: Path
 ) -> None:
-    # Isolated and without site-packages: nothing but its standard library, and what it is given.
+    # Isolated and without site-packages: only its standard library and the given folders.
     result = subprocess.run(
         [
             *(_INTERPRETERS[interpreter], "-I", "-S", "-B"),

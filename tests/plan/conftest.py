@@ -1,4 +1,4 @@
-"""How a plan is made and read: of the variables without a provider, or of the whole module."""
+"""Makes and reads plans: of the variables without a provider, or of the whole module."""
 
 import itertools
 import json
@@ -46,7 +46,7 @@ def copy_variables(repository: Path, folder: Path) -> None:
 def refuse(
     repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Refuse:
-    """Gives the messages with which variables are refused; none where they are accepted.
+    """Returns the messages that refuse the variables; none if they are accepted.
 
     Terraform starts no provider: a fifth of a second each.
     """
@@ -77,12 +77,12 @@ def refuse(
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """What a plan says of one instance of the module."""
+    """What a plan shows of one instance of the module."""
 
     resources: dict[str, dict[str, Any]]
-    """What is known of each managed resource, by its address in the module."""
+    """The known attributes of each managed resource, by its address in the module."""
     unknown: dict[str, dict[str, Any]]
-    """What is known after apply only, likewise."""
+    """The attributes that are known after apply, by the same address."""
     counts: dict[str, int]
     """How many managed resources of each type there are."""
     outputs: dict[str, Any]
@@ -97,7 +97,7 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A saved plan, as `terraform show -json` tells it."""
+    """A saved plan, as `terraform show -json` shows it."""
 
     shown: dict[str, Any]
     file: Path
@@ -105,7 +105,7 @@ class Plan:
 
     @property
     def differences(self) -> dict[str, dict[str, tuple[object, object]]]:
-        """What of each managed resource is not as it should be: found and planned."""
+        """The attributes of each managed resource that the plan changes: found and planned."""
         changes = {one["address"]: one["change"] for one in self.shown.get("resource_changes", [])}
         return {
             address: {
@@ -118,7 +118,7 @@ class Plan:
         }
 
     def instance(self, name: str) -> Instance:
-        """The module that is called by this name."""
+        """Return what the plan shows of the module call with this name."""
         prefix = f"module.{name}."
         changes = {
             one["address"].removeprefix(prefix): one
@@ -177,7 +177,7 @@ class Root:
 def copied_module(
     copy_module: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A copy of the checkout, which somebody may be editing."""
+    """A copy of the checkout, so that an edit during the tests changes nothing."""
     return copy_module(tmp_path_factory.mktemp("roots") / "module")
 
 
@@ -186,7 +186,7 @@ def make_root(
     aws: LocalAws,  # noqa: ARG001 -- its environment
     copied_module: Path,
 ) -> Callable[[str | Mapping[str, Any]], Root]:
-    """Makes a root module beside the copy, which it calls by `../module`."""
+    """Makes a root module next to the copy, which it calls as `../module`."""
     numbers = itertools.count()
 
     def make(configuration: str | Mapping[str, Any]) -> Root:

@@ -1,4 +1,4 @@
-"""Every grant is narrow, and told by the plan (promise 4); tests/e2e has the scenario of each."""
+"""The plan shows every grant, and each is narrow (promise 4); tests/e2e proves each."""
 
 import re
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_each_strategy_has_a_record(repository: Path) -> None:
     assert {*names} == {strategy.name for strategy in ALL}
 
 
-def test_actions_are_sorted_and_hold_no_wildcard(instances: list[Instance]) -> None:
+def test_actions_are_sorted_and_have_no_wildcard(instances: list[Instance]) -> None:
     for instance in instances:
         for statement in _statements(instance):
             actions = statement["Action"]
@@ -60,7 +60,7 @@ def test_actions_are_sorted_and_hold_no_wildcard(instances: list[Instance]) -> N
             assert not any("*" in action for action in actions)
 
 
-def test_a_grant_on_everything_is_for_an_action_that_knows_no_resource(
+def test_a_grant_on_everything_is_for_an_action_without_resource_support(
     instances: list[Instance],
 ) -> None:
     unlimited = {
@@ -80,7 +80,7 @@ def test_a_grant_on_everything_is_for_an_action_that_knows_no_resource(
     }
 
 
-def test_what_lambda_needs_for_the_network_is_denied_to_the_function_itself(
+def test_the_function_itself_is_denied_the_network_actions_of_lambda(
     instances: list[Instance],
 ) -> None:
     for instance in instances:
@@ -91,7 +91,7 @@ def test_what_lambda_needs_for_the_network_is_denied_to_the_function_itself(
         assert denied["Action"] == sorted(action for one in allowed for action in one["Action"])
 
 
-def test_each_unlimited_resource_stands_below_a_link(repository: Path) -> None:
+def test_each_unlimited_resource_is_below_a_link(repository: Path) -> None:
     """The link is in the comment above the resource or the statement."""
     for path in (*repository.glob("*.tf"), *(repository / "modules").rglob("*.tf")):
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -101,7 +101,7 @@ def test_each_unlimited_resource_stands_below_a_link(repository: Path) -> None:
                 assert "# https://docs.aws.amazon.com/" in above, f"{path.name}:{number + 1}"
 
 
-def test_everything_granted_is_in_the_plan_before_anything_exists(
+def test_the_plan_shows_every_grant_before_anything_exists(
     instances: list[Instance],
 ) -> None:
     for instance in instances:
@@ -110,7 +110,7 @@ def test_everything_granted_is_in_the_plan_before_anything_exists(
         assert not any("policy" in unknown for unknown in policies.values())
 
 
-def test_a_key_of_the_same_apply_hides_its_own_policy_alone(make_root: MakeRoot) -> None:
+def test_a_key_of_the_same_apply_hides_only_its_own_policy(make_root: MakeRoot) -> None:
     """Terraform would also refuse a count that depends on it."""
     plan = make_root(
         """

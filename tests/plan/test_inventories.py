@@ -1,4 +1,4 @@
-"""What each promise needs of the plan, written by hand, one inventory per file."""
+"""The plan keeps each promise: one inventory per file, written by hand."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def plan(plan_all: PlanAll) -> Plan:
 
 
 @pytest.mark.parametrize("path", _INVENTORIES, ids=lambda path: path.stem)
-def test_the_plan_holds_the_promise(path: Path, plan: Plan) -> None:
+def test_the_plan_keeps_the_promise(path: Path, plan: Plan) -> None:
     inventory, found = _read(path), plan.instance(path.stem)
     assert found.counts == inventory["counts"]
     assert [

@@ -1,4 +1,4 @@
-"""A database of the same apply: what is known at plan of the secret that its service will make."""
+"""A managed secret of a database in the same apply: what the plan knows of it."""
 
 import json
 
@@ -35,7 +35,7 @@ output "secret" {
 """
 
 
-def test_an_arn_that_is_still_open_decides_no_count_and_hides_no_more_than_it_must(
+def test_an_unknown_arn_decides_no_count_and_hides_only_what_contains_it(
     make_root: MakeRoot,
 ) -> None:
     secret = make_root(_CONFIGURATION).plan().instance("secret")

@@ -1,4 +1,4 @@
-"""The function's name is made of the secret's, and no two secrets share one."""
+"""The function's name is derived from the secret's name, and is different for each secret."""
 
 import json
 import re
@@ -49,7 +49,7 @@ output "names" {
 """
 
 
-def test_names_that_a_function_cannot_hold_and_regions_that_a_role_does_not_know_are_kept_apart(
+def test_similar_names_and_other_regions_have_different_function_names(
     make_root: MakeRoot,
 ) -> None:
     plan = make_root(_CONFIGURATION.replace("NAMES", json.dumps(_NAMES))).plan()

@@ -1,4 +1,4 @@
-"""No value of a secret is in a plan, whatever shows it (promise 1)."""
+"""No form of a plan shows the value of a secret (promise 1)."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def test_a_first_value_is_nowhere_in_the_plan(
         assert [name for name in saved.namelist() if _MARK.encode() in saved.read(name)] == []
 
 
-def test_no_output_and_no_environment_variable_is_beyond_what_is_listed(repository: Path) -> None:
+def test_there_are_no_other_outputs_and_environment_variables(repository: Path) -> None:
     outputs = hcl2.loads((repository / "outputs.tf").read_text(encoding="utf-8"))["output"]
     assert [name.strip('"') for one in outputs for name in one] == [
         "dead_letter_queue_arn",
@@ -71,7 +71,7 @@ def test_no_output_and_no_environment_variable_is_beyond_what_is_listed(reposito
 
 
 def test_the_module_makes_no_credential_itself(repository: Path) -> None:
-    """Each of these keeps what it makes in the state."""
+    """Each of these stores its value in the state."""
     text = "".join(
         path.read_text(encoding="utf-8")
         for path in (*repository.glob("*.tf"), *(repository / "modules").rglob("*.tf"))

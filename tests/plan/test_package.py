@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("plan")
 _IAM = f"rotation/strategies/{REPRESENTATIVE.name}.py"
 _RANDOM = f"rotation/strategies/{SIMPLEST.name}.py"
 
-# Four names of one module, with mixed strategies, beside a second copy with another payload.
+# Four names of one module with mixed strategies, and a second copy with another payload.
 _MANY = """
 locals {
   rotations = {

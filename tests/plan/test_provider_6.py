@@ -1,6 +1,6 @@
 """Every argument that the module sets exists in the schema of AWS provider 6.x.
 
-Of that provider only the schema is looked at, as generated bindings carry it; nothing is applied.
+The schema comes from generated bindings; nothing is applied.
 """
 
 import ast
@@ -88,7 +88,9 @@ def test_provider_6_has_every_argument(
     assert unknown == []
 
 
-def test_the_search_finds_what_provider_6_lacks(classes: dict[str, dict[str, set[str]]]) -> None:
+def test_the_search_finds_arguments_missing_in_provider_6(
+    classes: dict[str, dict[str, set[str]]],
+) -> None:
     body = {
         "no_such_argument": 1,
         "environment": [{"no_such_argument": 1, "__is_block__": True}],
@@ -112,8 +114,8 @@ def test_the_search_finds_what_provider_6_lacks(classes: dict[str, dict[str, set
     ]
 
 
-def test_the_region_is_read_by_its_id_and_set_nowhere(repository: Path) -> None:
-    """`name` is deprecated in 6.x, and 5.100 lacks `region`, as an attribute and as an argument."""
+def test_the_region_is_read_by_its_id_and_never_set(repository: Path) -> None:
+    """`name` is deprecated in 6.x, and 5.100 has no `region`, as an attribute or as an argument."""
     for path in (*repository.glob("*.tf"), *(repository / "modules").rglob("*.tf")):
         text = path.read_text(encoding="utf-8")
         assert "aws_region.current.name" not in text

@@ -1,4 +1,4 @@
-"""The schedules that AWS documents are accepted and go to the service that takes them (promise 6).
+"""The schedules that AWS documents are accepted and go to the right service (promise 6).
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
@@ -24,7 +24,7 @@ def _variables(expression: str, duration: str | None = None) -> dict[str, object
     }
 
 
-# What Secrets Manager takes.
+# What Secrets Manager supports.
 _SLOW = [
     "rate(4 hours)",
     "rate(12 hours)",
@@ -47,7 +47,8 @@ _SLOW = [
     "cron(0 0 ? * 1,7 *)",
     "cron(0 0 ? JAN,APR,JUL,OCT L *)",
 ]
-# What it does not take: the shortest wait in minutes; the backstop, longer than the longest wait.
+# What it doesn't support: the shortest interval in minutes, and a backstop that is longer than
+# the longest interval.
 _FAST = {
     "rate(10 minutes)": (10, "rate(1 day)"),
     "rate(45 minutes)": (45, "rate(1 day)"),
@@ -135,7 +136,9 @@ def test_a_documented_schedule_is_accepted(expression: str, refuse: Refuse) -> N
         "cron(0 8 1 * ? *) ",
     ],
 )
-def test_any_other_schedule_is_refused_with_what_was_found(expression: str, refuse: Refuse) -> None:
+def test_any_other_schedule_is_refused_and_the_message_quotes_it(
+    expression: str, refuse: Refuse
+) -> None:
     messages = refuse(_variables(expression))
     assert any(f'Found: "{expression}".' in message for message in messages)
 
@@ -158,7 +161,7 @@ def test_a_window_ends_before_the_next_and_before_the_day(
 ) -> None:
     assert refuse(_variables(expression, f"{longest}h")) == []
     (message,) = refuse(_variables(expression, f"{longest + 1}h"))
-    assert f'write "1h" to "{longest}h" beside {expression}' in message
+    assert f'Write "1h" to "{longest}h" for {expression}' in message
 
 
 @pytest.mark.parametrize("duration", ["", "0h", "h", "2", "2 h", "02h", "2H", "1d", "-1h", "100h"])
@@ -171,7 +174,7 @@ def test_a_window_is_a_number_of_hours(duration: str, refuse: Refuse) -> None:
 def read(
     repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
-    """What the module makes of each expression."""
+    """What the module reads from each expression."""
     folder = tmp_path_factory.mktemp("expressions")
     (folder / "variables").mkdir()
     copy_variables(repository, folder / "variables")
@@ -209,14 +212,14 @@ _READ = {
 
 
 @pytest.mark.parametrize("expression", _SLOW)
-def test_secrets_manager_keeps_what_it_takes(
+def test_secrets_manager_keeps_the_schedules_that_it_supports(
     expression: str, read: dict[str, dict[str, Any]]
 ) -> None:
     assert not read[expression]["is_fast"]
 
 
 @pytest.mark.parametrize(("expression", "wait", "backstop"), [(x, *y) for x, y in _FAST.items()])
-def test_the_scheduler_keeps_the_rest_with_a_backstop_that_never_comes_first(
+def test_eventbridge_keeps_the_rest_with_a_backstop_that_never_comes_first(
     expression: str, wait: int, backstop: str, read: dict[str, dict[str, Any]]
 ) -> None:
     assert read[expression] == {

@@ -1,13 +1,16 @@
 """The options of each strategy: their rules, and the type that two files declare (promise 6)."""
 
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import hcl2
 import pytest
 
-from tests.plan.conftest import Refuse
-from tests.strategies import ALL, Rule, StrategyUnderTest, case
+from tests.conftest import Terraform
+from tests.plan.conftest import Refuse, copy_variables
+from tests.strategies import ALL, ROTATORS, Rule, StrategyUnderTest, Variables, case
 
 each_rule = pytest.mark.parametrize(
     ("strategy", "rule"),
@@ -84,3 +87,59 @@ def test_a_module_sets_no_trait_that_strategies_tf_does_not_describe(repository:
         (output,) = hcl2.loads(file.read_text(encoding="utf-8"))["output"]
         value = output['"strategy"']["value"]
         assert {name.strip('"') for name in value} - {"name"} <= described
+
+
+# What the module makes of a strategy, in place of its resources.
+_READERS = """
+resource "terraform_data" "function" {
+  count = local.makes_function ? 1 : 0
+  input = jsonencode(local.strategy.settings)
+}
+
+resource "terraform_data" "existing" {
+  for_each = toset([for one in local.chosen_strategies : "this" if one.existing_function != null])
+}
+"""
+
+
+def _marked(options: Variables, expression: str) -> Variables:
+    """Return the options with another expression for each text; VALUE stands for the text."""
+    return {
+        name: "${" + expression.replace("VALUE", json.dumps(value)) + "}"
+        for name, value in options.items()
+        if isinstance(value, str)
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "strategies"),
+    [
+        pytest.param("sensitive(VALUE)", ROTATORS, id="sensitive"),
+        pytest.param("terraform_data.later.id", ALL, id="unknown"),
+    ],
+)
+def test_an_option_that_a_plan_cannot_show_decides_no_count(
+    expression: str,
+    strategies: Sequence[StrategyUnderTest],
+    repository: Path,
+    terraform: Terraform,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "variables").mkdir()
+    copy_variables(repository, tmp_path / "variables")
+    (tmp_path / "variables" / "readers.tf").write_text(_READERS, encoding="utf-8")
+    calls = {
+        strategy.name: {
+            "source": "./variables",
+            **strategy.module_call_with(_marked(strategy.options, expression)),
+        }
+        for strategy in strategies
+    }
+    configuration = {"module": calls, "resource": {"terraform_data": {"later": {}}}}
+    (tmp_path / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
+    terraform(tmp_path, "init")
+    plan = terraform(tmp_path, "plan")
+    for strategy in strategies:
+        makes = "function[0]" if strategy in ROTATORS else "existing"
+        named = f"module.{strategy.name}.terraform_data.{makes}" in plan
+        assert named == (strategy.name != "managed")

@@ -94,7 +94,7 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
     ]
     assert not failed, "\n".join(failed)
     assert report["results"]["parsing_errors"] == []
-    # What a module's resource was found through counts for the folder that calls it.
+    # A finding in a module counts for the folder that calls it.
     read = {
         Path(path).parent
         for kind in ("passed_checks", "skipped_checks")
@@ -107,10 +107,10 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
 
 @pytest.fixture(scope="module")
 def provider(cache: Path) -> Iterator[str]:
-    """One process of the AWS provider, and how it is reached.
+    """One process of the AWS provider: the variable with which Terraform reaches it.
 
-    The native tests mock it: Terraform asks for its schema alone, and starts it for each run, half
-    a second of processor time (https://developer.hashicorp.com/terraform/plugin/debugging).
+    The native tests mock it, so Terraform only asks for its schema. It would start it for each run,
+    which takes half a second of processor time (https://developer.hashicorp.com/terraform/plugin/debugging).
     """
     mirror = cache / "terraform" / "mirror" / "registry.terraform.io" / "hashicorp" / "aws"
     (binary,) = mirror.glob("*/*/terraform-provider-aws_*")
@@ -123,7 +123,7 @@ def provider(cache: Path) -> Iterator[str]:
         process.terminate()
 
 
-# One by one, since Terraform runs them in a row: the other worker takes the next file.
+# One test per file, because Terraform runs them one after the other: another worker takes the next.
 @pytest.mark.parametrize("file", sorted(path.name for path in _REPOSITORY.glob("tests/*.hcl")))
 def test_native_tests_pass(
     file: str,

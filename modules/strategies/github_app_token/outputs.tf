@@ -1,4 +1,4 @@
-# What the root module asks of the strategy.
+# The traits of the strategy, which the root module reads.
 
 output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."

@@ -1,4 +1,4 @@
-# What the root module asks of the strategy.
+# The traits of the strategy, which the root module reads.
 
 locals {
   _user_arn = "arn:${var.account.partition}:iam::${var.account.id}:user${var.options.user_path}${var.options.user_name}"
