@@ -55,6 +55,7 @@ variable "expression" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations # Only its own rule reads it.
 variable "expires_after_minutes" {
   description = "Time after which each credential expires; null if it doesn't."
   type        = number
