@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from testing.harness.provider import AwsProvider
+from testing.harness.provider import VARIABLE, AwsProvider
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _CLI_CONFIG: Final = _REPOSITORY / ".cache" / "terraform" / "cli.tfrc"
@@ -96,6 +96,7 @@ class Terraform:
         """Destroy all resources and return the line that counts them."""
         output = self.run("destroy", "-auto-approve")
         self._stop_provider()
+        self._environment.pop(VARIABLE, None)
         return next(line for line in output.splitlines() if line.startswith("Destroy complete!"))
 
     def require_empty_plan(self, *options: str) -> None:
