@@ -33,6 +33,12 @@ class Switches:
     deleted_key_seconds: float = 0.0
     """How long services still accept a deleted access key or credential."""
 
+    policy_propagation_seconds: float = 0.0
+    """How long a change of a policy of a user or role isn't enforced yet."""
+
+    secret_read_lag_seconds: float = 0.0
+    """How old the state is that GetSecretValue, DescribeSecret and ListSecretVersionIds return."""
+
     function_endpoint_url: str = ""
     """The AWS endpoint of function workers that start from now on; empty for this server."""
 
