@@ -2,22 +2,25 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from testing.harness.provider import AwsProvider
 from tests.conftest import Terraform
 from tests.strategies import ROTATORS
 
 Build = Callable[[Path], Mapping[str, Path]]
 
 
-@pytest.fixture(scope="session")
-def build(terraform: Terraform) -> Build:
+@pytest.fixture(scope="package")
+def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build]:
     """Builds all packages of a copy of the module, by the name of the strategy.
 
-    AWS is mocked, since the package needs no account; archive_file is the real one.
+    AWS is mocked, since the package needs no account: one process of its provider shows the schema
+    to all runs. archive_file is the real one.
     """
 
     def run(module: Path) -> dict[str, Path]:
@@ -47,7 +50,13 @@ def build(terraform: Terraform) -> Build:
         assert built.keys() == {one.name for one in ROTATORS}
         return built
 
-    return run
+    with (
+        closing(AwsProvider(Path.cwd(), terraform_env)) as provider,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in provider.environment.items():
+            patch.setitem(terraform_env, name, value)
+        yield run
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +65,6 @@ def module(copy_module: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
     return copy_module(tmp_path_factory.mktemp("package") / "module")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def packages(build: Build, module: Path) -> Mapping[str, Path]:
     return build(module)
