@@ -12,6 +12,7 @@ BEHAVIOURS: Final = (
     "secretsmanager.replicas",
     "secretsmanager.policies",
     "iam.member_accounts",
+    "secretsmanager.principals",
     "functions.callers",
     "secretsmanager.rotation",
     "secretsmanager.read_lag",

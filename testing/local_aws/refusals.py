@@ -7,6 +7,7 @@ Refused
  │                   NoFunction · PreviousRotation · OtherVersion
  ├─ NotFound ─ NoSecret · NoValue
  ├─ PublicPolicy
+ ├─ UnknownPrincipal
  ├─ RoleMayNot (Lambda)
  └─ TokenInUse
 
@@ -159,6 +160,13 @@ class PublicPolicy(Refused):
 
     code = "PublicPolicyException"
     message = "You can't attach a resource policy that allows broad access to the secret."
+
+
+class UnknownPrincipal(Refused):
+    """The policy names a principal that does not exist."""
+
+    code = "MalformedPolicyDocumentException"
+    message = "This resource policy contains an unsupported principal."
 
 
 class RoleMayNot(Refused):
