@@ -9,6 +9,7 @@ import hcl2
 import pytest
 
 from tests.plan.conftest import Refuse
+from tests.strategies import ALL, REPRESENTATIVE, SIMPLEST
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/reports"
@@ -17,22 +18,11 @@ LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1"
 READER = "arn:aws:iam::123456789012:role/reporter"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
-APP: dict[str, Any] = {
-    "client_id": "Iv23liAbCdEfGhIjKlMn",
-    "installation_id": 12345678,
-    "kms_key_arn": KEY,
-    "permissions": {"contents": "read"},
-    "repositories": ["reports"],
-}
-DEPLOY_KEY: dict[str, Any] = {
-    "app": {"client_id": "Iv23liAbCdEfGhIjKlMn", "installation_id": 1, "kms_key_arn": KEY},
-    "repository": "octo-org/reports",
-}
 TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
 ROTATOR = Path(__file__).resolve().parents[2] / "examples" / "custom" / "rotate.py"
 GRANT: dict[str, object] = {"actions": ["secretsmanager:GetSecretValue"], "resource": TOKEN}
-IAM = {"iam_access_key": {"user_name": "uploader"}}
-RANDOM: dict[str, Any] = {"random_value": {}}
+IAM = {REPRESENTATIVE.name: REPRESENTATIVE.options}
+RANDOM: dict[str, Any] = {SIMPLEST.name: {}}
 STATEMENT: dict[str, object] = {
     "actions": ["secretsmanager:DescribeSecret"],
     "principals": {"AWS": [READER]},
@@ -44,13 +34,7 @@ MANAGED: dict[str, Any] = {"managed": {"secret_arn": MASTER}}
 
 def iam(**options: object) -> dict[str, object]:
     """The variables of an IAM key with these options."""
-    return {"rotation": {"iam_access_key": {"user_name": "uploader"} | options}}
-
-
-def credential(**options: object) -> dict[str, object]:
-    """The variables of a key of Bedrock with these options."""
-    service = {"service_name": "bedrock.amazonaws.com", "user_name": "assistant"}
-    return {"rotation": {"iam_service_credential": service | options}}
+    return REPRESENTATIVE.module_call_with(options)
 
 
 def custom(**options: object) -> dict[str, Any]:
@@ -58,27 +42,9 @@ def custom(**options: object) -> dict[str, Any]:
     return {"rotation": {"custom": {"source_file": str(ROTATOR)} | options}}
 
 
-def app_token(**options: object) -> dict[str, Any]:
-    """The variables of a GitHub App's token with these options."""
-    return {"rotation": {"github_app_token": APP | options}}
-
-
-def deploy_key(**options: object) -> dict[str, Any]:
-    """The variables of a deploy key with these options."""
-    return {
-        "function": {"layers": [LAYER.replace("certificates", "cryptography")]},
-        "rotation": {"github_deploy_key": DEPLOY_KEY | options},
-    }
-
-
-def by_token(**options: object) -> dict[str, Any]:
-    """The variables of a deploy key with a token."""
-    return deploy_key(**{"app": None, "token_secret_arn": TOKEN, **options})
-
-
 def random(**options: object) -> dict[str, object]:
     """The variables of a random value with these options."""
-    return {"rotation": {"random_value": options}}
+    return {"rotation": {SIMPLEST.name: options}}
 
 
 def function(**options: object) -> dict[str, object]:
@@ -483,30 +449,9 @@ CASES = [
     pytest.param(
         "rotation must have exactly one strategy",
         {"rotation": IAM | RANDOM},
-        "iam_access_key, random_value.",
+        f"{REPRESENTATIVE.name}, {SIMPLEST.name}.",
         {"rotation": None},
         id="rotation-two-strategies",
-    ),
-    pytest.param(
-        "function.layers must include a layer with the Python library",
-        {"rotation": {"github_deploy_key": DEPLOY_KEY}},
-        "no function.layers.",
-        deploy_key(read_only=False),
-        id="function.layers-without-a-library",
-    ),
-    pytest.param(
-        "minimum_overlap_minutes must not be set for",
-        app_token() | {"minimum_overlap_minutes": 0},
-        "0.",
-        app_token(revoke_previous=True),
-        id="minimum_overlap_minutes-of-what-expires",
-    ),
-    pytest.param(
-        "schedule_expression must rotate at least every",
-        app_token() | {"schedule_expression": "rate(51 minutes)"},
-        '"rate(51 minutes)".',
-        app_token() | {"schedule_expression": "cron(0/20 * * * ? *)"},
-        id="schedule_expression-of-what-expires",
     ),
     pytest.param(
         "schedule_duration must be null if rotation is null",
@@ -644,12 +589,17 @@ CASES = [
         {"tags": {f"tag{number}": "x" for number in range(49)}},
         id="tags",
     ),
-    pytest.param(
-        "A credential of ",
-        credential(credential_age_days=31),
-        "31 days.",
-        credential(credential_age_days=32),
-        id="minimum_overlap_minutes-beyond-the-age",
+    *(
+        pytest.param(
+            rule.text,
+            {**strategy.module_call, **rule.refused},
+            rule.found,
+            {**strategy.module_call, **rule.accepted},
+            id=rule.id,
+            marks=pytest.mark.strategy(strategy.name),
+        )
+        for strategy in ALL
+        for rule in strategy.root_rules
     ),
 ]
 
@@ -841,46 +791,10 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
         pytest.param(function(runtime="nodejs22.x"), "function.runtime must", id="not-python"),
         pytest.param(function(layers=[LAYER] * 6), "function.layers must", id="six-layers"),
         pytest.param(
-            deploy_key() | {"schedule_expression": "rate(1 hour)"},
-            "The rotation interval must be longer than minimum_overlap_minutes",
-            id="deploy-keys-that-would-pile-up",
-        ),
-        pytest.param(
             function(memory_size=128.5), "function.memory_size must", id="half-a-megabyte"
         ),
         pytest.param(
             {"recovery_window_in_days": 7.5}, "recovery_window_in_days must", id="half-a-day"
-        ),
-        pytest.param(
-            credential(credential_age_days=34)
-            | {"minimum_overlap_minutes": 3 * 1440 + 1, "schedule_expression": "rate(30 days)"},
-            "A credential of the strategy iam_service_credential must be valid for",
-            id="age-within-the-overlap",
-        ),
-        pytest.param(
-            credential(credential_age_days=90) | {"schedule_expression": "cron(0 8 1 1 ? *)"},
-            "A credential of the strategy iam_service_credential must be valid for",
-            id="age-within-a-year",
-        ),
-        pytest.param(
-            credential(credential_age_days=63) | {"schedule_expression": "cron(0 8 31 * ? *)"},
-            "A credential of the strategy iam_service_credential must be valid for",
-            id="age-within-two-months",
-        ),
-        pytest.param(
-            credential(credential_age_days=36) | {"schedule_expression": "cron(0 8 ? * MONL *)"},
-            "A credential of the strategy iam_service_credential must be valid for",
-            id="age-within-a-month-of-weeks",
-        ),
-        pytest.param(
-            credential(credential_age_days=101) | {"schedule_expression": "cron(0 8 ? * MON#5 *)"},
-            "A credential of the strategy iam_service_credential must be valid for",
-            id="age-within-fifth-mondays",
-        ),
-        pytest.param(
-            credential(credential_age_days=2) | {"schedule_expression": "cron(0 8 * * ? *)"},
-            "A credential of the strategy iam_service_credential must be valid for",
-            id="age-within-a-day",
         ),
         pytest.param(
             {"tags": {f"tag{number}": "x" for number in range(50)}},
@@ -889,6 +803,16 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
         ),
         pytest.param(
             {"kms_key_arn": "1234abcd-12ab-34cd-56ef-1234567890ab"}, "kms_key_arn must", id="key-id"
+        ),
+        *(
+            pytest.param(
+                {**strategy.module_call, **refusal.refused},
+                refusal.text,
+                id=refusal.id,
+                marks=pytest.mark.strategy(strategy.name),
+            )
+            for strategy in ALL
+            for refusal in strategy.root_refusals
         ),
     ],
 )

@@ -13,7 +13,6 @@ from tests.strategies import ALL, StrategyUnderTest, case
 _LISTS = {
     "strategies.tf": "It calls the submodule of the chosen strategy.",
     "lambda/rotation/strategies/__init__.py": "REGISTRY has the names that the function accepts.",
-    "tests/plan/test_variables.py": "A rule of the root module needs a strategy of a certain kind.",
 }
 # Pages may name any strategy, and so may examples and the demo, which are a user's code.
 _EXEMPT = (

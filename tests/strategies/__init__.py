@@ -26,14 +26,20 @@ Variables: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
-    """A rule about the options of a strategy."""
+class Refusal:
+    """A value that breaks a rule of the module."""
 
     id: str
     text: str
     """How the message starts."""
     refused: Variables
     """Options that break the rule, besides the smallest valid ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Refusal):
+    """A rule of the module, with a value that breaks it and one that keeps it."""
+
     found: str
     """The end of the message, after `Found: `."""
     accepted: Variables
@@ -60,6 +66,13 @@ class StrategyUnderTest:
     """The folders of its examples, each with its walk through an account."""
     rules: Sequence[Rule] = ()
     """One for each validation of the options."""
+    root_rules: Sequence[Rule] = ()
+    """Rules of the root module that only a strategy of this kind can break.
+
+    Their values are variables, besides the smallest module call.
+    """
+    root_refusals: Sequence[Refusal] = ()
+    """More values that break rules of the root module."""
 
     @property
     def folders(self) -> tuple[str, str]:

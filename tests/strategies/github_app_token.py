@@ -190,6 +190,22 @@ _BAD_INPUT = BadInput(
 STRATEGY = RotatorUnderTest(
     name="github_app_token",
     rules=_RULES,
+    root_rules=(
+        Rule(
+            id="minimum_overlap_minutes-of-what-expires",
+            text="minimum_overlap_minutes must not be set for",
+            refused={"minimum_overlap_minutes": 0},
+            found="0.",
+            accepted={},
+        ),
+        Rule(
+            id="schedule_expression-of-what-expires",
+            text="schedule_expression must rotate at least every",
+            refused={"schedule_expression": "rate(51 minutes)"},
+            found='"rate(51 minutes)".',
+            accepted={"schedule_expression": "cron(0/20 * * * ? *)"},
+        ),
+    ),
     options={
         "client_id": "Iv23liAbCdEfGhIjKlMn",
         "installation_id": 12345678,

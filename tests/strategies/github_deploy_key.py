@@ -16,7 +16,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest, Rule
+from tests.strategies import Refusal, RotatorUnderTest, Rule
 from tests.unit.bad_input import ABSENT, ARN, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.github import (
@@ -260,6 +260,22 @@ _BAD_INPUT = BadInput(
 STRATEGY = RotatorUnderTest(
     name="github_deploy_key",
     rules=_RULES,
+    root_rules=(
+        Rule(
+            id="function.layers-without-a-library",
+            text="function.layers must include a layer with the Python library",
+            refused={"function": None},
+            found="no function.layers.",
+            accepted={},
+        ),
+    ),
+    root_refusals=(
+        Refusal(
+            id="deploy-keys-that-would-pile-up",
+            text="The rotation interval must be longer than minimum_overlap_minutes",
+            refused={"schedule_expression": "rate(1 hour)"},
+        ),
+    ),
     options={
         "app": _APP,
         "repository": "octo-org/reports",

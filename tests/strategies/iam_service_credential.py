@@ -14,7 +14,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import RotatorUnderTest, Rule
+from tests.strategies import Refusal, RotatorUnderTest, Rule
 from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, credentials_of
 from tests.unit.rotator import Rotation
@@ -251,6 +251,18 @@ _BAD_INPUT = BadInput(
     ],
 )
 
+
+_OPTIONS = {"service_name": "bedrock.amazonaws.com", "user_name": "assistant"}
+_TOO_YOUNG = "A credential of the strategy iam_service_credential must be valid for"
+
+
+def _valid_for(days: int, schedule_expression: str | None = None) -> dict[str, object]:
+    """Return the variables of a credential that expires after some days."""
+    schedule = {"schedule_expression": schedule_expression} if schedule_expression else {}
+    rotation = {"iam_service_credential": {**_OPTIONS, "credential_age_days": days}}
+    return {"rotation": rotation, **schedule}
+
+
 STRATEGY = RotatorUnderTest(
     name="iam_service_credential",
     files=(
@@ -261,7 +273,28 @@ STRATEGY = RotatorUnderTest(
         "tests/unit/service_credentials.py",
     ),
     rules=_RULES,
-    options={"service_name": "bedrock.amazonaws.com", "user_name": "assistant"},
+    root_rules=(
+        Rule(
+            id="minimum_overlap_minutes-beyond-the-age",
+            text="A credential of ",
+            refused=_valid_for(31),
+            found="31 days.",
+            accepted=_valid_for(32),
+        ),
+    ),
+    root_refusals=tuple(
+        Refusal(id=id_, text=_TOO_YOUNG, refused=refused)
+        for id_, refused in {
+            "age-within-the-overlap": _valid_for(34, "rate(30 days)")
+            | {"minimum_overlap_minutes": 3 * 1440 + 1},
+            "age-within-a-year": _valid_for(90, "cron(0 8 1 1 ? *)"),
+            "age-within-two-months": _valid_for(63, "cron(0 8 31 * ? *)"),
+            "age-within-a-month-of-weeks": _valid_for(36, "cron(0 8 ? * MONL *)"),
+            "age-within-fifth-mondays": _valid_for(101, "cron(0 8 ? * MON#5 *)"),
+            "age-within-a-day": _valid_for(2, "cron(0 8 * * ? *)"),
+        }.items()
+    ),
+    options=_OPTIONS,
     load=Subject(
         word="assistant",
         variables={
