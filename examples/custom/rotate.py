@@ -1,7 +1,7 @@
-"""The password of a user of a Redis server, which takes two at a time; any other one ends.
+"""The password of a user of a Redis server. The server accepts the current and the new one.
 
 Secret: `{"host": …, "port": …, "username": …, "password": …}`.
-Idempotency: apply sets which passwords there are, and adds none.
+Idempotency: apply replaces the user's passwords; it never adds to them.
 Privileges: secretsmanager:GetSecretValue on the secret of an administrator of the server.
 """
 
@@ -46,17 +46,17 @@ class RedisUser:
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
         get = self._clients("secretsmanager").get_secret_value
-        answer = ask("secretsmanager:GetSecretValue", self._arn, lambda: get(SecretId=self._arn))
+        response = ask("secretsmanager:GetSecretValue", self._arn, lambda: get(SecretId=self._arn))
         passwords = [f">{cast('Any', one.value)['password']}" for one in (current, pending) if one]
         rules = ["ACL", "SETUSER", self._fixed["username"], "resetpass", *passwords]
-        self._tell(
-            f"in {self._arn}", json.loads(answer.text("SecretString")), rules, ["ACL", "SAVE"]
+        self._send(
+            f"in {self._arn}", json.loads(response.text("SecretString")), rules, ["ACL", "SAVE"]
         )
 
     def verify(self, credential: Credential) -> None:
-        self._tell(credential.identity, cast("Any", credential.value))
+        self._send(credential.identity, cast("Any", credential.value))
 
-    def _tell(self, identity: str, who: Mapping[str, str], *commands: list[str]) -> None:
+    def _send(self, identity: str, who: Mapping[str, str], *commands: list[str]) -> None:
         host, port = self._fixed["host"], int(self._fixed["port"])
         commands = (["AUTH", who["username"], who["password"]], *commands)
         try:
@@ -66,14 +66,14 @@ class RedisUser:
             ) as connection:
                 connection.sendall("".join(map(_resp, commands)).encode())
                 lines = connection.makefile()
-                answers = [next(lines).strip() for _ in commands]
+                replies = [next(lines).strip() for _ in commands]
         except (OSError, StopIteration):
             raise ServiceUnavailable(action="AUTH", resource=self.owner, answer_lost=True) from None
-        for command, answer in zip(commands, answers, strict=True):
-            if answer.startswith("-WRONGPASS"):
+        for command, reply in zip(commands, replies, strict=True):
+            if reply.startswith("-WRONGPASS"):
                 raise CredentialRejected(owner=self.owner, identity=identity)
-            if answer != "+OK":
-                code = answer.split()[0].strip("-")
+            if reply != "+OK":
+                code = reply.split()[0].strip("-")
                 raise ProtocolError.unexpected_code(
                     action=command[0], resource=self.owner, code=code
                 )

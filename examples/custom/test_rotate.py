@@ -1,4 +1,4 @@
-"""The rotator, put through the checks of the module; `server` is a fixture that starts Redis."""
+"""Runs the module's checks on the rotator. `server` is a fixture that starts Redis."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The record of an attempt to issue a credential. It tells an orphan from a foreign credential.
+"""The record of an attempt to issue a credential. It shows which credential is an orphan.
 
 It is written as a tag on the secret before the issuer is called, so that a retry after a crash can
 read it. A tag's value has at most 256 characters of a small alphabet

@@ -242,6 +242,6 @@ class Engine:
 
 
 def _is_promoted(description: Description, token: str) -> bool:
-    """Tell a finished promotion from a first value, which AWS makes AWSCURRENT when stored."""
+    """Say whether the version was promoted. AWS makes a first value AWSCURRENT when stored."""
     is_current = description.holder(Stage.CURRENT) == token
     return is_current and description.holder(Stage.PREVIOUS) is not None

@@ -69,7 +69,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known about the credentials of an issuer."""
+    """All that is known about the credentials of an issuer."""
 
     # The issuer's list.
     held: Sequence[Issued]

@@ -1,4 +1,4 @@
-"""What a strategy is: the calls of one service, and nothing about staging labels.
+"""The interface of a strategy: the calls of one service, and nothing about staging labels.
 
 The families differ in who makes the value:
     Generator   makes it here; no service has to know it
@@ -193,8 +193,7 @@ class Issuer(Strategy, Protocol):
         """End a credential.
 
         Before: this secret issued or adopted the credential, and it is not the current one.
-        After: the service does not accept it any more, and it takes no slot. No other credential
-            is changed.
+        After: the service rejects it, and its slot is free. No other credential is changed.
         Repeated: a success; also if someone else has ended it.
 
         Args:

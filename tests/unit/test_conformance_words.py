@@ -236,16 +236,16 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "setter",
             "def verify(",
             "def prove(",
-            "it_has_all_that_its_family_has",
-            "it lacks verify, which a Setter has to have",
+            "it_has_all_members_of_its_family",
+            "it has no verify, which each Setter must have",
             id="a-method-is-missing",
         ),
         pytest.param(
             "issuer",
             "    adopted = None\n",
             "",
-            "it_has_all_that_its_family_has",
-            "it lacks adopted, which a Issuer has to have",
+            "it_has_all_members_of_its_family",
+            "it has no adopted, which each Issuer must have",
             id="an-attribute-is-missing",
         ),
         pytest.param(
@@ -253,8 +253,8 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "(current, pending)",
             "(pending,)",
             "its_rotations_are_clean",
-            "The second rotation, without any trouble.*the service does not accept the value under "
-            r"AWSCURRENT.*apply is given both",
+            "The second rotation, without any trouble.*the service does not accept the value of "
+            r"AWSCURRENT.*apply gets both",
             id="the-current-value-ends-too-soon",
         ),
         pytest.param(
@@ -262,7 +262,7 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "secrets.token_hex(8)",
             '"a" * 16',
             "its_rotations_are_clean",
-            "a value that was there before",
+            "a value that existed before",
             id="values-are-not-new",
         ),
         pytest.param(
@@ -286,7 +286,7 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             'raise CredentialRejected(owner="the file", identity="the password")',
             "return False",
             "it_rejects_what_the_service_does_not_accept",
-            "as if the service had accepted it.*a bool is not looked at",
+            "as if the service had accepted the credential.*A returned bool is ignored",
             id="verify-returns-a-bool",
         ),
         pytest.param(
@@ -294,7 +294,7 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             'raise CredentialRejected(owner="the file", identity="the password")',
             "raise ValueError(password)",
             "its_rotations_are_clean",
-            r"ValueError at rotate.py:\d+.*raise a class of rotation.errors",
+            r"ValueError at rotate.py:\d+.*raise an error class of rotation.api",
             id="verify-raises-an-error-of-its-own",
         ),
         pytest.param(
@@ -309,9 +309,9 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "setter",
             "        kept = [",
             "        service.write(self.path, [])\n        kept = [",
-            "a_rotation_may_die_at_any_point",
-            r"The function died before line \d+, in apply: kept = .*in a later rotation; then it "
-            "is repeated.*does not accept the value under AWSCURRENT",
+            "a_rotation_may_stop_at_any_point",
+            r"The function stopped before line \d+, in apply: kept = .*in a later rotation; then "
+            "it is repeated.*does not accept the value of AWSCURRENT",
             id="apply-has-a-gap",
         ),
         pytest.param(
@@ -329,15 +329,15 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "            ) from None",
             'raise CredentialRejected(owner="the file", identity="the password") from None',
             "an_outage_is_no_rejection",
-            "it raised CredentialRejected.*raise ServiceUnavailable where no answer came",
+            "it raised CredentialRejected.*raise ServiceUnavailable if no response arrives",
             id="an-outage-is-taken-for-a-rejection",
         ),
         pytest.param(
             "setter",
             'identity="the password")',
             "identity=password)",
-            "nothing_that_it_shows_holds_a_secret",
-            "build no message from an answer",
+            "nothing_that_it_shows_has_a_secret",
+            "Build no message from a response",
             id="an-error-quotes-the-password",
         ),
         pytest.param(
@@ -345,8 +345,8 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "        service.remove(self.path, issued.identity)",
             "        service.remove(self.path, issued.identity)\n"
             '        service.remove(self.path, "person")',
-            "what_a_person_made_stays",
-            "what a person made was ended",
+            "credentials_of_operators_stay",
+            "a credential of an operator was retired",
             id="retire-ends-what-it-was-not-given",
         ),
         pytest.param(
@@ -362,8 +362,8 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
             "issuer",
             '"mark": mark})',
             '"mark": "ours"})',
-            "a_rotation_may_die_at_any_point",
-            "The function died .*an orphan was left",
+            "a_rotation_may_stop_at_any_point",
+            "The function stopped .*an orphan was left",
             id="the-mark-is-lost",
         ),
     ],
@@ -379,11 +379,17 @@ def test_a_faulty_strategy_is_told_in_words(
 
 def test_the_readme_shows_what_the_suite_says() -> None:
     done, found, cure = re.split(
-        r"\.\nWhat came of it: |\nWhat to do: ", block("run", "broken-promise").strip()
+        r"\.\nWhat happened: |\nWhat to do: ", block("run", "broken-promise").strip()
     )
     told = str(BrokenPromiseError(done=done, found=found, cure=cure))
     assert told == block("run", "broken-promise").strip()
     sources = (README.parent / "tools" / "conformance" / "rotation_conformance").glob("*.py")
     said = re.sub(r'"\s+"', "", "".join(path.read_text() for path in sources))
-    for words in ("The function died ", "in a later rotation", "it is repeated", found, cure[:-3]):
+    for words in (
+        "The function stopped ",
+        "in a later rotation",
+        "it is repeated",
+        found,
+        cure[:-3],
+    ):
         assert words in said

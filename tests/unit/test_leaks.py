@@ -149,7 +149,7 @@ def _gossiping(
 
     def trouble(called: int, _name: str, side: Side) -> None:
         if called == number and side is Side.AFTER:
-            raise error(rotation.cloud.gossip)
+            raise error(rotation.cloud.error_message)
 
     return trouble
 
@@ -200,7 +200,7 @@ def _gossip_learns(subject: str, rotation: Rotation) -> Trouble:
     """Let what the services say in an error quote every credential that there is by then."""
 
     def trouble(_number: int, _name: str, _side: Side) -> None:
-        rotation.cloud.gossip = " ".join(_credentials(subject, rotation))
+        rotation.cloud.error_message = " ".join(_credentials(subject, rotation))
 
     return trouble
 
@@ -267,7 +267,7 @@ def test_the_services_gossip_and_rotations_fail(
     learn = _gossip_learns(subject, rotation)
     rotation.cloud.fuse.arm(learn, _gossiping(error, 1, rotation, token))
     assert list(_failures(rotation, token)) != []
-    assert found(_credentials(subject, rotation), rotation.cloud.gossip) != set()
+    assert found(_credentials(subject, rotation), rotation.cloud.error_message) != set()
 
 
 @pytest.mark.parametrize(

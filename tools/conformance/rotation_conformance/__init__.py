@@ -1,9 +1,9 @@
-"""Checks that a rotation strategy of your own has to pass: one class to inherit from, for pytest.
+"""Checks that a rotation strategy of your own must pass: a class for pytest to inherit from.
 
     from rotation_conformance import Conformance, ServiceUnderTest
 
     class Service(ServiceUnderTest):
-        ...  # the other side of the strategy: what accepts the credentials
+        ...  # the service that accepts the credentials
 
     class TestRotation(Conformance):
         source_file = "rotate.py"
@@ -12,11 +12,12 @@
         def service(self):
             return Service()
 
-The strategy is put through clean rotations, deliveries that come twice, deaths at each of its lines
-and at each call of Secrets Manager, outages, and people who make credentials of their own. A check
-that fails says in words what was done, what came of it, and what to do instead.
+The suite runs clean rotations, delivers steps twice, and stops the function at each line of the
+strategy and at each call of Secrets Manager. It takes the service away, and makes credentials as an
+operator does. A check that fails says what the suite did, what happened, and what to do instead.
 
-Time is virtual: a pause of the engine takes none, so that a service has to learn at once.
+Time is virtual: a pause of the engine is over at once. So the service must know a change
+immediately.
 """
 
 from rotation_conformance.account import Account

@@ -1,7 +1,7 @@
-"""A small Secrets Manager at the level of boto3's client, on a virtual clock.
+"""A small fake of Secrets Manager's boto3 client, on a virtual clock.
 
-It has exactly the methods that a rotation calls and keeps AWS's rules for them. Every call goes
-through the `Fuse`, which is where a test lets trouble in.
+It has the methods that a rotation calls, and follows AWS's rules for them. Every call goes through
+the `Fuse`, where a test can make trouble.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ class Side(StrEnum):
 
 
 class Killed(BaseException):
-    """The process is gone. Not an Exception: no handler of ours may survive it."""
+    """The process is gone. It is no Exception, so that no handler of ours catches it."""
 
 
 class RepeatedError(Exception):
-    """The answer was lost, and the SDK sends the request once more."""
+    """The response was lost, and the SDK sends the request again."""
 
 
 class Trouble(Protocol):
-    """Looks on before and after each call, numbered from 1, and may raise."""
+    """Is called before and after each call, which has a number from 1; it may raise."""
 
     def __call__(self, number: int, name: str, side: Side, /) -> None: ...
 
 
 class Fuse:
-    """Every call goes through it; a dead process makes no further one, not even in finally."""
+    """All calls go through it. A stopped process makes no further call, not even in finally."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -84,7 +84,7 @@ class Fuse:
             self._look(number, name, Side.BEFORE)
             try:
                 result = effect()
-            finally:  # A refusal is an answer too.
+            finally:  # An error is a response too.
                 self._look(number, name, Side.AFTER)
         except RepeatedError:
             result = effect()
@@ -99,7 +99,7 @@ class Fuse:
 
 
 def kill(at: int | str, when: Side) -> Trouble:
-    """End the process at one call, told by its number or its name."""
+    """Stop the process at one call, given by its number or its name."""
 
     def trouble(number: int, name: str, side: Side) -> None:
         if at in {number, name} and side is when:
@@ -109,7 +109,7 @@ def kill(at: int | str, when: Side) -> Trouble:
 
 
 def lose_answer(at: int | str) -> Trouble:
-    """Let a call take effect and its answer get lost: one call, or each of that name."""
+    """Let a call take effect but lose its response: one call, or each of that name."""
 
     def trouble(number: int, name: str, side: Side) -> None:
         if at in {number, name} and side is Side.AFTER:
@@ -119,7 +119,7 @@ def lose_answer(at: int | str) -> Trouble:
 
 
 def break_answer(at: int | str) -> Trouble:
-    """Let a call take effect and its answer be an error of the service."""
+    """Let a call take effect but return a server error."""
 
     def trouble(number: int, name: str, side: Side) -> None:
         if at in {number, name} and side is Side.AFTER:
@@ -139,7 +139,7 @@ def repeat(at: int | str) -> Trouble:
 
 
 def refuse(at: int | str, code: str, *, status: int = 400) -> Trouble:
-    """Answer with an error and do nothing: one call, or each of that name."""
+    """Return an error and do nothing: one call, or each of that name."""
 
     def trouble(number: int, name: str, side: Side) -> None:
         if at in {number, name} and side is Side.BEFORE:
@@ -149,7 +149,7 @@ def refuse(at: int | str, code: str, *, status: int = 400) -> Trouble:
 
 
 def interpose(at: int | str, action: Callable[[], object]) -> Trouble:
-    """Let something else happen once, right before a call, told by its number or its name."""
+    """Run an action once, right before a call that is given by its number or its name."""
     waiting = [action]
 
     def trouble(number: int, name: str, side: Side) -> None:
@@ -176,13 +176,13 @@ def client_error(operation: str, code: str, *, text: str = "no", status: int = 4
 
 
 class VirtualTime:
-    """Passes only when somebody sleeps or calls."""
+    """Time that passes only during a sleep or a call."""
 
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 12, 0, 0, 700_000, tzinfo=UTC)
 
     def invoked(self, timeout: float) -> Clock:
-        """Start an invocation that Lambda ends after the time-out."""
+        """Start an invocation that Lambda stops after the timeout."""
         deadline = self.now + timedelta(seconds=timeout)
 
         def left() -> float:
@@ -210,7 +210,7 @@ class StoredSecret:
     deleted: bool = False
 
     def attach(self, label: str, version_id: str) -> None:
-        """Move a label, and AWSPREVIOUS after AWSCURRENT.
+        """Move a label. If it is AWSCURRENT, move AWSPREVIOUS to its former version.
 
         https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
         """
@@ -222,8 +222,8 @@ class StoredSecret:
     def labels_of(self, version_id: str) -> list[str]:
         return [label for label, holder in self.labels.items() if holder == version_id]
 
-    def value(self, label: str = "AWSCURRENT") -> Any:  # noqa: ANN401 -- whatever JSON it holds
-        """Read the JSON under a label, as the application does."""
+    def value(self, label: str = "AWSCURRENT") -> Any:  # noqa: ANN401 -- any JSON
+        """Read the JSON of the version with a label, as an application does."""
         text = self.versions[self.labels[label]].text
         return None if text is None else json.loads(text)
 
@@ -233,19 +233,19 @@ class StoredSecret:
 
 
 class Account:
-    """One account's secrets."""
+    """An AWS account with secrets."""
 
     def __init__(self) -> None:
         self.fuse = Fuse()
         self.time = VirtualTime()
         self.secrets: dict[str, StoredSecret] = {}
-        # The clients of other services, such as a test puts here for its strategy.
+        # Clients of other services, which a test adds for its strategy.
         self.further: dict[str, Any] = {}
         self.rotation_tokens: list[str] = []
         self.first_value_becomes_current = True
         self.page = 100
-        # What the services say in an error, which no text of ours may repeat.
-        self.gossip = "no"
+        # The message of each error that a service returns. No text of ours may repeat it.
+        self.error_message = "no"
         self._number = 0
 
     def _next(self) -> int:
@@ -260,7 +260,7 @@ class Account:
         return str(uuid.UUID(int=self._next()))
 
     def add_secret(self, name: str, text: str | None = None) -> StoredSecret:
-        """Make a secret, with a value or without one."""
+        """Create a secret, with or without a value."""
         secret = StoredSecret(
             arn=f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT_ID}:secret:{name}-Ab12Cd"
         )
@@ -272,10 +272,10 @@ class Account:
         return secret
 
     def refuse(self, operation: str, code: str, *, status: int = 400) -> NoReturn:
-        raise client_error(operation, code, text=self.gossip, status=status)
+        raise client_error(operation, code, text=self.error_message, status=status)
 
     def request(self, name: str, effect: Callable[[], T]) -> T:
-        """Carry out one call, which takes a moment."""
+        """Carry out one call, which takes some time."""
 
         def timed() -> T:
             self.time.advance(CALL_SECONDS)
@@ -285,12 +285,12 @@ class Account:
 
 
 class UnknownServiceError(AssertionError):
-    """The strategy asked for a client that nobody has put into the account."""
+    """The strategy requested a client that the account does not have."""
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            f"The strategy asks for a client of {service}, which the account of this test does not "
-            f"have: put one there by account.further[{service!r}] = …"
+            f"The strategy requests a client of {service}, which the account of this test does not "
+            f"have. Add one: account.further[{service!r}] = …"
         )
 
 
@@ -434,7 +434,7 @@ class FakeSecretsManager:
         if arn not in self._account.secrets:
             self._account.refuse(operation, "ResourceNotFoundException")
         secret = self._account.secrets[arn]
-        # Until it is restored; these two documents name no such error.
+        # Until it is restored. The documentation of these two operations has no such error.
         if secret.deleted and operation not in {"DescribeSecret", "ListSecretVersionIds"}:
             self._account.refuse(operation, "InvalidRequestException")
         return secret

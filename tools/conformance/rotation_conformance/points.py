@@ -1,6 +1,6 @@
-"""Where a rotation can be interrupted: at each line of a strategy, before and after each call.
+"""The points at which a rotation can stop: each line of a strategy, before and after each call.
 
-A process that dies is a thread that goes no further: no line of it comes after, also none of a
+A process that stops is a thread that stays where it is. No further line of it runs, not even in a
 `finally`, as when Lambda ends a sandbox.
 """
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from rotation_conformance.rotator import Rotation
 
 Reached = tuple[str, int]
-"""A place, and how often it was reached by then."""
+"""A place, and how many times it has been reached."""
 
 
 class Process:
-    """Does some work of a rotation, and tells of each point on the way."""
+    """Runs a part of a rotation, and reports each point that it reaches."""
 
     def __init__(
         self,
@@ -37,13 +37,13 @@ class Process:
         work: Callable[[], object],
         reach: Callable[[Reached], None],
     ) -> None:
-        """Take the work; nothing is done yet.
+        """Take the work; nothing runs yet.
 
         Args:
-            rotation: whose calls are points.
-            file: of the strategy, whose lines are points.
-            work: what the process does.
-            reach: is told each point, and may do anything there.
+            rotation: its calls are points.
+            file: the file of the strategy; its lines are points.
+            work: runs in the process.
+            reach: is called at each point, and may do anything there.
         """
         self._rotation = rotation
         self._file = str(file)
@@ -61,15 +61,15 @@ class Process:
         """Wait until the work is done.
 
         Raises:
-            BaseException: What the work has raised.
+            BaseException: The error that the work raised.
         """
         self.run_until(None)
 
     def run_until(self, death: Reached | None) -> None:
-        """Wait until the work is done, or the process is dead.
+        """Wait until the work is done, or the process has stopped.
 
         Raises:
-            BaseException: What the work has raised.
+            BaseException: The error that the work raised.
         """
         if death is not None:
             reach = self._reach
@@ -84,10 +84,10 @@ class Process:
             raise self._failure
 
     def bury(self) -> None:
-        """End the thread of a dead process, when nobody looks at what it holds any more."""
+        """End the thread of a stopped process, once nothing needs its open files any more."""
         self._let_go.set()
         with warnings.catch_warnings():
-            # Nobody can close what a dead process has opened.
+            # Nothing can close what a stopped process has opened.
             warnings.simplefilter("ignore", ResourceWarning)
             self._thread.join()
 
@@ -97,7 +97,7 @@ class Process:
             self._work()
         except Killed:
             pass
-        except BaseException as error:  # noqa: BLE001 -- it is raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 -- run_until raises it again
             self._failure = error
         finally:
             sys.settrace(None)
@@ -113,7 +113,7 @@ class Process:
         self._at(f"{side} the call {name}")
 
     def _entered(self, frame: FrameType, _event: str, _argument: Any) -> Any:  # noqa: ANN401 -- sys.settrace's
-        # Functions, not the bodies of modules and classes.
+        # Only functions, not the bodies of modules and classes.
         if frame.f_code.co_filename == self._file and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             return self._traced
         return None
@@ -125,7 +125,7 @@ class Process:
         return self._traced
 
     def _at(self, place: str) -> None:
-        # What is done at a point passes points of its own.
+        # The code that runs at a point reaches points itself.
         if self._looking or threading.current_thread() is not self._thread:
             return
         self._looking = True

@@ -1,4 +1,4 @@
-"""What Secrets Manager does with a rotation function, and what must hold afterwards."""
+"""Runs a rotation as Secrets Manager does, and checks what must hold afterwards."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 MakeStrategy: TypeAlias = Callable[[Clients], Generator | Issuer]
-Content: TypeAlias = Any  # Whatever JSON a secret holds.
+Content: TypeAlias = Any  # The JSON of a secret.
 
 TRIES = 5
 RETRY_SECONDS = 60
 
 
 class OvertakenError(Exception):
-    """The rotation was ended, because a person has put or promoted another value since."""
+    """The rotation was cancelled, because an operator has put or promoted another value."""
 
 
 class NeverConvergedError(AssertionError):
     def __init__(self, last: BaseException | None) -> None:
-        super().__init__(f"{TRIES} tries with one token did not complete; the last: {last!r}")
+        super().__init__(f"{TRIES} tries with one token did not finish; the last: {last!r}")
         self.last = last
 
 
 class Service(Protocol):
-    """That which accepts the credentials, as an application and a person see it."""
+    """The service that accepts the credentials, as an application and an operator see it."""
 
     @property
     def slots(self) -> int | None:
@@ -43,23 +43,23 @@ class Service(Protocol):
         return None
 
     def works(self, value: Content) -> bool:
-        """Say whether an application is served with this value of the secret now."""
+        """Say whether the service accepts this value of the secret now."""
 
     def identity(self, value: Content) -> str:
-        """Name the credential that a value holds, as `ours` does."""
+        """Return the identity of the credential in a value, as `ours` does."""
 
     def ours(self) -> set[str]:
-        """Name what the function made and can find, while it is there."""
+        """Return the identities of the credentials that the function made and can find."""
         return set()
 
     def foreign_lost(self) -> Collection[str]:
-        """Name what a person made and the function ended."""
+        """Return the identities of the operator's credentials that the function retired."""
         return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """One secret under rotation. Each step has a process of its own, as after a cold start."""
+    """The rotation of one secret. Each step has a process of its own, as after a cold start."""
 
     cloud: Account
     secret: StoredSecret
@@ -68,11 +68,11 @@ class Rotation:
     constants: Mapping[str, str] = field(default_factory=dict)
     minimum_overlap: timedelta = timedelta(hours=1)
     timeout: float = 120
-    # The versions whose value the service was told, where it is told values.
-    told: set[str] = field(default_factory=set)
+    # The versions whose value a setSecret step has set on the service.
+    set_versions: set[str] = field(default_factory=set)
 
     def stage(self) -> str:
-        """Begin as RotateSecret does: a version without a value, labelled AWSPENDING.
+        """Start as RotateSecret does: a version without a value, with the label AWSPENDING.
 
         "A previous rotation isn't complete. That rotation will be reattempted."
         https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
@@ -87,7 +87,7 @@ class Rotation:
         return token
 
     def give_up(self) -> None:
-        """Remove AWSPENDING, as CancelRotateSecret's documentation tells operators to."""
+        """Remove AWSPENDING, as the documentation of CancelRotateSecret advises."""
         self.secret.labels.pop("AWSPENDING", None)
 
     def step(
@@ -110,17 +110,17 @@ class Rotation:
             Event(step=step, secret_arn=self.secret.arn, token=token, rotation_token=rotation_token)
         )
         if step is Step.SET:
-            self.told.add(token)
+            self.set_versions.add(token)
         return outcome
 
     def steps(self, token: str) -> list[Outcome]:
-        """Try once: all four steps, up to the first that fails."""
+        """Try once: all four steps, up to the first one that fails."""
         outcomes = [self.step(step, token) for step in Step]
         self.secret.last_rotated = self.cloud.time.now
         return outcomes
 
     def retry(self, token: str) -> None:
-        """Repeat the whole rotation with the same token until it succeeds."""
+        """Retry the whole rotation with the same token until it succeeds."""
         last: BaseException | None = None
         for _ in range(TRIES):
             try:
@@ -137,8 +137,8 @@ class Rotation:
     def rotate(self) -> str:
         """Rotate once, without trouble, after every overlap is over.
 
-        Where a person has overtaken the rotation that RotateSecret takes up again, the owner
-        starts a new one, as the error says.
+        If an operator has overtaken the rotation that RotateSecret retries, start a new one, as
+        the error says.
         """
         self.wait_out_the_overlap()
         token = self.stage()
@@ -150,7 +150,7 @@ class Rotation:
         return token
 
     def test_only(self) -> None:
-        """Switch rotation on without rotating: testSecret alone, on a version that then goes.
+        """Turn rotation on without rotating: only testSecret, on a version that is then removed.
 
         https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
         """
@@ -165,7 +165,7 @@ class Rotation:
             self.give_up()
 
     def put_by_hand(self, text: str) -> None:
-        """Put a value as a person does: it becomes AWSCURRENT, and AWSPENDING stays put."""
+        """Put a value as an operator does: it becomes AWSCURRENT, and AWSPENDING stays."""
         self.cloud.time.advance(1)
         token = self.cloud.new_token()
         self.secret.versions[token] = StoredVersion(created=self.cloud.time.now, text=text)
@@ -175,18 +175,18 @@ class Rotation:
         self.cloud.time.advance(self.minimum_overlap.total_seconds() + 1)
 
     def changed(self, strategy: MakeStrategy) -> Self:
-        """Give the same secret another strategy, or another owner."""
+        """Return the rotation of the same secret by another strategy, or for another owner."""
         return replace(self, strategy=strategy)
 
 
 def works(rotation: Rotation, label: str) -> bool:
-    """Say whether an application that reads the version under a label is served."""
+    """Say whether the service accepts the version with a label."""
     value = _written(rotation, label)
     return value is not None and rotation.service.works(value)
 
 
 def _written(rotation: Rotation, label: str) -> Content | None:
-    """Read what the function may have written; None: what a person put is of no such form."""
+    """Read a value that the function may have written; None: it has another form."""
     with suppress(ValueError):
         value = rotation.secret.value(label)
         if isinstance(value, dict) and value.items() >= rotation.constants.items():
@@ -205,7 +205,7 @@ def watched(rotation: Rotation) -> Trouble:
 
 
 def assert_invariants(rotation: Rotation) -> None:
-    """Hold what holds at any time, in the midst of a rotation too."""
+    """Check what must hold at any time, also in the middle of a rotation."""
     assert_current_works(rotation)
     assert_foreign_untouched(rotation)
     labels, service = rotation.secret.labels, rotation.service
@@ -215,12 +215,12 @@ def assert_invariants(rotation: Rotation) -> None:
         "AWSPREVIOUS and AWSCURRENT are on one version"
     )
     assert service.slots is None or len(service.ours()) <= service.slots, (
-        f"the service holds {len(service.ours())} credentials, and has room for {service.slots}"
+        f"the service has {len(service.ours())} credentials, and room for {service.slots}"
     )
 
 
 def assert_converged(rotation: Rotation) -> None:
-    """Hold what holds after a rotation: nothing pends, and nothing of ours is without a label."""
+    """Check what must hold after a rotation: nothing is pending, and no orphan is left."""
     assert_invariants(rotation)
     secret = rotation.secret
     current = secret.labels["AWSCURRENT"]
@@ -229,29 +229,27 @@ def assert_converged(rotation: Rotation) -> None:
     named = {rotation.service.identity(value) for value in values if value is not None}
     orphans = rotation.service.ours() - named
     assert not orphans, (
-        "an orphan was left: the service holds what no labelled version of the secret does"
+        "an orphan was left: the service has a credential that no labelled version has"
     )
 
 
 def assert_current_works(rotation: Rotation) -> None:
     if rotation.secret.current_text() is not None and not _public_too_early(rotation):
-        assert works(rotation, "AWSCURRENT"), (
-            "the service does not accept the value under AWSCURRENT"
-        )
+        assert works(rotation, "AWSCURRENT"), "the service does not accept the value of AWSCURRENT"
 
 
 def _public_too_early(rotation: Rotation) -> bool:
-    """Tell the one value that cannot work yet: a first one, which a service is to be told.
+    """Say whether AWSCURRENT is a first value that setSecret has yet to set on the service.
 
     Secrets Manager makes it AWSCURRENT when it is stored, and setSecret comes after that.
     """
     labels = rotation.secret.labels
     return (
         "AWSPREVIOUS" not in labels
-        and labels["AWSCURRENT"] not in rotation.told
+        and labels["AWSCURRENT"] not in rotation.set_versions
         and isinstance(rotation.strategy(rotation.cloud.clients()), Setter)
     )
 
 
 def assert_foreign_untouched(rotation: Rotation) -> None:
-    assert not rotation.service.foreign_lost(), "what a person made was ended"
+    assert not rotation.service.foreign_lost(), "a credential of an operator was retired"

@@ -1,4 +1,4 @@
-"""The checks that every rotation strategy has to pass, and what they say of one that does not."""
+"""The checks that every rotation strategy must pass, and their messages."""
 
 from __future__ import annotations
 
@@ -50,105 +50,105 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Begin = Callable[[], Rotation]
 
-# Of a place that a loop passes, the first times.
+# If a loop reaches a place many times, only the first times count.
 _TIMES = 2
-# A shorter text stands somewhere by chance.
+# A shorter text may be found by chance.
 _SHORTEST = 8
 
 
 class ServiceUnderTest(Service, Protocol):
-    """That which accepts the credentials, and can begin anew."""
+    """The service that accepts the credentials, with a way to reset it."""
 
     def reset(self, account: Account) -> Mapping[str, object]:
-        """Bring the service to the state before the first rotation; return the strategy's options.
+        """Reset the service to its state before the first rotation; return the strategy's options.
 
         Args:
-            account: a new one; what the strategy reads of AWS is put there.
+            account: a new account. Put everything there that the strategy reads from AWS.
         """
 
 
 @runtime_checkable
 class Outages(Protocol):
-    """A service that can be out of reach for a while."""
+    """A service that can be unreachable for a while."""
 
     def outage(self) -> AbstractContextManager[object]:
-        """Be out of reach for the length of the block."""
+        """Make the service unreachable during the block."""
 
 
 @runtime_checkable
 class Shared(Protocol):
-    """A service at which people make credentials too."""
+    """A service where operators make credentials too."""
 
     def add_foreign(self) -> str | None:
-        """Let a person make one, where there is room, and name it."""
+        """Make a credential as an operator does; return its identity. None: there is no room."""
 
     def remove_foreign(self, identity: str) -> None:
-        """Let the person end it."""
+        """Delete it as the operator does."""
 
 
 class BrokenPromiseError(AssertionError):
     """A strategy did something that no strategy may do."""
 
     def __init__(self, *, done: str, found: object, cure: str) -> None:
-        """Say it in words.
+        """Explain the failure.
 
         Args:
-            done: what was done with the strategy.
-            found: what came of it.
-            cure: what the strategy has to do instead.
+            done: what the suite did with the strategy.
+            found: what happened.
+            cure: what the strategy must do instead.
         """
-        super().__init__(f"{done}.\nWhat came of it: {found}\nWhat to do: {cure}")
+        super().__init__(f"{done}.\nWhat happened: {found}\nWhat to do: {cure}")
 
 
 _CONVERGE = (
-    "begin each method by looking at what is done already, so that it may run again after a death "
-    "at any line: apply sets what is to be accepted and adds nothing to it, retire takes what is "
-    "gone for done, and issue asks the service once."
+    "start each method by finding out what is already done, so that it can run again after it "
+    "stopped at any line. apply must set the accepted credentials and add none. retire must "
+    "succeed if the credential is gone. issue must ask the service only once."
 )
 _KEEP = (
-    "let the service accept the current value until its successor is promoted: apply is given "
-    "both, and retire is never to end what it was not given."
+    "the service must accept the current value until its successor is promoted. apply gets both "
+    "credentials, and retire must end only the one that it gets."
 )
 
 
 @contextmanager
 def _promised(done: str, cure: str) -> Iterator[None]:
-    """Say in words what was done when something in the block was not as promised."""
+    """Explain what the suite did if a check in the block fails."""
     try:
         yield
     except NeverConvergedError as error:
-        found = f"{error}, which says: {error.last}"
+        found = f"{error}. Its message: {error.last}"
         raise BrokenPromiseError(done=done, found=found, cure=cure) from None
     except AssertionError as error:
         raise BrokenPromiseError(done=done, found=error, cure=cure) from None
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         found = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-        cure = "raise a class of rotation.errors instead; the engine knows how to react to those."
+        cure = "raise an error class of rotation.api instead, so that the engine can react to it."
         raise BrokenPromiseError(done=done, found=found, cure=cure) from error
 
 
 class Conformance:
-    """Inherit from it beside a fixture `service`, and pytest makes every check of your strategy.
+    """Inherit from this class and add a fixture `service`; pytest then checks your strategy.
 
-    A service that has the methods of `Outages` or `Shared` is asked for more.
+    If the service has the methods of `Outages` or `Shared`, there are more checks.
     """
 
     source_file: ClassVar[str | Path]
     """The strategy: the file that `rotation.custom.source_file` names."""
     most: ClassVar[int | None] = None
-    """How many of the points are drawn for each check that takes all; None: all of them."""
+    """How many points are drawn at random for each check that stops at points; None: all."""
     public: ClassVar[AbstractSet[str]] = frozenset()
-    """The fields of a value that may be shown, beside those that never change."""
+    """The fields of a value that are not secret, beside those that never change."""
 
     @pytest.fixture
     def service(self) -> ServiceUnderTest:
-        """Return that which accepts the credentials; to be overridden."""
+        """Return the service that accepts the credentials; override this."""
         raise NotImplementedError
 
     @pytest.fixture
     def begin(self, service: ServiceUnderTest) -> Begin:
-        """Return what begins anew: a secret without a value, and the service as it was before."""
+        """Return a function that starts again: with an empty secret and a reset service."""
 
         def begun() -> Rotation:
             account = Account()
@@ -162,15 +162,15 @@ class Conformance:
 
         return begun
 
-    def test_it_has_all_that_its_family_has(self, begin: Begin) -> None:
+    def test_it_has_all_members_of_its_family(self, begin: Begin) -> None:
         rotation = begin()
         strategy = rotation.strategy(rotation.cloud.clients())
-        family, lacks = missing_members(strategy)
-        if lacks:
+        family, missing = missing_members(strategy)
+        if missing:
             raise BrokenPromiseError(
                 done=f"build returned a {type(strategy).__name__}",
-                found=f"it lacks {', '.join(lacks)}, which a {family} has to have",
-                cure="see rotation/strategy.py for what each of them does.",
+                found=f"it has no {', '.join(missing)}, which each {family} must have",
+                cure="see rotation/strategy.py for what each member does.",
             )
 
     def test_its_rotations_are_clean(self, begin: Begin) -> None:
@@ -192,7 +192,7 @@ class Conformance:
                     raise AssertionError(message) from None
                 assert_converged(rotation)
                 text = rotation.secret.current_text() or ""
-                assert text not in seen, "the rotation made a value that was there before"
+                assert text not in seen, "the rotation made a value that existed before"
                 seen.add(text)
 
     def test_it_recognises_its_own_values_and_no_others(self, begin: Begin) -> None:
@@ -200,15 +200,17 @@ class Conformance:
         strategy = rotation.strategy(rotation.cloud.clients())
         strange: list[Value] = ["", "a text", {}, {"unknown": "field"}]
         for value in strange:
-            with _promised(f"parse was given {value!r}", "return None for what is no value of it."):
+            with _promised(
+                f"parse was given {value!r}", "return None for a value of another form."
+            ):
                 parsed = strategy.parse(value)
-                assert parsed is None or isinstance(value, str), "it was taken for a value"
+                assert parsed is None or isinstance(value, str), "parse returned a credential"
         with _promised(
             "parse was given the current value",
-            "return a Credential whose owner is that of the strategy.",
+            "return a Credential with the owner of the strategy.",
         ):
             parsed = strategy.parse(rotation.secret.value())
-            assert parsed is not None, "parse does not know it"
+            assert parsed is not None, "parse returned None"
             assert parsed.owner == strategy.owner, f"its owner is {parsed.owner}"
 
     def test_it_rejects_what_the_service_does_not_accept(self, begin: Begin) -> None:
@@ -225,8 +227,8 @@ class Conformance:
             CredentialRejected,
             partial(strategy.verify, refused),
             done="verify was given a credential that the service does not accept",
-            cure="use the credential as an application does, and raise CredentialRejected where "
-            "the service says no; a bool is not looked at.",
+            cure="use the credential as an application does, and raise CredentialRejected if the "
+            "service rejects it. A returned bool is ignored.",
         )
 
     def test_each_step_may_be_delivered_twice(self, begin: Begin) -> None:
@@ -239,7 +241,7 @@ class Conformance:
                     rotation.step(step, token)
                 self._finish(rotation, token)
 
-    def test_a_second_delivery_may_run_whole_at_any_point(self, begin: Begin) -> None:
+    def test_a_second_delivery_may_run_at_any_point(self, begin: Begin) -> None:
         for state, reached, rotation in self._each_point(begin, "second"):
             token = rotation.stage()
 
@@ -249,22 +251,22 @@ class Conformance:
                 if now == at:
                     on.steps(token)
 
-            with _promised(f"A second delivery ran whole {reached[0]}, {state}", _CONVERGE):
+            with _promised(f"A second delivery ran {reached[0]}, {state}", _CONVERGE):
                 with suppress(RotationError):
                     self._process(rotation, partial(rotation.steps, token), reach).run()
                 self._finish(rotation, token)
 
-    @pytest.mark.parametrize("then", ["it is repeated", "it is given up"])
-    def test_a_rotation_may_die_at_any_point(self, begin: Begin, then: str) -> None:
+    @pytest.mark.parametrize("then", ["it is repeated", "it is cancelled"])
+    def test_a_rotation_may_stop_at_any_point(self, begin: Begin, then: str) -> None:
         for state, reached, rotation in self._each_point(begin, then):
             token = rotation.stage()
             process = self._process(rotation, partial(rotation.steps, token), lambda _: None)
-            done = f"The function died {reached[0]}, {state}; then {then}"
+            done = f"The function stopped {reached[0]}, {state}; then {then}"
             with _promised(done, _CONVERGE):
                 try:
                     process.run_until(reached)
                     assert_invariants(rotation)
-                    if then == "it is given up":
+                    if then == "it is cancelled":
                         rotation.give_up()
                         rotation.wait_out_the_overlap()
                         token = rotation.stage()
@@ -283,18 +285,18 @@ class Conformance:
             _require_error(
                 ServiceUnavailable,
                 partial(strategy.verify, current),
-                done="verify was given the current credential while the service was out of reach",
-                cure="raise ServiceUnavailable where no answer came: the retry may succeed, and a "
-                "credential that nobody could ask about is not a wrong one.",
+                done="verify was given the current credential while the service was unreachable",
+                cure="raise ServiceUnavailable if no response arrives: the retry may succeed, and "
+                "the credential may be valid.",
             )
         text, token = rotation.secret.current_text(), rotation.stage()
-        with _promised("A rotation came into an outage, and was repeated after it", _CONVERGE):
+        with _promised("A rotation ran during an outage, and was repeated after it", _CONVERGE):
             with service.outage(), suppress(RotationError):
                 rotation.steps(token)
             assert rotation.secret.current_text() == text, "another value became current"
             self._finish(rotation, token)
 
-    def test_nothing_that_it_shows_holds_a_secret(self, begin: Begin) -> None:
+    def test_nothing_that_it_shows_has_a_secret(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         strategy, service = rotation.strategy(rotation.cloud.clients()), rotation.service
         shown, values = [repr(strategy), strategy.owner, strategy.shape], list[Value]()
@@ -304,28 +306,28 @@ class Conformance:
         if isinstance(strategy, Setter):
             unknown = strategy.generate(None)
             values.append(unknown.value)
-            shown += _told_by(strategy.verify, unknown)
+            shown += _texts_of_error(strategy.verify, unknown)
         if isinstance(service, Outages):
             with service.outage():
-                shown += _told_by(rotation.steps, rotation.stage())
+                shown += _texts_of_error(rotation.steps, rotation.stage())
         texts = [version.text for version in rotation.secret.versions.values() if version.text]
         values += [json.loads(text) for text in texts]
         for secret in _secrets(values, self.public):
             if any(secret in text for text in shown):
                 raise BrokenPromiseError(
                     done="Its reprs, names and errors were searched for the values of the secret",
-                    found="a field of a value stands in one of them",
-                    cure="give fields that hold a secret repr=False, name a credential by what "
-                    "is public, and build no message from an answer, a request or a cause.",
+                    found="one of them has a field of a value",
+                    cure="set repr=False for secret fields. Use public data for the identity of a "
+                    "credential. Build no message from a response, a request or a cause.",
                 )
 
-    def test_what_a_person_made_stays(self, begin: Begin) -> None:
+    def test_credentials_of_operators_stay(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         service = rotation.service
         if not isinstance(service, Shared):
             return
         made = service.add_foreign()
-        with _promised("A person made a credential, and the secret rotated twice", _KEEP):
+        with _promised("An operator made a credential, and the secret rotated twice", _KEEP):
             for _ in range(2):
                 with suppress(NeverConvergedError):
                     rotation.rotate()
@@ -336,7 +338,7 @@ class Conformance:
             assert_converged(rotation)
 
     def _build(self, options: Mapping[str, object], clients: Clients) -> Generator | Issuer:
-        """Load the file as a new process does, with nothing left of the last one."""
+        """Load the file again, as a new process does."""
         module = ModuleType(CUSTOM_MODULE)
         exec(_compiled(self._file()), vars(module))  # noqa: S102 -- the strategy under test
         fields = OptionReader(options, path="options")
@@ -364,7 +366,7 @@ class Conformance:
         return {"in the first rotation": begin, "in a later rotation": partial(self._steady, begin)}
 
     def _each_point(self, begin: Begin, what: str) -> Iterator[tuple[str, Reached, Rotation]]:
-        """Return each point of a clean rotation, and a rotation that is about to begin."""
+        """Return each point of a clean rotation, with a rotation that is about to start."""
         for state, beginning in self._states(begin).items():
             rehearsal = beginning()
             passed: list[Reached] = []
@@ -381,7 +383,7 @@ class Conformance:
         return random.Random(name).sample(points, self.most)  # noqa: S311 -- no secret is made
 
     def _finish(self, rotation: Rotation, token: str) -> None:
-        """Repeat the rotation until it is done, and rotate again, which an orphan would stop."""
+        """Retry the rotation until it is done, and rotate again, which an orphan would prevent."""
         rotation.retry(token)
         assert_converged(rotation)
         assert rotation.secret.labels["AWSCURRENT"] == token, "another version is current"
@@ -389,7 +391,7 @@ class Conformance:
         assert_converged(rotation)
 
     def _retired(self, issuer: Issuer, rotation: Rotation) -> Credential:
-        """End the previous credential, twice."""
+        """Retire the previous credential, twice."""
         credential = issuer.parse(rotation.secret.value("AWSPREVIOUS"))
         assert credential is not None
         made = rotation.secret.versions[rotation.secret.labels["AWSPREVIOUS"]].created
@@ -403,12 +405,12 @@ class Conformance:
 def _require_error(
     expected: type[RotationError], verify: Callable[[], object], *, done: str, cure: str
 ) -> None:
-    found = "it returned, as if the service had accepted it"
+    found = "it returned, as if the service had accepted the credential"
     try:
         verify()
     except expected:
         return
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it is the wrong one
+    except Exception as error:  # noqa: BLE001 -- any other class is wrong
         found = f"it raised {type(error).__name__}"
     raise BrokenPromiseError(done=done, found=found, cure=cure)
 
@@ -418,17 +420,17 @@ def _compiled(file: Path) -> CodeType:
     return compile(file.read_text(encoding="utf-8"), file, "exec")
 
 
-def _told_by(work: Callable[[T], object], argument: T) -> list[str]:
-    """Return all that may be shown of the error that some work ends in."""
+def _texts_of_error(work: Callable[[T], object], argument: T) -> list[str]:
+    """Return all texts that a log may show of the error that some work raises."""
     try:
         work(argument)
-    except Exception as error:  # noqa: BLE001 -- each is looked at
+    except Exception as error:  # noqa: BLE001 -- all of them are searched
         return ["".join(traceback.format_exception(error)), repr(error), repr(vars(error))]
     return []
 
 
 def _secrets(values: Sequence[Value], public: AbstractSet[str]) -> set[str]:
-    """Return the texts in the values that are another one in each, but what may be shown."""
+    """Return the texts that differ from value to value, without the public ones."""
     texts: list[set[str]] = [
         {
             text

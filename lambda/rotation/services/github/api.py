@@ -188,7 +188,7 @@ class Api:
         if reply.headers.get("x-ratelimit-remaining") == "0" and re.fullmatch(_SECONDS, reset):
             github_now = self.now().timestamp() + (self.ahead(reply) or 0)
             return min(max(1, int(reset) - github_now), _LONGEST_PAUSE_SECONDS)
-        # Without these headers only the text tells a secondary limit from a missing permission.
+        # Without these headers, only the text distinguishes a secondary limit from a denial.
         limited = reply.status == HTTPStatus.TOO_MANY_REQUESTS or b"rate limit" in reply.body
         return _PAUSE_SECONDS if limited else None
 
@@ -303,7 +303,7 @@ class Installation:
         return f"{signed}.{_base64(signature)}"
 
     def _unauthorized(self, reply: Reply) -> RotationError:
-        """Tell a wrong clock from a wrong App or key."""
+        """Distinguish a wrong clock from a wrong App or key."""
         ahead = self._api.ahead(reply)
         if ahead is not None and not _GOOD_BEHIND < ahead < _GOOD_AHEAD:
             return errors.wrong_clock(service=self._api.url, ahead=ahead)

@@ -1,4 +1,4 @@
-"""What stops a rotation at GitHub. Each function returns one of the core's errors.
+"""The errors of GitHub that stop a rotation. Each function returns one of the core's classes.
 
 No text of GitHub's is repeated, since it may quote anything.
 """
@@ -45,8 +45,8 @@ def key_rejected(*, service: str, client_id: str, key: str) -> ConfigurationErro
     """Refuse a KMS key whose signature GitHub does not accept for this App."""
     return ConfigurationError(
         f"{service} rejected the token signed with {key}: it isn't a private key of GitHub App "
-        f"{client_id}. Correct client_id or api_url in the variable rotation, or import a private "
-        "key of the App into KMS and set kms_key_arn to that key, then rotate again."
+        f"{client_id}. Correct client_id or api_url in the variable rotation. Or import a private "
+        "key of the App into KMS and set kms_key_arn to it. Then rotate again."
     )
 
 
@@ -72,8 +72,8 @@ def not_granted(*, owner: str, missing: Iterable[str]) -> ConfigurationError:
     """Refuse a token with more than the installation has."""
     return ConfigurationError(
         f"{owner} does not have {', '.join(sorted(missing)) or 'one of the repositories'}. Add it "
-        "to the App's permissions or to the installation's repositories and have an owner of the "
-        "account approve it, or remove it from the variable rotation, then rotate again."
+        "to the App's permissions or to the installation's repositories, and have an owner of the "
+        "account approve it. Or remove it from the variable rotation. Then rotate again."
     )
 
 

@@ -1,8 +1,7 @@
 """The services that accept service-specific credentials, one module for each.
 
-Each logs in with a credential, to find out whether the service accepts it. None of the services
-tells a wrong credential from one that is new or inactive, or whose user has no permission: it
-rejects all of them in the same way.
+Each logs in with a credential, to find out whether the service accepts it. The services reject a
+wrong credential, a new or inactive one, and one whose user has no permission in the same way.
 """
 
 from __future__ import annotations
