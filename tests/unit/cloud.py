@@ -1,7 +1,7 @@
-"""The IAM of the fake account, beside its Secrets Manager: keys on a virtual clock.
+"""A fake of IAM beside the fake of Secrets Manager: keys on a virtual clock.
 
-It has exactly the methods that a rotation calls and keeps AWS's rules for them, each of which
-`test_cloud_contract.py` also asks of other clouds.
+It has the methods that a rotation calls, and follows AWS's rules for them. Each rule is a test of
+`test_cloud_contract.py`, which also runs on other clouds.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Key:
     created: datetime
     maker: Maker
     active: bool = True
-    # When it came and went, which the list tells late.
+    # When it was created and deleted. The list shows both late.
     born: datetime
     gone: datetime | None = None
-    # When it ends by itself.
+    # When it expires.
     expires: datetime | None = None
 
 
@@ -64,7 +64,7 @@ class Cloud(Account):
         self.users: dict[str, list[Key]] = {}
         self.removed: list[Key] = []
         self.destroyed: list[Key] = []
-        # A new key is refused while this says so of its age in seconds.
+        # Says whether a key is still rejected at this age in seconds.
         self.not_accepted_yet: Callable[[float], bool] = _never
         # In seconds: how old the list of keys is, how long a deleted key still counts for the
         # quota, and how far IAM's clock is ahead.
@@ -78,7 +78,7 @@ class Cloud(Account):
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """Leave every call but Secrets Manager's without an answer."""
+        """Give no response to any call but those of Secrets Manager."""
         self._out = True
         try:
             yield
@@ -99,7 +99,7 @@ class Cloud(Account):
             key_id=f"{prefix}{number:016}",
             secret=f"secret-of-key-{number}",
             user=user,
-            # IAM tells whole seconds.
+            # IAM's times have whole seconds.
             created=(self.time.now + timedelta(seconds=self.iam_ahead)).replace(microsecond=0),
             maker=maker,
             born=self.time.now,
@@ -113,7 +113,7 @@ class Cloud(Account):
         self.removed.append(key)
 
     def keys_seen(self, user: str) -> list[Key]:
-        """Tell the user's keys as a list does that lags."""
+        """Return the user's keys as a lagging list shows them."""
         then = self.time.now - timedelta(seconds=self.list_lag)
         all_keys = [*self.users[user], *(key for key in self.removed if key.user == user)]
         seen = [key for key in all_keys if key.born <= then and (not key.gone or key.gone > then)]
@@ -129,7 +129,7 @@ class Cloud(Account):
         return next((key for key in keys if key.key_id == key_id), None)
 
     def accepts(self, key_id: str, secret: str) -> bool:
-        """Say whether a request that is signed with this key is served now."""
+        """Say whether a request that is signed with this key is accepted now."""
         key = self.key(key_id)
         if key is None or key.secret != secret or not key.active:
             return False
@@ -139,7 +139,7 @@ class Cloud(Account):
         return not self.not_accepted_yet(age)
 
     def snapshot(self) -> object:
-        """Copy all that a refusal must leave as it is."""
+        """Copy all that must not change if a rotation is refused."""
         return copy.deepcopy((self.secrets, self.users))
 
 
@@ -147,7 +147,7 @@ def _never(_age: float) -> bool:
     return False
 
 
-# Who logs in with a service-specific credential, and with what.
+# The two fields of a service-specific credential that log in.
 CREDENTIAL_FIELDS: Final = {
     "bedrock.amazonaws.com": ("ServiceCredentialAlias", "ServiceCredentialSecret"),
     "cassandra.amazonaws.com": ("ServiceUserName", "ServicePassword"),
@@ -156,7 +156,7 @@ CREDENTIAL_FIELDS: Final = {
 
 
 def credentials_of(user: str, service: str) -> str:
-    """Name what holds a user's credentials for one service, which has slots of its own."""
+    """Return the key for a user's credentials of one service, which has slots of its own."""
     return f"{user} for {service}"
 
 
@@ -175,7 +175,7 @@ def _described(key: Key, user: str, service: str) -> Answer:
 
 
 class FakeClients:
-    """The clients of one process; it notes which were made."""
+    """The clients of one process. It records which ones were made."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud

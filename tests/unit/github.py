@@ -1,7 +1,7 @@
-"""A small GitHub inside the cloud: its requests go through the same fuse as AWS's.
+"""A small fake of GitHub in the cloud: its requests go through the same fuse as those to AWS.
 
-`test_github_contract.py` asks the same of it and of the local GitHub, which is held against the
-description that GitHub publishes.
+`test_github_contract.py` runs the same requests on it and on the local GitHub. The local GitHub is
+checked against the API description that GitHub publishes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rotation_conformance.rotator import Content
     from tests.unit.cloud import Cloud
 
-Json: TypeAlias = Any  # What is sent and answered.
+Json: TypeAlias = Any  # The body of a request or a response.
 
 API_URL: Final = "https://api.github.com"
 INSTALLATION: Final = 4711
@@ -62,7 +62,7 @@ class HeldKey:
     created: datetime
 
 
-class _Refused(Exception):  # noqa: N818 -- an answer like any other
+class _Refused(Exception):  # noqa: N818 -- a response like any other
     def __init__(self, status: int, message: str) -> None:
         super().__init__()
         self.reply = _reply(status, {"message": message})
@@ -76,7 +76,7 @@ class _Asked:
 
 
 class GitHub:
-    """One account with two repositories, on which the App is installed."""
+    """One account with two repositories, where the App is installed."""
 
     slots = None
     issues = "create_token"
@@ -84,12 +84,12 @@ class GitHub:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.tokens: dict[str, HeldToken] = {}
-        # An hour in truth, within which a secret is rotated again; here hours lie between.
+        # At GitHub one hour. Here it is longer, because hours are between two rotations.
         self.life = timedelta(days=30)
-        # Changes what one call is answered with.
+        # Changes the reply to one call.
         self.wrong: Callable[[str, Reply], Reply] | None = None
 
-    # What the invariants and the suite ask
+    # For the invariants and the suite
 
     def outage(self) -> AbstractContextManager[None]:
         return self.cloud.outage()
@@ -106,7 +106,7 @@ class GitHub:
         return str(value["token"])
 
     def ours(self) -> set[str]:
-        """Name nothing: nobody can list tokens, each of which ends by itself."""
+        """Return nothing: tokens cannot be listed, and each one expires."""
         return set()
 
     def unlisted(self) -> set[str]:
@@ -115,7 +115,7 @@ class GitHub:
     def foreign_lost(self) -> list[str]:
         return []
 
-    # What the strategies ask
+    # For the strategies
 
     def send(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
@@ -185,7 +185,7 @@ class GitHub:
 
 
 class DeployKeys(GitHub):
-    """The deploy keys of one of the repositories; people have some, too."""
+    """The deploy keys of one of the repositories. Operators have keys there, too."""
 
     issues = "create_key"
 
@@ -210,7 +210,7 @@ class DeployKeys(GitHub):
         return str(value["key_id"])
 
     def unlisted(self) -> set[str]:
-        """Name none: the App's own tokens, one for each step, are no credential of ours."""
+        """Return none: the App's own tokens are not credentials of the secret."""
         return set()
 
     def ours(self) -> set[str]:
@@ -294,7 +294,7 @@ _OPERATIONS: Final[Mapping[str, tuple[str, Callable[[Any, _Asked], Reply]]]] = {
     rf"GET {_REPOSITORY}/keys/(\d+)": ("get_key", DeployKeys.get_key),
     rf"DELETE {_REPOSITORY}/keys/(\d+)": ("delete_key", DeployKeys.delete_key),
 }
-# Beside those of AWS: what may be answered to them stands in the tests of the strategies.
+# Beside those of AWS. The tests of the strategies have the possible responses.
 OPERATIONS: Final = {"sign", *(name for name, _ in _OPERATIONS.values())}
 
 
@@ -308,7 +308,7 @@ def carried_out(
     effect: Callable[[], Reply],
     wrong: Callable[[str, Reply], Reply] | None = None,
 ) -> Reply:
-    """Let a request go through the fuse, as HTTP."""
+    """Send a request through the fuse, as HTTP."""
     try:
         reply = cloud.request(name, effect)
         return wrong(name, reply) if wrong else reply
@@ -320,7 +320,7 @@ def carried_out(
 
 
 def _troubled(error: ClientError) -> Reply:
-    """Turn a trouble of the fuse, which speaks AWS's language, into an answer of HTTP."""
+    """Translate an error of the fuse, which is one of AWS, into an HTTP reply."""
     code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
     known = {"AccessDenied": 403, "SignatureDoesNotMatch": 401, "Throttling": 429}
     found = [status for name, status in known.items() if code.startswith(name)]
@@ -376,14 +376,14 @@ DEPLOY_KEY: Final[Mapping[str, object]] = {**APP, **_KEY}
 
 
 def deploy_key_by(token_secret_arn: str) -> Mapping[str, object]:
-    """Give the options for the authority of a token in a secret."""
+    """Return the options for a token in another secret."""
     return {"api_url": API_URL, **_KEY, "token_secret_arn": token_secret_arn}
 
 
 def strategy(
     name: str, options: Mapping[str, object], github: GitHub, clients: Clients
 ) -> Generator | Issuer:
-    """Build a strategy of the registry that asks this GitHub."""
+    """Build a strategy of the registry that uses this GitHub."""
     module = importlib.import_module(f"rotation.strategies.{name}")
     fields = OptionReader(options, path="options")
     built: Generator | Issuer = module.build(

@@ -1,4 +1,4 @@
-"""Which module of the payload imports which, read from the source."""
+"""The imports between the payload's modules, read from their source."""
 
 from __future__ import annotations
 

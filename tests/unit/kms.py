@@ -1,4 +1,4 @@
-"""KMS with one private key, which signs as an App of GitHub's does."""
+"""A fake of KMS with one private key, which signs for a GitHub App."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.github import KEY_ARN
 
 
 class Kms:
-    """KMS with one key, or a trouble."""
+    """KMS with one key, or with an error."""
 
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
         self._key = key

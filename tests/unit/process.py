@@ -1,7 +1,7 @@
 """A process of its own for a rotation: `python -m tests.unit.process STATE TOKEN [NUMBER SIDE]`.
 
-It takes the cloud from the file STATE, and puts it back there, also when it dies at the call: then
-no line of Python comes after it, as when Lambda ends a sandbox.
+It reads the cloud from the file STATE and writes it back there, also if it stops at the call. Then
+no further line of Python runs, as when Lambda ends a sandbox.
 """
 
 from __future__ import annotations

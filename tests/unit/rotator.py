@@ -1,4 +1,4 @@
-"""A rotation on the fake cloud, with what its tests know of the service besides."""
+"""A rotation on the fake cloud, with the members of the service that its tests need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation(AnyRotation):
-    """One secret under rotation, in an account with users."""
+    """The rotation of one secret, in an account with users."""
 
     cloud: Cloud
     service: Service

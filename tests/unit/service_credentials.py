@@ -1,4 +1,4 @@
-"""Bedrock and CodeCommit inside the cloud, as they take service-specific credentials.
+"""Fakes of Bedrock and CodeCommit in the cloud, which accept service-specific credentials.
 
 `testing/local_logins/tests` test the local services in the same way.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BEDROCK: Final = "bedrock.amazonaws.com"
 CODECOMMIT: Final = "codecommit.amazonaws.com"
 KEYSPACES: Final = "cassandra.amazonaws.com"
-# What is asked beside AWS's own calls.
+# The requests beside the calls of AWS's SDK.
 LOG_IN: Final = "log_in"
 _URLS: Final = {
     BEDROCK: "https://bedrock.eu-west-1.amazonaws.com/foundation-models",
@@ -51,7 +51,7 @@ class ServiceCredentials(IamUser):
         self.cloud = cloud
         self.user = user
         self.service = service
-        # Changes what a log-in is answered with.
+        # Changes the reply to a log-in.
         self.wrong: Callable[[str, Reply], Reply] | None = None
 
     def works(self, value: Content) -> bool:
@@ -106,7 +106,7 @@ class ServiceCredentials(IamUser):
 def strategy(
     _name: str, options: Mapping[str, Any], service: ServiceCredentials, clients: Clients
 ) -> Issuer:
-    """Build the strategy with what reaches this service."""
+    """Build the strategy with the client of this service."""
     fields = OptionReader(options, path="options")
     built = build(fields, clients, service.send)
     fields.end()

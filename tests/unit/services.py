@@ -1,8 +1,7 @@
-"""The services behind the strategies: each keeps its rules, and tells the invariants what it holds.
+"""The services of the strategies: each follows its own rules, and shows the invariants its state.
 
-Besides those of the module's own strategies there are two of the kinds that a user's may be for: a
-database that is told its passwords, and a service whose tokens nobody can list, since they end by
-themselves.
+Beside those of the module's own strategies there are two that a custom rotator may be for: a
+database whose passwords are set, and a service whose tokens cannot be listed, but expire.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ T = TypeVar("T")
 
 
 class Service(AnyService, Protocol):
-    """What the tests here ask besides."""
+    """The further members that the tests here need."""
 
     @property
     def issues(self) -> str | None:
-        """Name the call that makes a credential; None: it is told them."""
+        """Return the name of the call that makes a credential; None: the strategy makes it."""
 
     def unlisted(self) -> set[str]:
-        """Name what the function made and cannot find again, while it is there."""
+        """Return the credentials that the function made and cannot find again."""
 
 
 class NoService:
@@ -107,11 +106,11 @@ class IamUser:
         return self._cloud.outage()
 
     def adopt(self) -> str:
-        """Let a person hand a key over to the function."""
+        """Add a key that the function is to adopt."""
         return self._cloud.add_key(self._user, Maker.ADOPTED, prefix=self.prefix).key_id
 
     def add_adopted(self) -> Content | None:
-        """Let a person make one where there is room, and return what they put into the secret."""
+        """Make a key if there is room, and return the value that an operator puts."""
         if self._cloud.slots_taken(self._user) >= self.slots:
             return None
         return self._value(self._cloud.add_key(self._user, Maker.ADOPTED, prefix=self.prefix))
@@ -122,7 +121,7 @@ class IamUser:
 
 
 class _Remote:
-    """A service beyond AWS: each request is a call of the cloud that may fail."""
+    """A service outside of AWS: each request is a call of the cloud, which may fail."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -197,7 +196,7 @@ class DatabasePassword:
 
 
 class Tokens(_Remote):
-    """Issues any number of tokens, and ends each by itself after a time. Nobody can list them."""
+    """Issues any number of tokens, each of which expires. They cannot be listed."""
 
     slots = None
     issues = "create_token"

@@ -17,14 +17,14 @@ from tests.unit.rotator import Rotation
 
 Make: TypeAlias = Callable[[Cloud], Rotation]
 State: TypeAlias = Callable[[Rotation], Rotation]
-"""Brings a rotation into a state in which the next one may begin."""
+"""Brings a rotation into a state in which the next one may start."""
 
 USER: Final = "uploader"
 CONSTANTS: Final = {"bucket": "reports"}
 
 
 class Kind(Enum):
-    """The kinds of strategies that the engine tells apart."""
+    """The kinds of strategies that the engine distinguishes."""
 
     GENERATOR = auto()
     """It makes the value, and no service has to know."""

@@ -177,7 +177,7 @@ def _kept(subject: str, state: str) -> bytes:
 
 
 def prepared(subject: str, state: str) -> Rotation:
-    """Build a rotation in a state, where the next one may begin."""
+    """Build a rotation in a state in which the next one may start."""
     rotation: Rotation = pickle.loads(_kept(subject, state))  # noqa: S301 -- it was made here
     return rotation
 

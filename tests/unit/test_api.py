@@ -1,4 +1,4 @@
-"""What a custom rotator imports, as httpx's tests/test_exported_members.py holds it."""
+"""The names that a custom rotator may import, checked as in httpx's test_exported_members.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of an attempt: what a tag can hold, and which keys it explains."""
+"""The record of an attempt: it must fit into a tag, and shows which keys the attempt made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_record_survives_the_tag() -> None:
 
 
 def test_a_record_of_the_longest_parts_fits_into_a_tag() -> None:
-    """IAM documents key ids of up to 128 characters; beside one of two slots there is one."""
+    """IAM documents key ids of up to 128 characters. The record has at most one of them."""
     longest = Attempt(
         token="a" * 64,
         owner=_ATTEMPT.owner,
@@ -49,14 +49,14 @@ def test_a_record_of_the_longest_parts_fits_into_a_tag() -> None:
         pytest.param(_ATTEMPT.text().replace("-01-01", "-13-01"), id="no-such-month"),
     ],
 )
-def test_what_is_no_record_is_none(text: str) -> None:
+def test_a_tag_that_we_did_not_write_is_ignored(text: str) -> None:
     assert Attempt.parse(text) is None
 
 
 @pytest.mark.parametrize(
     ("identity", "seconds", "explained"),
     [
-        # Its time, and the five seconds by which two clocks may differ.
+        # The time of the attempt, and five seconds for a clock that differs.
         pytest.param("AKIA0000000000000003", -5, True, id="first-second"),
         pytest.param("AKIA0000000000000003", 125, True, id="last-second"),
         pytest.param("AKIA0000000000000003", -6, False, id="before"),
@@ -64,7 +64,7 @@ def test_what_is_no_record_is_none(text: str) -> None:
         pytest.param("AKIA0000000000000001", 60, False, id="was-there"),
     ],
 )
-def test_an_attempt_explains_what_appeared_in_its_time(
+def test_an_attempt_may_have_made_a_key_from_its_time(
     identity: str, seconds: int, *, explained: bool
 ) -> None:
     issued = Issued(identity=identity, owner="o", created=_START + timedelta(seconds=seconds))

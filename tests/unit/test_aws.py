@@ -1,4 +1,4 @@
-"""The SDK's clients: made once, patient for as long as the engine reckons."""
+"""The SDK's clients: each is made once, and gives up in the time that the engine expects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_client_is_made_once() -> None:
     assert clients("iam") is not clients("secretsmanager")
 
 
-def test_the_client_that_issues_sends_once_and_is_another_one() -> None:
+def test_the_client_for_issuing_is_another_one_and_sends_once() -> None:
     clients = SdkClients()
     once = clients("iam", attempts=1)
     assert once is not clients("iam")
@@ -35,7 +35,7 @@ def test_a_client_of_another_principal_signs_with_its_key_and_is_not_kept() -> N
 
 
 @pytest.mark.parametrize("service", ["iam", "secretsmanager"])
-def test_a_hanging_service_becomes_an_error_in_the_time_that_the_engine_reckons(
+def test_a_hanging_service_becomes_an_error_in_the_time_that_the_engine_expects(
     service: str,
 ) -> None:
     config = SdkClients()(service).meta.config

@@ -1,12 +1,11 @@
-"""Bad input, in one table: what is wrong, and the sentence in which it ends.
+"""A table of bad input, and the error for each.
 
-Each row is a case: a field, what is wrong with it, the value, and what the message says of it. It
-ends in an error of our tree that names the field, what was found where that cannot be a credential,
-what is allowed, and what to do; and it leaves everything as it was. What Terraform can see is
-refused at plan, by the table in tests/plan/test_variables.py.
+Each row is a case: a field, what is wrong with it, the value, and a part of the message. Each case
+must raise an error of our tree and change nothing. The error must name the field, what is allowed,
+what was found if that cannot be a credential, and what to do. Terraform rejects its own bad input
+at plan; tests/plan/test_variables.py has that table.
 
-The table is whole by enumeration: a field that is read, a strategy or an operation without its rows
-fails one of the last tests.
+The table is complete: the last tests fail for each field, strategy or operation without rows.
 """
 
 from __future__ import annotations
@@ -204,7 +203,7 @@ NO_JSON_OBJECTS: Final = {
 }
 
 
-# What a secret may hold that is no object of any strategy; GOOD stands for what it should hold.
+# Values of a secret that are no object of any strategy; GOOD is replaced by a valid value.
 CONTENTS: Final = {
     "text": "hunter2",
     "json-text": '"hunter2"',
@@ -236,8 +235,8 @@ CONTENTS: Final = {
     "database-password": '{"username": "app", "dbpassword": "x", "engine": "mysql"}',
 }
 
-# The tag in which the function keeps what it is about to do, written by somebody else so that the
-# key of a person seems to be one of ours; OWNER stands for the digest that a true record holds.
+# Forged tags, in place of the function's own record, that would make an operator's key look like an
+# orphan. OWNER is replaced by the digest of a real record.
 RECORDS: Final = {
     "empty": "",
     "text": "x",
@@ -260,12 +259,12 @@ NOT_FOUND: Final = "nothing"
 OTHER: Final = "an unexpected string"
 NUMBER: Final = "a number"
 TIME: Final = "an unexpected time"
-# Where the SDK already cannot read it, nobody can say which field it is.
+# If the SDK cannot read the response, the error cannot name the field.
 UNREADABLE: Final = "unreadable"
 YEAR_1: Final = -62135596800
 YEAR_9999: Final = 253402300799
 OTHER_ARN: Final = ARN.replace("uploader", "uploaded")
-# The operation is told by its client's method.
+# Each operation is named by its client's method.
 ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
     "describe_secret": [
         ("ARN", "absent", ABSENT, NOT_FOUND),
@@ -459,11 +458,10 @@ FILE: Final = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>
 A_FIELD: Final = "returned nothing for "
 NO_ANSWER: Final = "got no usable response"
 NO_CODE: Final = "HTTP status {status} and no error code"
-# How the bytes of any answer are spoilt, and what the message says where JSON was expected, and
-# where XML was.
+# How the bytes of a response are changed, and a part of the message for JSON and for XML.
 BYTES: Final[Mapping[str, tuple[ChangeBytes, str, str]]] = {
     "truncated": (_truncated, A_FIELD, NO_ANSWER),
-    # The SDK asks again, and AWSCURRENT was moved already.
+    # The SDK retries, and AWSCURRENT has already been moved.
     "cut": (_cut, f"{NO_ANSWER}|InvalidParameterException", NO_ANSWER),
     "empty": (_replaced(b""), A_FIELD, NO_ANSWER),
     "no-content": (_replaced(b"", 204), A_FIELD, NO_ANSWER),
@@ -499,14 +497,14 @@ CURES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Where an operation is called: a strategy, the state that it begins in, and the step."""
+    """A place where an operation is called: a strategy, its state at the start, and the step."""
 
     subject: str
     state: str
     step: Step
 
     def staged(self) -> tuple[Rotation, str]:
-        """Go up to the step. There is not much time, so that polling ends soon."""
+        """Run the steps before this one. There is little time, so that the proof stops soon."""
         rotation = replace(prepared(self.subject, self.state), timeout=60)
         token = rotation.stage()
         for step in Step:
@@ -517,7 +515,7 @@ class Scene:
 
 
 def _scenes() -> Mapping[str, Sequence[Scene]]:
-    """Find by rehearsals where each operation is called, once per strategy."""
+    """Find the steps that call each operation, once per strategy, by running them."""
     found: dict[tuple[str, str, bool], Scene] = {}
     for subject in REGISTRY:
         for state in ("steady", "given_up", *STATES):
@@ -529,7 +527,7 @@ def _scenes() -> Mapping[str, Sequence[Scene]]:
                 beyond_aws = OPERATIONS | DATABASE_CALLS | {LOG_IN}
                 for operation in sorted(set(rotation.cloud.fuse.calls) - beyond_aws):
                     scene = Scene(subject=subject, state=state, step=step)
-                    # A first key is proven before it is stored, and not after.
+                    # A first key is proven before it is stored.
                     first = operation == "get_caller_identity" and step is Step.CREATE
                     found.setdefault((operation, subject, first), scene)
     return {
@@ -539,7 +537,7 @@ def _scenes() -> Mapping[str, Sequence[Scene]]:
 
 
 SCENES: Final = _scenes()
-# An operation without its rows would stay outside of every test here.
+# An operation without rows would be missing from all tests here.
 assert ANSWERS.keys() == SCENES.keys()
 
 
@@ -552,13 +550,13 @@ def served() -> Iterator[Wire]:
     SdkClients.__call__.cache_clear()
     with serving() as wire:
         yield wire
-    # They know the address of the wire.
+    # They have the address of the server.
     SdkClients.__call__.cache_clear()
 
 
 @pytest.fixture
 def wire(served: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """The services, where the SDK's clients look for them; time passes when somebody sleeps."""
+    """The services at the address that the SDK's clients use; a sleep only moves the clock."""
     served.serve(Cloud())
     environment = {
         "AWS_ACCESS_KEY_ID": "AKIAFUNCTION00000000",
@@ -574,7 +572,7 @@ def wire(served: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 @pytest.fixture(scope="module")
 def clients() -> FakeClients:
-    """The SDK's, which the harness takes for its own."""
+    """The SDK's clients, in place of those of the harness."""
     return cast("FakeClients", SdkClients())
 
 
@@ -607,7 +605,7 @@ def _changed(good: Mapping[str, object], change: Mapping[str, object]) -> dict[s
 def _failed(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, event: object, settings: str | None
 ) -> RotationError:
-    """Invoke the function; it fails before it calls anything."""
+    """Invoke the function, which must fail before any call."""
     monkeypatch.delenv("ROTATION_SETTINGS", raising=False)
     if settings is not None:
         monkeypatch.setenv("ROTATION_SETTINGS", settings)
@@ -619,13 +617,13 @@ def _failed(
 
 
 @pytest.mark.parametrize("subject", _EACH_STRATEGY)
-def test_the_options_that_the_rows_change_are_good_as_they_are(subject: str) -> None:
+def test_the_options_are_valid_without_the_change_of_a_row(subject: str) -> None:
     build(subject, OptionReader(options_of(subject), path="options"), FakeClients(Cloud()))
 
 
-# The others ask of more than AWS's own protocols, which the wire does not speak.
+# The others call more services than AWS, which this server does not have.
 @pytest.mark.parametrize("subject", [FEW_SLOTS, GENERATOR])
-def test_what_the_rows_change_is_good_as_it_is(
+def test_event_and_settings_are_valid_without_the_change_of_a_row(
     subject: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rotation = prepared(subject, "empty")
@@ -701,7 +699,7 @@ def test_a_wrong_option_is_refused(
 ) -> None:
     settings = json.dumps(_settings(subject, options={field: value}))
     error = _failed(wire, monkeypatch, _event(), settings)
-    # What is excluded leaves nothing of a class, of which there are other ones to choose.
+    # The excluded characters leave a class empty, so the message is about the classes.
     blamed = "character_classes" if wrongness == "whole-class" else field
     _refused_setting(error, f"options.{blamed}", _rule(allowed))
 
@@ -735,7 +733,7 @@ def test_settings_that_are_no_json_object_are_refused(
 
 
 def _positions(subject: str) -> list[tuple[str, Step]]:
-    """Say where a wrong value is come across: in AWSCURRENT, and under the token itself."""
+    """Return where a step reads a wrong value: in AWSCURRENT, and in the pending version."""
     positions = [("AWSCURRENT", Step.CREATE), ("AWSPENDING", Step.CREATE)]
     if isinstance(prepared(subject, "empty").strategy(FakeClients(Cloud())), Issuer):
         positions.append(("AWSPENDING", Step.TEST))
@@ -766,9 +764,7 @@ def test_a_value_of_no_strategy_is_refused(subject: str, text: str, cases: Count
 
 
 @pytest.mark.parametrize("subject", _EACH_STRATEGY)
-def test_a_value_that_readers_take_for_different_ones_is_refused(
-    subject: str, cases: CountCases
-) -> None:
+def test_a_value_with_a_repeated_name_is_refused(subject: str, cases: CountCases) -> None:
     good = prepared(subject, "steady").secret.value()
     count = 0
     for name, _, _, _ in UNITS[subject].bad_input.fields:
@@ -795,8 +791,8 @@ def test_a_value_with_a_wrong_field_is_refused(
     cases(_refused_content(subject, text, sentence))
 
 
-def _beside_a_persons_key(record: str) -> Rotation:
-    """Let a person make a key in the slot that the next rotation needs, and tag the secret."""
+def _beside_an_operators_key(record: str) -> Rotation:
+    """Make a key as an operator, in the slot that the next rotation needs, and tag the secret."""
     rotation = prepared(FEW_SLOTS, "one_current")
     key = rotation.cloud.add_key(USER)
     start = key.created.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -814,8 +810,8 @@ def _beside_a_persons_key(record: str) -> Rotation:
 
 
 @pytest.mark.parametrize("record", [pytest.param(RECORDS[name], id=name) for name in RECORDS])
-def test_a_record_that_is_none_of_ours_makes_nobodys_key_an_orphan(record: str) -> None:
-    rotation = _beside_a_persons_key(record)
+def test_a_forged_attempt_record_never_deletes_a_key(record: str) -> None:
+    rotation = _beside_an_operators_key(record)
     token = rotation.stage()
     before = rotation.cloud.snapshot()
     with pytest.raises(
@@ -825,23 +821,23 @@ def test_a_record_that_is_none_of_ours_makes_nobodys_key_an_orphan(record: str) 
     assert rotation.cloud.snapshot() == before
 
 
-def test_a_record_as_we_write_it_would_make_it_one() -> None:
-    """The rows above are refused for what is wrong with them, and not for something else."""
-    rotation = _beside_a_persons_key("TOKEN OWNER START END")
+def test_a_record_in_our_form_would_delete_it() -> None:
+    """So the rows above are ignored because of their own fault."""
+    rotation = _beside_an_operators_key("TOKEN OWNER START END")
     rotation.step(Step.CREATE, rotation.stage())
     assert len(rotation.cloud.destroyed) == 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """How a step ended that was answered wrongly."""
+    """The end of a step with a wrong response."""
 
     rotation: Rotation
     error: RotationError | None
 
 
 def _told(scene: Scene, wrong: Wrong, wire: Wire, clients: FakeClients) -> Told:
-    """Carry a step out over the wire; then let the services tell the truth, and try again."""
+    """Run a step over the wire with a wrong response; then retry with correct responses."""
     rotation, token = scene.staged()
     wire.serve(rotation.cloud, wrong)
     error: RotationError | None = None
@@ -860,7 +856,7 @@ def _told(scene: Scene, wrong: Wrong, wire: Wire, clients: FakeClients) -> Told:
 
 
 def _kept(snapshot: object) -> object:
-    """Take the record of the attempt out, which may be erased or not."""
+    """Leave out the record of the attempt, which may or may not be erased."""
     secrets, *others = cast("tuple[Mapping[str, Any], object]", snapshot)
     return [replace(secret, tags={}) for secret in secrets.values()], others
 
@@ -877,7 +873,7 @@ def _action(operation: str) -> str:
         for row in rows
     ],
 )
-def test_an_answer_with_a_wrong_field_is_refused(
+def test_a_response_with_a_wrong_field_is_rejected(
     operation: str,
     field: str,
     wrongness: str,
@@ -916,13 +912,13 @@ def test_an_answer_with_a_wrong_field_is_refused(
 
 @pytest.mark.parametrize("operation", SCENES)
 @pytest.mark.parametrize("name", BYTES)
-def test_an_answer_that_is_none_is_refused(
+def test_a_malformed_response_is_rejected(
     name: str, operation: str, wire: Wire, clients: FakeClients, cases: CountCases
 ) -> None:
     change, of_json, of_xml = BYTES[name]
     for scene in SCENES[operation]:
         error = _told(scene, Wrong(operation=operation, reply=change), wire, clients).error
-        # Of an answer in which nothing is read, what stands in it is the same.
+        # If no field of a response is read, its content does not matter.
         assert error is not None or ANSWERS[operation] == []
         if error is not None:
             assert isinstance(error, ProtocolError | ServiceUnavailable)
@@ -933,7 +929,7 @@ def test_an_answer_that_is_none_is_refused(
 
 
 class _Read(dict[str, Any]):
-    """An object that notes which of its fields are asked for."""
+    """An object that records which of its fields are read."""
 
     def __init__(self, fields: Mapping[str, Any], path: str, read: set[str]) -> None:
         super().__init__(fields)
@@ -943,7 +939,7 @@ class _Read(dict[str, Any]):
     def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401 -- as dict's
         path = f"{self._path}.{name}"
         self._read.add(path)
-        return _noting(super().get(name, default), path, self._read)
+        return _recording(super().get(name, default), path, self._read)
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- as dict's
         return self.get(name)
@@ -953,87 +949,87 @@ class _Read(dict[str, Any]):
         return super().pop(name, default)
 
 
-def _noting(value: object, path: str, read: set[str]) -> object:
+def _recording(value: object, path: str, read: set[str]) -> object:
     if isinstance(value, list):
-        return [_noting(item, path, read) for item in value]
+        return [_recording(item, path, read) for item in value]
     return _Read(value, path, read) if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True)
-class _NotingClients:
-    """The fake clients, whose answers note what is read of them."""
+class _RecordingClients:
+    """The fake clients, whose responses record which fields are read."""
 
     clients: FakeClients
     read: set[str] = dataclasses.field(default_factory=set)
 
-    def __call__(self, service: str, /, *, attempts: int = 3) -> _NotingClient:
-        return _NotingClient(self.clients(service, attempts=attempts), self.read)
+    def __call__(self, service: str, /, *, attempts: int = 3) -> _RecordingClient:
+        return _RecordingClient(self.clients(service, attempts=attempts), self.read)
 
-    def of(self, service: str, /, *, key_id: str, secret: str) -> _NotingClient:
-        return _NotingClient(self.clients.of(service, key_id=key_id, secret=secret), self.read)
+    def of(self, service: str, /, *, key_id: str, secret: str) -> _RecordingClient:
+        return _RecordingClient(self.clients.of(service, key_id=key_id, secret=secret), self.read)
 
 
 @dataclass(frozen=True)
-class _NotingClient:
+class _RecordingClient:
     client: FakeSecretsManager | FakeIam | FakeSts
     read: set[str]
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 -- one of the client's methods
         def call(**request: object) -> object:
             answer: Answer = getattr(self.client, operation)(**request)
-            return _noting(answer, operation, self.read)
+            return _recording(answer, operation, self.read)
 
         return call
 
 
 @pytest.mark.parametrize("subject", _EACH_STRATEGY)
-def test_every_field_of_an_answer_that_is_read_has_its_rows(subject: str) -> None:
+def test_every_field_that_is_read_from_a_response_has_rows(subject: str) -> None:
     read: set[str] = set()
     for state in STATES:
         rotation = prepared(subject, state)
-        clients = _NotingClients(FakeClients(rotation.cloud), read)
+        clients = _RecordingClients(FakeClients(rotation.cloud), read)
         token = rotation.stage()
         for step in Step:
             rotation.step(step, token, clients=cast("FakeClients", clients))
     rows = {f"{operation}.{row[0]}" for operation in ANSWERS for row in ANSWERS[operation]}
-    # What is read of a label's versions are their ids.
+    # The names in VersionIdsToStages are ids of versions.
     assert {path for path in read if "VersionIdsToStages." not in path} <= rows
 
 
 def test_every_field_with_rows_is_read() -> None:
-    """Or its rows would be passed by whatever stands there."""
+    """Otherwise its rows would test nothing."""
     read: set[str] = set()
     for subject in REGISTRY:
         for state in STATES:
             rotation = prepared(subject, state)
-            clients = _NotingClients(FakeClients(rotation.cloud), read)
+            clients = _RecordingClients(FakeClients(rotation.cloud), read)
             token = rotation.stage()
             for step in Step:
                 rotation.step(step, token, clients=cast("FakeClients", clients))
     assert {f"{operation}.{row[0]}" for operation in ANSWERS for row in ANSWERS[operation]} <= read
 
 
-def test_every_field_of_an_event_has_its_rows() -> None:
+def test_every_field_of_an_event_has_rows() -> None:
     read: set[str] = set()
     Event.parse(_Read(_event(), "", read), secret_arn_pattern=THE_ARN)
     assert read == {f".{row[0]}" for row in EVENTS}
 
 
-def test_every_setting_has_its_rows() -> None:
+def test_every_setting_has_rows() -> None:
     assert {row[0] for row in SETTINGS} >= _settings(GENERATOR).keys()
 
 
 @pytest.mark.parametrize("subject", _EACH_STRATEGY)
-def test_every_option_that_is_read_has_its_rows(subject: str) -> None:
+def test_every_option_that_is_read_has_rows(subject: str) -> None:
     read: set[str] = set()
     fields = OptionReader({}, path="options")
-    fields._fields = _Read(options_of(subject), "", read)  # It makes a copy.
+    fields._fields = _Read(options_of(subject), "", read)  # OptionReader makes a copy.
     build(subject, fields, FakeClients(Cloud()))
     assert read <= {f".{row[0]}" for row in UNITS[subject].bad_input.options}
 
 
 @pytest.mark.parametrize("subject", _EACH_STRATEGY)
-def test_every_field_that_a_strategy_reads_of_a_value_has_its_rows(subject: str) -> None:
+def test_every_field_that_parse_reads_has_rows(subject: str) -> None:
     rotation = prepared(subject, "steady")
     read: set[str] = set()
     strategy = rotation.strategy(FakeClients(rotation.cloud))

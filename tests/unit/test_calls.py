@@ -1,4 +1,4 @@
-"""How many AWS calls a clean rotation needs, and which steps need none."""
+"""The number of AWS calls of a clean rotation, and the steps without any call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.unit.cloud import FakeClients
 from tests.unit.subjects import FEW_SLOTS, GENERATOR, STATES, prepared
 
 
-def test_a_generator_takes_six_calls() -> None:
+def test_a_generator_needs_six_calls() -> None:
     rotation = prepared(GENERATOR, "steady")
     rotation.steps(rotation.stage())
     assert rotation.cloud.fuse.calls == [
@@ -18,7 +18,7 @@ def test_a_generator_takes_six_calls() -> None:
     ]
 
 
-def test_a_key_takes_fourteen_calls_in_its_steady_state() -> None:
+def test_a_key_needs_fourteen_calls_in_its_steady_state() -> None:
     rotation = prepared(FEW_SLOTS, "steady")
     rotation.steps(rotation.stage())
     calls = rotation.cloud.fuse.calls
@@ -31,7 +31,7 @@ def test_a_key_takes_fourteen_calls_in_its_steady_state() -> None:
     ("subject", "most"),
     [pytest.param(GENERATOR, 6, id="generator"), pytest.param(FEW_SLOTS, 15, id="issuer")],
 )
-def test_no_state_takes_many_more_calls(subject: str, most: int, state: str) -> None:
+def test_no_state_needs_many_more_calls(subject: str, most: int, state: str) -> None:
     rotation = prepared(subject, state)
     rotation.steps(rotation.stage())
     calls = rotation.cloud.fuse.calls
@@ -55,7 +55,7 @@ def test_a_step_with_nothing_to_do_makes_no_call_and_no_client(subject: str, ste
     assert clients.made == []
 
 
-def test_one_client_serves_all_polls_of_a_key() -> None:
+def test_one_client_verifies_a_key_until_it_is_accepted() -> None:
     rotation = prepared(FEW_SLOTS, "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)

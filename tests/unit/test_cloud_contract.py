@@ -1,7 +1,7 @@
-"""The fake cloud is verified: one contract, asked of it, of moto and of the local AWS.
+"""The fake cloud is verified: the same tests run on it, on moto and on the local AWS.
 
-CONTRACT_ENDPOINT names another cloud in the place of the local AWS; its credentials and its region
-are those of the environment. `testing/local_aws/tests` test the behaviours that the local AWS adds
+CONTRACT_ENDPOINT names another cloud in place of the local AWS; its credentials and its region
+come from the environment. `testing/local_aws/tests` test the behaviours that the local AWS adds
 to MiniStack.
 """
 
@@ -30,7 +30,7 @@ Client: TypeAlias = Any  # boto3 makes its methods at run time.
 
 _BEDROCK = "bedrock.amazonaws.com"
 
-# What other clouds do not keep: those cases are not run there.
+# The cases that other clouds fail, so they are not run there.
 _NOT_KEPT = {
     "moto": {
         "the_same_value_may_be_put_again": "its labels are set again",
@@ -50,7 +50,7 @@ _NOT_KEPT = {
 
 @dataclass
 class Target:
-    """A cloud with a secret that has no value and a user that has no key."""
+    """A cloud with a secret without a value, and a user without a key."""
 
     secrets: Client
     iam: Client
@@ -344,7 +344,7 @@ def _fake() -> Iterator[Target]:
 
 @contextmanager
 def _boto3(*, has_credentials: bool, **options: Any) -> Iterator[Target]:  # noqa: ANN401 -- a client's
-    """Make a secret and a user, and delete both."""
+    """Create a secret and a user, and delete both."""
     name = f"contract-{uuid.uuid4().hex[:12]}"
     make: Callable[..., Client] = boto3.client
     secrets, iam = make("secretsmanager", **options), make("iam", **options)

@@ -1,4 +1,4 @@
-"""The module's own strategies pass the suite that it ships for yours."""
+"""The module's own strategies pass the suite that it has for yours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Own(Conformance):
-    """All subjects, each in the file where its strategy stands."""
+    """All subjects, each with the file of its strategy."""
 
     subject: str
     public = frozenset(

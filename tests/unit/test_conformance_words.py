@@ -1,4 +1,4 @@
-"""The suite for strategies of your own tells in words what one did wrong.
+"""The suite for strategies of your own explains in words what is wrong with one.
 
 Each case spoils one thing in a strategy that passes, and names the check that finds it.
 """
@@ -13,7 +13,7 @@ import pytest
 from rotation_conformance import BrokenPromiseError
 from tests.readme.blocks import README, block
 
-# The service: each function is one request, which is carried out whole or not at all.
+# The service: each function is one atomic request.
 _SERVICE: Final = """
 import json
 import pathlib
@@ -205,7 +205,7 @@ _KINDS: Final = {"setter": (_SETTER, "Passwords"), "issuer": (_ISSUER, "Keys")}
 def _checked(
     pytester: pytest.Pytester, kind: str, right: str, wrong: str, check: str
 ) -> pytest.RunResult:
-    """Run one check on the strategy, where some text of it is another."""
+    """Run one check on the strategy, with a part of its source replaced."""
     source, service = _KINDS[kind]
     assert source.count(right) == 1
     pytester.makepyfile(
@@ -217,8 +217,8 @@ def _checked(
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
-    """As the README says to run it, in a process of its own."""
+def test_a_correct_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
+    """Run it as the documentation says, in a process of its own."""
     source, service = _KINDS[kind]
     test = _TEST.replace("SERVICE", service)
     pytester.makepyfile(rotate=source, service=_SERVICE, test_rotate=test)
@@ -368,7 +368,7 @@ def test_a_sound_strategy_passes(kind: str, pytester: pytest.Pytester) -> None:
         ),
     ],
 )
-def test_a_faulty_strategy_is_told_in_words(
+def test_the_fault_of_a_strategy_is_explained_in_words(
     kind: str, right: str, wrong: str, check: str, words: str, pytester: pytest.Pytester
 ) -> None:
     result = _checked(pytester, kind, right, wrong, check)
@@ -377,7 +377,7 @@ def test_a_faulty_strategy_is_told_in_words(
     assert re.search(words, told), told
 
 
-def test_the_readme_shows_what_the_suite_says() -> None:
+def test_the_documentation_quotes_the_suite() -> None:
     done, found, cure = re.split(
         r"\.\nWhat happened: |\nWhat to do: ", block("run", "broken-promise").strip()
     )

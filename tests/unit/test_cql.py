@@ -1,4 +1,4 @@
-"""Logging in over CQL: each answer has its error, and nothing is said before TLS."""
+"""The log-in over CQL: each response has its error, and nothing is sent before TLS."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _error(code: int) -> bytes:
 
 
 def _answering(*frames: bytes) -> Callable[[BinaryIO], None]:
-    """Answer one request after the other with these bytes, and hang up."""
+    """Reply to one request after the other with these bytes, and close the connection."""
 
     def serve(stream: BinaryIO) -> None:
         for frame in frames:
@@ -52,14 +52,14 @@ def _answering(*frames: bytes) -> Callable[[BinaryIO], None]:
 
 @contextlib.contextmanager
 def _serving(folder: Path, serve: Callable[[BinaryIO], None]) -> Iterator[str]:
-    """Serve one connection behind TLS."""
+    """Serve one connection over TLS."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*write_certificate(folder))
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
             connection, _ = listener.accept()
-            # A client that does not trust the certificate hangs up.
+            # A client that does not trust the certificate closes the connection.
             with (
                 connection,
                 contextlib.suppress(OSError),
@@ -92,7 +92,7 @@ def test_a_user_name_and_a_password_are_accepted(trusted: Path) -> None:
     assert seen == [(_USER, _PASSWORD)]
 
 
-def test_a_wrong_password_is_a_refusal(trusted: Path) -> None:
+def test_a_wrong_password_is_rejected(trusted: Path) -> None:
     with (
         _serving(trusted, lambda stream: serve(stream, lambda *_: False)) as endpoint,
         pytest.raises(RejectedError),
@@ -134,7 +134,7 @@ _ASKED: Final = _frame(_AUTHENTICATE, b"\0\1x")
         pytest.param([_ASKED, b""], ServiceUnavailable, "no usable", id="hung-up-after-it"),
     ],
 )
-def test_each_answer_has_its_error(
+def test_each_response_has_its_error(
     frames: list[bytes], error: type[Exception], says: str, trusted: Path
 ) -> None:
     with (
@@ -146,7 +146,7 @@ def test_each_answer_has_its_error(
     assert found({_USER, _PASSWORD}, of_exception(caught.value)) == set()
 
 
-def test_a_server_that_is_not_trusted_is_told_nothing(tmp_path: Path) -> None:
+def test_an_untrusted_server_receives_no_password(tmp_path: Path) -> None:
     heard: list[bytes] = []
     with (
         _serving(tmp_path, lambda stream: heard.append(stream.read())) as endpoint,
@@ -156,7 +156,7 @@ def test_a_server_that_is_not_trusted_is_told_nothing(tmp_path: Path) -> None:
     assert heard == []
 
 
-def test_where_nobody_listens_there_is_no_answer() -> None:
+def test_a_closed_port_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = f"127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(ServiceUnavailable, match="no usable response"):
@@ -170,7 +170,7 @@ def test_where_nobody_listens_there_is_no_answer() -> None:
         pytest.param("127.0.0.1:9043", 9043, id="own"),
     ],
 )
-def test_the_port_is_keyspaces_own_unless_it_is_told(
+def test_the_default_port_is_that_of_keyspaces(
     endpoint: str, asked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []

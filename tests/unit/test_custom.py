@@ -1,4 +1,4 @@
-"""A file of the user's own, with this engine around it."""
+"""A rotator in a file of the user's own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Load: TypeAlias = "Callable[..., Any]"
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Puts a file where the package has the user's, and builds the strategy."""
+    """Writes the user's file as in the package, and builds the strategy."""
 
     def loaded(source: str, *, issuer: bool = False, slots: int | None = None, **more: Any) -> Any:  # noqa: ANN401 -- options of all kinds
         (tmp_path / f"{CUSTOM_MODULE}.py").write_text(source)
@@ -76,7 +76,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     sys.modules.pop(CUSTOM_MODULE, None)
 
 
-def test_the_file_may_make_a_strategy_of_any_family(load: Load) -> None:
+def test_the_file_may_build_a_strategy_of_any_family(load: Load) -> None:
     assert "custom" in REGISTRY
     assert isinstance(load(_GENERATOR), Generator)
     assert isinstance(load(_SETTER), Setter)
@@ -141,7 +141,7 @@ def test_the_file_may_make_a_strategy_of_any_family(load: Load) -> None:
             _GENERATOR,
             {"options": {"list": "words", "langauge": "en"}},
             "Setting options.options.langauge does not exist. Found: 'en'",
-            id="an-option-that-nobody-reads",
+            id="an-option-that-is-not-read",
         ),
         pytest.param(
             _GENERATOR,
@@ -151,7 +151,7 @@ def test_the_file_may_make_a_strategy_of_any_family(load: Load) -> None:
         ),
     ],
 )
-def test_a_file_that_is_no_such_strategy_is_refused(
+def test_a_file_without_the_configured_strategy_is_refused(
     source: str, declared: dict[str, Any], words: str, load: Load
 ) -> None:
     with pytest.raises(ConfigurationError, match=words) as refusal:
@@ -166,7 +166,7 @@ class _Context:
         return 120_000
 
 
-def test_an_error_of_the_file_is_told_by_its_kind_and_line_alone(
+def test_an_error_in_the_file_is_shown_by_its_class_and_line_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its text may quote a credential."""
@@ -174,7 +174,7 @@ def test_an_error_of_the_file_is_told_by_its_kind_and_line_alone(
     path = tmp_path / f"{CUSTOM_MODULE}.py"
     path.write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    # In Lambda it lies beside handler.py.
+    # In Lambda it is in the folder of handler.py.
     monkeypatch.setattr(handler, "_HERE", f"{tmp_path}/")
     sys.modules.pop(CUSTOM_MODULE, None)
     cloud = Cloud()

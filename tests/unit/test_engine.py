@@ -1,4 +1,4 @@
-"""The step table: which step does what, which has nothing to do, which is refused."""
+"""The four steps: which does something, which has nothing to do, which is refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_family_has_its_steps(subject: str, outcomes: list[Outcome], state:
 
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_a_rotation_repeated_after_its_end_does_nothing(subject: str) -> None:
+def test_a_repeated_rotation_does_nothing(subject: str) -> None:
     rotation = prepared(subject, "steady")
     token = rotation.rotate()
     before = rotation.cloud.snapshot()
@@ -80,7 +80,7 @@ def test_a_token_that_is_neither_pending_nor_current_is_refused(
         pytest.param(FEW_SLOTS, Step.TEST, id="issuer-test"),
     ],
 )
-def test_a_step_of_a_rotation_that_was_given_up_is_refused(subject: str, step: Step) -> None:
+def test_a_step_of_a_cancelled_rotation_is_refused(subject: str, step: Step) -> None:
     rotation = prepared(subject, "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -95,7 +95,7 @@ def test_set_secret_before_create_secret_is_refused() -> None:
         rotation.step(Step.SET, rotation.stage())
 
 
-def test_a_value_that_the_service_was_not_told_of_does_not_pass_the_test() -> None:
+def test_a_value_that_was_not_set_on_the_service_fails_the_test() -> None:
     rotation = prepared(SETTER, "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -104,8 +104,8 @@ def test_a_value_that_the_service_was_not_told_of_does_not_pass_the_test() -> No
 
 
 @pytest.mark.parametrize("subject", [FEW_SLOTS, SETTER])
-def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -> None:
-    """AWS runs testSecret alone when it does not rotate immediately."""
+def test_turning_rotation_on_tests_a_copy_of_the_current_value(subject: str) -> None:
+    """AWS runs only testSecret if it does not rotate immediately."""
     rotation = prepared(subject, "steady")
     token = rotation.stage()
     current = rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]]
@@ -116,7 +116,7 @@ def test_switching_rotation_on_tests_a_copy_of_the_current_value(subject: str) -
 
 
 @pytest.mark.parametrize("subject", [FEW_SLOTS, SETTER])
-def test_switching_rotation_on_for_an_empty_secret_finds_nothing_to_test(subject: str) -> None:
+def test_turning_rotation_on_for_an_empty_secret_has_nothing_to_test(subject: str) -> None:
     rotation = prepared(subject, "empty")
     assert rotation.step(Step.TEST, rotation.stage()) == Outcome.NOTHING_TO_TEST
 
@@ -126,7 +126,7 @@ def test_switching_rotation_on_for_an_empty_secret_finds_nothing_to_test(subject
     ("given", "handed_on"),
     [pytest.param("cross-account", ["cross-account"], id="given"), pytest.param(None, [], id="no")],
 )
-def test_the_rotation_token_is_handed_on_where_there_is_one(
+def test_the_rotation_token_is_passed_on_if_there_is_one(
     subject: str, given: str | None, handed_on: list[str]
 ) -> None:
     rotation = prepared(subject, "one_current")
@@ -135,8 +135,8 @@ def test_the_rotation_token_is_handed_on_where_there_is_one(
 
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_a_rollback_by_a_person_is_not_undone(subject: str) -> None:
-    """AWSPENDING stays where the last rotation left it, so that AWS repeats that rotation."""
+def test_a_rollback_by_an_operator_is_not_undone(subject: str) -> None:
+    """AWSPENDING stays on the version of the last rotation, so AWS repeats that rotation."""
     rotation = prepared(subject, "steady")
     rolled_back = rotation.secret.labels["AWSPREVIOUS"]
     rotation.secret.attach("AWSCURRENT", rolled_back)
@@ -151,7 +151,7 @@ def test_a_rollback_by_a_person_is_not_undone(subject: str) -> None:
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
 @pytest.mark.parametrize("values", [pytest.param(1, id="one"), pytest.param(2, id="two")])
-def test_values_put_by_a_person_are_not_undone(subject: str, values: int) -> None:
+def test_values_put_by_an_operator_are_not_undone(subject: str, values: int) -> None:
     rotation = prepared(subject, "steady")
     for _ in range(values):
         rotation.cloud.time.advance(1)
@@ -174,7 +174,7 @@ def test_nothing_is_issued_or_retired_without_the_time_to_store() -> None:
     assert rotation.cloud.snapshot() == before
 
 
-def test_nothing_is_issued_when_making_room_took_the_time() -> None:
+def test_nothing_is_issued_if_making_room_took_too_long() -> None:
     rotation = prepared(FEW_SLOTS, "steady")
     slow = interpose("delete_access_key", lambda: rotation.cloud.time.advance(100))
     rotation.cloud.fuse.arm(slow)
@@ -212,7 +212,7 @@ def test_the_attempt_is_recorded_before_the_key_is_made() -> None:
 
 @pytest.mark.parametrize("recorded", [pytest.param(True, id="some"), pytest.param(False, id="no")])
 def test_a_definite_refusal_leaves_the_record_as_it_was(*, recorded: bool) -> None:
-    """The key that an operator made is no orphan of ours."""
+    """The key that an operator made is not an orphan."""
     rotation = prepared(FEW_SLOTS, "one_current")
     if not recorded:
         rotation.secret.tags.clear()
@@ -224,7 +224,7 @@ def test_a_definite_refusal_leaves_the_record_as_it_was(*, recorded: bool) -> No
     assert rotation.secret.tags == {"rotation-attempt": before}
 
 
-def test_a_lost_answer_leaves_the_record_of_the_attempt() -> None:
+def test_a_lost_response_leaves_the_record_of_the_attempt() -> None:
     rotation = prepared(FEW_SLOTS, "one_current")
     rotation.cloud.fuse.arm(kill("create_access_key", Side.AFTER))
     token = rotation.stage()
@@ -257,7 +257,7 @@ def test_a_slower_delivery_retires_the_key_that_it_could_not_store() -> None:
         pytest.param("[" * 60000, id="deep"),
     ],
 )
-def test_a_value_that_the_strategy_does_not_store_stops_the_rotation(text: str) -> None:
+def test_a_value_of_another_form_stops_the_rotation(text: str) -> None:
     rotation = prepared(FEW_SLOTS, "one_current")
     rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]].text = text
     token = rotation.stage()
@@ -275,13 +275,13 @@ def test_constants_are_written_beside_each_value() -> None:
     assert set(rotation.secret.value()) == {"pepper", "region"}
 
 
-def test_constants_never_take_the_place_of_the_credential() -> None:
+def test_constants_never_replace_the_credential() -> None:
     rotation = dataclasses.replace(SUBJECTS[GENERATOR](Cloud()), constants={"pepper": "constant"})
     rotation.rotate()
     assert rotation.secret.value()["pepper"] != "constant"
 
 
-def test_a_key_that_somebody_deletes_first_is_retired_all_the_same() -> None:
+def test_a_key_that_someone_else_deleted_counts_as_retired() -> None:
     rotation = prepared(FEW_SLOTS, "steady")
     rotation.cloud.fuse.arm(
         interpose(
@@ -292,16 +292,16 @@ def test_a_key_that_somebody_deletes_first_is_retired_all_the_same() -> None:
     assert rotation.step(Step.CREATE, rotation.stage()) == Outcome.DONE
 
 
-def test_a_key_abandoned_on_the_second_page_of_versions_is_found() -> None:
+def test_a_key_in_a_version_on_the_second_page_is_found() -> None:
     rotation = prepared(FEW_SLOTS, "given_up")
     rotation.cloud.page = 1
-    # Without its record only its version tells whose it is.
+    # Without the record, only its version shows that it is ours.
     rotation.secret.tags.clear()
     rotation.rotate()
     assert_converged(rotation)
 
 
-def test_an_overlap_of_nothing_lets_rotations_follow_each_other() -> None:
+def test_without_an_overlap_rotations_may_follow_each_other() -> None:
     rotation = dataclasses.replace(SUBJECTS[FEW_SLOTS](Cloud()), minimum_overlap=timedelta(0))
     for _ in range(4):
         rotation.retry(rotation.stage())

@@ -1,4 +1,4 @@
-"""The tree of errors, and that every error of the SDK becomes one of it."""
+"""The tree of errors, and the translation of every error of the SDK into one of them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
     assert [error for direct in classes for error in direct.__subclasses__()] == []
 
 
-def test_every_error_of_ours_stands_in_the_tree() -> None:
+def test_every_error_of_ours_is_in_the_tree() -> None:
     defined = {
         name
         for name, value in vars(errors).items()
@@ -82,14 +82,14 @@ def test_every_error_of_the_sdk_becomes_ours_without_its_text(error: type[Except
 
 
 def test_no_other_error_of_the_sdk_comes_from_a_call() -> None:
-    """These tell of its own service descriptions; the handler turns whatever else into a defect."""
+    """The others are about the SDK itself; the handler reports each of them as a bug."""
     assert {error.__name__ for error in _SDK_ERRORS} - {error.__name__ for error in _OF_CALLS} == {
         *("ImminentRemovalWarning", "UnsupportedTLSVersionWarning"),
         *("MissingServiceIdError", "UndefinedModelAttributeError"),
     }
 
 
-def test_an_answer_that_cannot_be_parsed_may_have_been_a_success() -> None:
+def test_a_call_with_an_unreadable_response_may_have_succeeded() -> None:
     ours = _failing(botocore.parsers.ResponseParserError(_CANARY))
     assert isinstance(ours, ServiceUnavailable)
     assert ours.answer_lost
@@ -113,7 +113,7 @@ def test_an_answer_that_cannot_be_parsed_may_have_been_a_success() -> None:
         pytest.param(client_error("O", "Throttling", status=503), False, id="throttled-503"),
     ],
 )
-def test_what_may_have_taken_effect_is_told_from_what_did_not(
+def test_an_error_says_whether_the_call_may_have_taken_effect(
     error: Exception, *, lost: bool
 ) -> None:
     ours = _failing(error)
@@ -142,15 +142,15 @@ def test_a_denial_names_action_and_resource(code: str) -> None:
         pytest.param("403", "HTTP status 400 without an error code", id="made-up-by-the-sdk"),
     ],
 )
-def test_a_code_is_shown_only_if_it_is_one(code: str, shown: str) -> None:
+def test_an_error_code_is_shown_only_if_it_is_well_formed(code: str, shown: str) -> None:
     ours = _failing(client_error("O", code))
     assert isinstance(ours, ProtocolError)
     assert f"returned {shown}. " in str(ours)
-    # What did not come from the service says nothing of what the service did.
+    # If the response is not from the service, the call may have taken effect.
     assert ours.answer_lost == (code not in str(ours))
 
 
-def test_a_parameter_that_the_sdk_refuses_is_a_defect_of_ours() -> None:
+def test_a_parameter_that_the_sdk_rejects_is_a_bug() -> None:
     ours = _failing(sdk.ParamValidationError(report=_CANARY))
     assert isinstance(ours, InternalError)
     assert "report it" in str(ours)

@@ -1,4 +1,4 @@
-"""The rotation event, as it should be; what is wrong with one stands in test_bad_input.py."""
+"""A valid rotation event; test_bad_input.py has the invalid ones."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def test_a_rotation_token_is_read_and_never_shown() -> None:
     assert sensitive not in f"{event} {event!r}"
 
 
-def test_a_field_that_aws_may_add_later_is_no_error() -> None:
+def test_a_field_that_aws_adds_later_is_ignored() -> None:
     assert _parsed({**_GOOD, "Purpose": "rotation"}).step is Step.CREATE

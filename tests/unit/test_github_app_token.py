@@ -1,4 +1,4 @@
-"""GitHub's answers, good and bad, through the real HTTP client; the engine's part on the fake."""
+"""GitHub's responses, valid and invalid, over real HTTP; the engine's part uses the fake."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Scene:
         )
 
     def refusal(self, error: type[RotationError], cure: str, **changed: object) -> RotationError:
-        """Ask for a token, and return why there is none; nothing secret stands in that."""
+        """Request a token that is refused; return the error, which must not show a secret."""
         with pytest.raises(error, match=cure) as caught:
             self.strategy(**changed).issue(_MARK)
         self.require_clean(caught.value)
@@ -95,7 +95,7 @@ def _value(credential: Credential) -> Any:  # noqa: ANN401 -- JSON
     return credential.value
 
 
-def test_the_value_is_what_git_and_the_rest_api_need(scene: Scene) -> None:
+def test_the_value_has_all_that_git_and_the_rest_api_need(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     (token,) = scene.github.tokens
@@ -114,13 +114,13 @@ def test_the_value_is_what_git_and_the_rest_api_need(scene: Scene) -> None:
     assert strategy.parse(json.loads(json.dumps(made.value))) == made
 
 
-def test_a_json_web_token_is_of_this_minute_and_this_app(scene: Scene) -> None:
+def test_the_json_web_token_is_new_and_of_this_app(scene: Scene) -> None:
     scene.strategy().issue(_MARK)
     assert scene.github.requests == ["POST /app/installations/{installation_id}/access_tokens 201"]
     assert len(scene.kms.signatures) == 1
 
 
-def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_an_enterprise_server_use_its_own_url(monkeypatch: pytest.MonkeyPatch) -> None:
     with local_github(enterprise=True, tls=True) as github:
         monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
         github.add_repository("octo-org/reports")
@@ -131,7 +131,7 @@ def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.Mo
         strategy.verify(strategy.issue(_MARK))
 
 
-def test_more_repositories_than_a_page_holds_are_all_proven(scene: Scene) -> None:
+def test_all_repositories_are_verified_over_several_pages(scene: Scene) -> None:
     names = [f"service-{number}" for number in range(201)]
     for name in names:
         scene.github.add_repository(f"octo-org/{name}")
@@ -155,7 +155,7 @@ def test_more_repositories_than_a_page_holds_are_all_proven(scene: Scene) -> Non
         ),
     ],
 )
-def test_a_token_that_is_not_as_asked_is_ended_at_once(
+def test_a_token_with_another_scope_is_revoked_at_once(
     scene: Scene, narrowing: Narrowing, told: str
 ) -> None:
     scene.github.set(narrowing=narrowing)
@@ -167,7 +167,7 @@ def test_a_token_that_is_not_as_asked_is_ended_at_once(
 
 
 def _with_repositories(github: LocalGitHub) -> Callable[[Response], Response]:
-    """Answer with the repositories that were asked for, whatever the token has."""
+    """Return the requested repositories, whatever the token has."""
 
     def amend(answer: Response) -> Response:
         body: Any = answer.body
@@ -181,9 +181,7 @@ def _with_repositories(github: LocalGitHub) -> Callable[[Response], Response]:
 
 
 @pytest.mark.parametrize("lacking", ["permissions", "repositories"])
-def test_an_answer_that_does_not_say_what_the_token_may_is_refused(
-    scene: Scene, lacking: str
-) -> None:
+def test_a_response_without_the_scope_of_the_token_is_rejected(scene: Scene, lacking: str) -> None:
     def amend(answer: Response) -> Response:
         body = {k: v for k, v in dict(answer.body or {}).items() if k != lacking}  # type: ignore[call-overload]
         return dataclasses.replace(answer, body=body or None)
@@ -193,7 +191,7 @@ def test_an_answer_that_does_not_say_what_the_token_may_is_refused(
     assert scene.github.tokens == []
 
 
-def test_a_token_that_reaches_more_than_it_said_is_not_used(scene: Scene) -> None:
+def test_a_token_with_more_repositories_than_reported_is_not_used(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     (token,) = scene.github.tokens
@@ -213,7 +211,7 @@ def test_a_token_that_has_expired_is_rejected(scene: Scene) -> None:
         strategy.verify(made)
 
 
-def test_a_retired_token_is_ended_and_may_have_been_before(scene: Scene) -> None:
+def test_a_retired_token_is_revoked_even_twice(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     issued = Issued(identity=made.identity, owner=made.owner, created=datetime.now(UTC))
@@ -232,7 +230,7 @@ def test_a_retired_token_is_ended_and_may_have_been_before(scene: Scene) -> None
         pytest.param({"primary_remaining": 0, "primary_reset_seconds": 90}, 90, id="primary"),
     ],
 )
-def test_a_limit_says_when_it_is_over(
+def test_a_rate_limit_shows_when_it_is_over(
     scene: Scene, status: int, switches: dict[str, Any], pause: int
 ) -> None:
     with scene.github.switched(limit_status=status, **switches):
@@ -250,7 +248,7 @@ def test_a_limit_says_when_it_is_over(
         pytest.param(-3600, "behind", id="behind"),
     ],
 )
-def test_a_clock_that_is_wrong_is_told_from_a_wrong_key(
+def test_a_wrong_clock_has_another_error_than_a_wrong_key(
     scene: Scene, seconds: int, cure: str
 ) -> None:
     scene.github.move_clock(seconds)
@@ -258,7 +256,7 @@ def test_a_clock_that_is_wrong_is_told_from_a_wrong_key(
 
 
 @pytest.mark.parametrize("seconds", [-40, 500])
-def test_a_clock_that_is_a_little_wrong_does_no_harm(scene: Scene, seconds: int) -> None:
+def test_a_slightly_wrong_clock_does_no_harm(scene: Scene, seconds: int) -> None:
     scene.github.move_clock(seconds)
     scene.strategy().issue(_MARK)
 
@@ -280,12 +278,12 @@ def test_an_installation_of_another_app_is_refused(scene: Scene) -> None:
     scene.refusal(ConfigurationError, "set installation_id")
 
 
-def test_an_uninstalled_app_is_told(scene: Scene) -> None:
+def test_an_uninstalled_app_has_its_own_error(scene: Scene) -> None:
     scene.github.uninstall(scene.installation)
     scene.refusal(ConfigurationError, "was uninstalled, or .* Install the App")
 
 
-def test_a_suspended_app_is_told(scene: Scene) -> None:
+def test_a_suspended_app_has_its_own_error(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.suspend(scene.installation)
@@ -305,11 +303,13 @@ def test_a_suspended_app_is_told(scene: Scene) -> None:
         pytest.param({"repositories": ["elsewhere"]}, "one of the repositories", id="repositories"),
     ],
 )
-def test_what_was_not_granted_is_named(scene: Scene, changed: dict[str, Any], told: str) -> None:
+def test_a_missing_permission_or_repository_is_named(
+    scene: Scene, changed: dict[str, Any], told: str
+) -> None:
     scene.refusal(ConfigurationError, told, **changed)
 
 
-def test_another_denial_asks_for_the_permission(scene: Scene) -> None:
+def test_another_denial_names_the_permission(scene: Scene) -> None:
     def amend(answer: Response) -> Response:
         refused = {
             "message": "eyJ no",
@@ -334,7 +334,7 @@ def test_a_redirect_is_not_followed(scene: Scene, status: int) -> None:
     assert len(scene.github.requests) == 1
 
 
-def test_an_unknown_refusal_is_told_by_its_status(scene: Scene) -> None:
+def test_an_unknown_error_is_named_by_its_status(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.amend = lambda _: Response(status=304)
@@ -343,32 +343,34 @@ def test_an_unknown_refusal_is_told_by_its_status(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-def test_an_outage_may_have_taken_effect(scene: Scene, status: int) -> None:
+def test_a_server_error_may_have_taken_effect(scene: Scene, status: int) -> None:
     with scene.github.switched(outage=status):
         error = scene.refusal(ServiceUnavailable, "got no usable response")
     assert error.answer_lost
 
 
-def test_a_page_of_html_in_place_of_an_answer_is_refused(scene: Scene) -> None:
+def test_an_html_page_is_rejected(scene: Scene) -> None:
     with scene.github.switched(outage=200):
         error = scene.refusal(ProtocolError, "a proxy or a VPC endpoint")
     assert error.answer_lost
 
 
 @pytest.mark.parametrize("carried_out", [True, False])
-def test_a_lost_answer_may_have_taken_effect(scene: Scene, *, carried_out: bool) -> None:
+def test_a_request_with_a_lost_response_may_have_taken_effect(
+    scene: Scene, *, carried_out: bool
+) -> None:
     request = "POST /app/installations/{installation_id}/access_tokens"
     scene.github.lose_response(request, carried_out=carried_out)
     error = scene.refusal(ServiceUnavailable, "got no usable response")
     assert error.answer_lost
 
 
-def test_a_server_that_is_not_there_was_not_asked(scene: Scene) -> None:
+def test_a_closed_port_received_no_request(scene: Scene) -> None:
     error = scene.refusal(ServiceUnavailable, "network", api_url="https://127.0.0.1:9")
     assert not error.answer_lost
 
 
-def test_a_server_that_is_not_trusted_is_not_asked(
+def test_an_untrusted_server_receives_no_request(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -389,7 +391,7 @@ def test_a_server_that_is_not_trusted_is_not_asked(
         pytest.param("ThrottlingException", ServiceUnavailable, "kms:Sign", id="throttled"),
     ],
 )
-def test_a_key_that_does_not_sign_says_what_to_do(
+def test_a_key_that_cannot_sign_has_its_own_error(
     scene: Scene, code: str, error: type[RotationError], cure: str
 ) -> None:
     scene.kms.trouble = client_error("Sign", code, text="eyJ")
@@ -428,7 +430,7 @@ A_FIELD: Final = "returned .* for {}; expected .* Rotate again"
         ("list_repositories", "repositories", [{"name": "ledger"}], "Missing: reports"),
     ],
 )
-def test_an_answer_with_a_wrong_field_is_refused_by_its_name(
+def test_a_wrong_field_of_a_response_is_named(
     operation: str, field: str, value: object, cure: str
 ) -> None:
     def changed(name: str, reply: Reply) -> Reply:
@@ -452,7 +454,7 @@ def test_an_answer_with_a_wrong_field_is_refused_by_its_name(
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html/>", b"\xff", b'{"a":' * 50_000])
 @pytest.mark.parametrize("operation", ["create_token", "list_repositories"])
-def test_an_answer_that_is_none_is_refused(operation: str, body: bytes) -> None:
+def test_a_malformed_response_is_rejected(operation: str, body: bytes) -> None:
     rotation = prepared("github_app_token", "steady")
     _github(rotation).wrong = lambda name, reply: (
         dataclasses.replace(reply, body=body) if name == operation else reply
@@ -476,7 +478,7 @@ def _github(rotation: Rotation) -> GitHub:
         pytest.param({"api_url": "https://github.example/api/v3"}, id="server"),
     ],
 )
-def test_a_token_of_another_installation_is_another_owners(changed: dict[str, Any]) -> None:
+def test_a_token_of_another_installation_has_another_owner(changed: dict[str, Any]) -> None:
     rotation = prepared("github_app_token", "steady")
     options = {**APP_TOKEN, **changed}
     other = rotation.changed(
@@ -489,7 +491,7 @@ def test_a_token_of_another_installation_is_another_owners(changed: dict[str, An
     assert str(rotation.cloud.snapshot()).count("ghs_") == str(before).count("ghs_")
 
 
-def test_a_limit_that_is_over_in_time_is_waited_out() -> None:
+def test_the_engine_waits_for_a_limit_that_is_over_in_time() -> None:
     rotation = prepared("github_app_token", "steady")
     rotation.cloud.fuse.arm(refuse(5, "ThrottlingException"), watched(rotation))
     before = rotation.cloud.time.now
@@ -499,7 +501,7 @@ def test_a_limit_that_is_over_in_time_is_waited_out() -> None:
     assert_converged(rotation)
 
 
-def test_a_limit_that_lasts_is_not_waited_for() -> None:
+def test_the_engine_does_not_wait_for_a_long_limit() -> None:
     rotation = dataclasses.replace(prepared("github_app_token", "steady"), timeout=90)
     rotation.cloud.fuse.arm(refuse("create_token", "ThrottlingException"))
     before = rotation.cloud.time.now
@@ -508,7 +510,7 @@ def test_a_limit_that_lasts_is_not_waited_for() -> None:
     assert rotation.cloud.time.now - before < timedelta(seconds=2)
 
 
-def test_proving_asks_no_sooner_than_a_limit_allows() -> None:
+def test_the_proof_does_not_retry_before_a_limit_is_over() -> None:
     rotation = prepared("github_app_token", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -518,7 +520,7 @@ def test_proving_asks_no_sooner_than_a_limit_allows() -> None:
     assert rotation.cloud.fuse.calls.count("list_repositories") <= 2
 
 
-def test_a_rotation_that_outlived_its_token_is_given_up_for_a_new_one() -> None:
+def test_a_rotation_whose_token_expired_is_cancelled() -> None:
     rotation = prepared("github_app_token", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -530,7 +532,7 @@ def test_a_rotation_that_outlived_its_token_is_given_up_for_a_new_one() -> None:
     assert_converged(rotation)
 
 
-def test_an_outage_gives_no_rotation_up() -> None:
+def test_an_outage_cancels_no_rotation() -> None:
     rotation = prepared("github_app_token", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -551,14 +553,14 @@ def _alive(rotation: Rotation, label: str) -> bool:
         pytest.param("github_app_token_revoking", False, id="revoked"),
     ],
 )
-def test_the_previous_token_ends_only_where_that_is_asked_for(subject: str, *, alive: bool) -> None:
+def test_the_previous_token_is_revoked_only_if_configured(subject: str, *, alive: bool) -> None:
     rotation = prepared(subject, "one_current")
     rotation.rotate()
     assert _alive(rotation, "AWSCURRENT")
     assert _alive(rotation, "AWSPREVIOUS") is alive
 
 
-def test_a_death_leaves_no_previous_token_that_was_to_end() -> None:
+def test_a_crash_does_not_prevent_the_revocation() -> None:
     rehearsal = prepared("github_app_token_revoking", "steady")
     rehearsal.steps(rehearsal.stage())
     for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
@@ -580,8 +582,8 @@ def test_no_attempt_is_recorded_and_no_old_version_read() -> None:
     assert "list_secret_version_ids" not in rotation.cloud.fuse.calls
 
 
-def test_a_token_that_a_person_put_into_two_versions_is_not_revoked_with_the_older_one() -> None:
-    """Found by a sequence: AWSPENDING was moved onto a copy of the current value."""
+def test_a_token_in_two_versions_is_not_revoked_with_the_older_one() -> None:
+    """Found by test_sequences: AWSPENDING was moved to a copy of the current value."""
     rotation = prepared("github_app_token_revoking", "steady")
     token = rotation.stage()
     rotation.secret.versions[token].text = rotation.secret.current_text()

@@ -1,4 +1,4 @@
-"""The GitHub of the fakes answers as the local GitHub does, which GitHub's description holds."""
+"""The fake GitHub responds like the local GitHub, which GitHub's API description checks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _KEY: Final = {"key": PAIR.public_key, "read_only": True, "title": "rotating-sec
 
 @dataclass(kw_only=True)
 class Side:
-    """A GitHub with an App on one account, and what its answers are about."""
+    """A GitHub with an App on one account, and the values in its responses."""
 
     url: str
     send: Send
@@ -65,7 +65,7 @@ class Side:
 
 @dataclass(kw_only=True)
 class Overhearing:
-    """Sends, and keeps the bearer of the first request, which the App has signed."""
+    """Sends requests, and keeps the token of the first one, which the App has signed."""
 
     send: Send
     bearers: list[str] = field(default_factory=list)
@@ -111,7 +111,7 @@ def local() -> Iterator[Side]:
         )
 
 
-# Of each exchange: what is asked, by whom, with what.
+# For each exchange: the request, the caller and the body.
 EXCHANGES: Final[Mapping[str, list[tuple[str, str, object]]]] = {
     "an-app-is-asked-for": [
         ("GET /app/installations/{installation}", APPS, None),
@@ -151,12 +151,12 @@ EXCHANGES: Final[Mapping[str, list[tuple[str, str, object]]]] = {
         ("GET /repos/mona/reports/keys/1", TOKENS, None),
     ],
 }
-# Made anew by each.
+# New in each response.
 _THEIR_OWN: Final = {"created_at", "expires_at", "id", "message", "ssh_url", "token"}
 
 
 def _same(said: Any, described: Any, path: str) -> None:  # noqa: ANN401 -- JSON
-    """Hold each field that the fake has against the one of the local GitHub."""
+    """Compare each field of the fake with that of the local GitHub."""
     assert type(said) is type(described), path
     if isinstance(said, dict):
         for name, part in said.items():
@@ -171,7 +171,7 @@ def _same(said: Any, described: Any, path: str) -> None:  # noqa: ANN401 -- JSON
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_both_answer_alike(name: str, local: Side) -> None:
+def test_both_respond_the_same(name: str, local: Side) -> None:
     fake = _fake(Cloud())
     for request, by, body in EXCHANGES[name]:
         (status, said), (expected, described) = (

@@ -1,4 +1,4 @@
-"""Deploy keys on the local GitHub, through the real HTTP client; the engine's part on fakes."""
+"""Deploy keys at the local GitHub, over real HTTP; the engine's part uses fakes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _GRANTED: Final = {"administration": "write", "contents": "read"}
 
 
 class SecretsManager:
-    """Secrets Manager with one secret, or a trouble."""
+    """Secrets Manager with one secret, or with an error."""
 
     def __init__(self, text: str | None) -> None:
         self.text = text
@@ -110,7 +110,7 @@ class Scene:
     def refusal(
         self, error: type[RotationError], cure: str, act: Callable[[], object]
     ) -> RotationError:
-        """Return why something is not done; nothing secret stands in that."""
+        """Return the error of a request that fails. It must not show a secret."""
         with pytest.raises(error, match=cure) as caught:
             act()
         told = caught.value
@@ -160,7 +160,7 @@ def _issued(credential: Credential) -> Issued:
 
 @pytest.mark.parametrize("key_type", ["ed25519", "rsa"])
 @pytest.mark.parametrize("read_only", [True, False])
-def test_the_value_is_what_git_needs(scene: Scene, key_type: str, *, read_only: bool) -> None:
+def test_the_value_has_all_that_git_needs(scene: Scene, key_type: str, *, read_only: bool) -> None:
     strategy = scene.strategy(key_type=key_type, read_only=read_only)
     made = strategy.issue(_MARK)
     (key,) = scene.keys()
@@ -187,7 +187,7 @@ def test_the_value_is_what_git_needs(scene: Scene, key_type: str, *, read_only: 
 
 
 @pytest.mark.parametrize("key_type", ["ed25519", "rsa"])
-def test_openssh_takes_the_private_half(scene: Scene, key_type: str, tmp_path: Path) -> None:
+def test_openssh_accepts_the_private_key(scene: Scene, key_type: str, tmp_path: Path) -> None:
     value = _value(scene.strategy(key_type=key_type).issue(_MARK))
     file = tmp_path / "key"
     file.touch(mode=0o600)
@@ -198,7 +198,7 @@ def test_openssh_takes_the_private_half(scene: Scene, key_type: str, tmp_path: P
     assert told.split()[:2] == value["public_key"].split()
 
 
-def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_an_enterprise_server_use_its_own_url(monkeypatch: pytest.MonkeyPatch) -> None:
     with local_github(enterprise=True, tls=True) as github:
         monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
         strategy = _scene(github).strategy(repository="Octo-Org/Reports")
@@ -208,7 +208,7 @@ def test_an_enterprise_server_is_asked_at_its_own_address(monkeypatch: pytest.Mo
         assert made.owner == f"repository octo-org/reports at {github.api_url}"
 
 
-def test_the_apps_token_may_no_more_than_it_has_to(scene: Scene) -> None:
+def test_the_token_of_the_app_has_only_the_needed_permission(scene: Scene) -> None:
     strategy = scene.strategy()
     strategy.verify(strategy.issue(_MARK))
     (token,) = scene.github.tokens
@@ -226,28 +226,28 @@ def test_only_keys_with_a_mark_are_listed(scene: Scene) -> None:
     assert abs((listed.created - datetime.now(UTC)).total_seconds()) < 60
 
 
-def test_more_keys_than_a_page_holds_are_all_listed(scene: Scene) -> None:
+def test_all_keys_are_listed_over_several_pages(scene: Scene) -> None:
     for number in range(201):
         title = f"rotating-secret {'0' * 16}-{number:036}"
         scene.github.add_deploy_key(scene.repository, f"ssh-ed25519 {number}", title=title)
     assert len(scene.strategy().inventory()) == 201
 
 
-def test_a_removed_key_is_rejected(scene: Scene) -> None:
+def test_a_deleted_key_is_rejected(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.deploy_keys.clear()
     scene.refusal(CredentialRejected, "deploy key .* of repository", lambda: strategy.verify(made))
 
 
-def test_a_repository_that_is_out_of_sight_is_told_from_a_removed_key(scene: Scene) -> None:
+def test_an_inaccessible_repository_has_another_error_than_a_deleted_key(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.tokens[0].repositories = []
     scene.refusal(ConfigurationError, "has no access to it. Correct", lambda: strategy.verify(made))
 
 
-def test_deploy_keys_that_were_forbidden_since_are_told(scene: Scene) -> None:
+def test_deploy_keys_that_were_disabled_later_have_their_own_error(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.repository.deploy_keys_allowed = False
@@ -268,7 +268,7 @@ def test_deploy_keys_that_were_forbidden_since_are_told(scene: Scene) -> None:
         pytest.param("verified", False, CredentialRejected, "may|rejected", id="unverified"),
     ],
 )
-def test_a_key_that_is_not_as_asked_is_not_used(
+def test_a_key_that_differs_from_the_request_is_not_used(
     scene: Scene, field: str, shown: object, error: type[RotationError], told: str
 ) -> None:
     strategy = scene.strategy()
@@ -281,7 +281,7 @@ def test_a_key_that_is_not_as_asked_is_not_used(
 
     scene.github.amend = amend
     scene.refusal(error, told, lambda: strategy.verify(made))
-    # One that was made so is removed at once.
+    # A new key like that is deleted at once.
     scene.refusal(error, told, lambda: strategy.issue(_MARK))
     assert len(scene.keys()) == 1
 
@@ -307,10 +307,10 @@ _FIELDS: Final = "returned {} for {}; expected .* Rotate again"
         pytest.param("REPOSITORY", "ssh_url", None, "nothing", id="no-ssh-url"),
     ],
 )
-def test_an_answer_with_a_wrong_field_is_refused(
+def test_a_response_with_a_wrong_field_is_rejected(
     request_line: str, field: str, shown: object, found: str
 ) -> None:
-    """On the fake, since the local GitHub never answers so."""
+    """On the fake, because the local GitHub never responds like that."""
     rotation = prepared("github_deploy_key", "steady")
     name = {"POST": "create_key", "LIST": "list_keys", "GET": "get_key"}
     service = rotation.service
@@ -333,7 +333,7 @@ def test_an_answer_with_a_wrong_field_is_refused(
     assert_converged(rotation)
 
 
-def test_a_list_that_has_no_end_is_given_up() -> None:
+def test_an_endless_list_is_an_error() -> None:
     rotation = prepared("github_deploy_key", "steady")
     service = rotation.service
     assert isinstance(service, DeployKeys)
@@ -351,7 +351,7 @@ def test_a_list_that_has_no_end_is_given_up() -> None:
         rotation.steps(rotation.stage())
 
 
-def test_a_retired_key_is_removed_and_may_have_been_before(scene: Scene) -> None:
+def test_a_retired_key_is_deleted_even_twice(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     for _ in range(2):
@@ -359,7 +359,7 @@ def test_a_retired_key_is_removed_and_may_have_been_before(scene: Scene) -> None
         assert scene.keys() == []
 
 
-def test_a_token_that_may_only_look_is_told(scene: Scene) -> None:
+def test_a_token_without_write_permission_has_its_own_error(scene: Scene) -> None:
     strategy = scene.strategy()
     made = strategy.issue(_MARK)
     scene.github.tokens[0].permissions = {"administration": "read", "metadata": "read"}
@@ -372,13 +372,13 @@ def test_a_token_that_may_only_look_is_told(scene: Scene) -> None:
         not_found = Response(status=404, body={**body, "status": "404"})
         return not_found if answer.status == 403 else answer
 
-    # As GitHub answers some tokens: a right that lacks looks like a key that is gone.
+    # GitHub's response to some tokens: a missing permission looks like a deleted key.
     scene.github.amend = hidden
     scene.refusal(PermissionDenied, needed, lambda: strategy.retire(_issued(made), None))
 
 
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
-def test_a_token_in_another_secret_adds_and_removes_keys(scene: Scene, *, as_json: bool) -> None:
+def test_a_token_in_another_secret_adds_and_deletes_keys(scene: Scene, *, as_json: bool) -> None:
     token = scene.personal_token()
     text = json.dumps({"token": token, "username": "mona"}) if as_json else f"{token}\n"
     secret = SecretsManager(text)
@@ -424,7 +424,7 @@ def test_a_secret_without_a_token_is_refused(scene: Scene, text: str | None) -> 
         pytest.param("ThrottlingException", ServiceUnavailable, "GetSecretValue", id="throttled"),
     ],
 )
-def test_a_token_that_cannot_be_read_is_told(
+def test_a_token_that_cannot_be_read_has_its_own_error(
     scene: Scene, code: str, error: type[RotationError], cure: str
 ) -> None:
     secret = SecretsManager("ghp_a")
@@ -432,13 +432,13 @@ def test_a_token_that_cannot_be_read_is_told(
     scene.refusal(error, cure, scene.by_token(secret).inventory)
 
 
-def test_a_token_that_has_ended_is_told(scene: Scene) -> None:
+def test_an_expired_token_has_its_own_error(scene: Scene) -> None:
     strategy = scene.by_token(SecretsManager("ghp_of_yesterday"))
     cure = "rejected the token in .*github/token.*Put a valid token"
     scene.refusal(ConfigurationError, cure, strategy.inventory)
 
 
-def test_a_token_of_an_app_that_is_not_known_everywhere_yet_is_told(scene: Scene) -> None:
+def test_a_token_of_an_app_that_is_too_new_has_its_own_error(scene: Scene) -> None:
     strategy = scene.strategy()
     strategy.inventory()
     scene.github.move_clock(3601)
@@ -468,14 +468,14 @@ def test_a_token_of_an_app_that_is_not_known_everywhere_yet_is_told(scene: Scene
         ),
     ],
 )
-def test_an_app_that_may_not_is_told(
+def test_a_missing_app_permission_is_named_in_the_error(
     scene: Scene, break_it: Callable[[Scene], object], cure: str
 ) -> None:
     break_it(scene)
     scene.refusal(ConfigurationError, cure, scene.strategy().inventory)
 
 
-def test_a_repository_of_another_account_is_not_taken_for_ours(scene: Scene) -> None:
+def test_a_repository_of_another_account_is_not_used(scene: Scene) -> None:
     scene.github.add_repository("mona/reports")
     strategy = scene.strategy(repository="mona/reports")
     scene.refusal(ConfigurationError, "mona/reports .* has no access to it", strategy.inventory)
@@ -497,7 +497,7 @@ def test_a_renamed_repository_is_not_followed(scene: Scene) -> None:
         pytest.param({"primary_remaining": 0, "primary_reset_seconds": 90}, 90, id="primary"),
     ],
 )
-def test_a_limit_says_when_it_is_over(
+def test_a_rate_limit_shows_when_it_is_over(
     scene: Scene, status: int, switches: dict[str, Any], pause: int
 ) -> None:
     strategy = scene.strategy()
@@ -511,7 +511,7 @@ def test_a_limit_says_when_it_is_over(
     assert pause - 3 <= error.pause <= pause + 3
 
 
-def test_a_key_whose_answer_was_lost_is_found_by_its_mark(scene: Scene) -> None:
+def test_a_key_whose_response_was_lost_is_found_by_its_mark(scene: Scene) -> None:
     strategy = scene.strategy()
     scene.github.lose_response("POST /repos/{owner}/{repo}/keys", carried_out=True)
     error = scene.refusal(
@@ -525,11 +525,11 @@ def test_a_key_whose_answer_was_lost_is_found_by_its_mark(scene: Scene) -> None:
     "absent",
     [
         "cryptography",
-        # What a layer for another architecture or version of Python lacks.
+        # A layer for another architecture or version of Python does not have this.
         "cryptography.hazmat.bindings._rust",
     ],
 )
-def test_a_function_without_the_library_says_where_it_comes_from(
+def test_a_missing_library_has_its_own_error(
     scene: Scene, absent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("cryptography")]:
@@ -543,7 +543,7 @@ def test_a_function_without_the_library_says_where_it_comes_from(
 # On the fakes
 
 
-def test_no_version_but_the_previous_one_is_read_and_no_attempt_recorded() -> None:
+def test_only_the_previous_version_is_read_and_no_attempt_recorded() -> None:
     rotation = prepared("github_deploy_key", "steady")
     rotation.steps(rotation.stage())
     assert rotation.secret.tags == {}
@@ -568,7 +568,7 @@ def test_two_secrets_rotate_keys_of_one_repository() -> None:
     for _ in range(3):
         for rotation in (other, first):
             rotation.rotate()
-        # Neither has taken one of the other's for an orphan.
+        # Neither has taken a key of the other for an orphan.
         for rotation in (first, other):
             for label in ("AWSCURRENT", "AWSPREVIOUS"):
                 assert rotation.service.works(rotation.secret.value(label))
@@ -576,7 +576,7 @@ def test_two_secrets_rotate_keys_of_one_repository() -> None:
     assert "list_secret_version_ids" not in first.cloud.fuse.calls
 
 
-def test_an_orphan_of_another_secret_is_not_removed() -> None:
+def test_an_orphan_of_another_secret_is_not_deleted() -> None:
     rotation = prepared("github_deploy_key", "steady")
     service = rotation.service
     assert isinstance(service, DeployKeys)
@@ -587,7 +587,7 @@ def test_an_orphan_of_another_secret_is_not_removed() -> None:
 
 
 @pytest.mark.parametrize("side", Side)
-def test_a_token_in_another_secret_converges_after_each_death(side: Side) -> None:
+def test_with_a_token_in_another_secret_each_crash_converges(side: Side) -> None:
     rehearsal = github_deploy_key_by_token(Cloud())
     rehearsal.rotate()
     assert "get_secret_value" in rehearsal.cloud.fuse.calls

@@ -1,4 +1,4 @@
-"""The function as Lambda calls it, on moto, driven through the four steps by a harness of our own.
+"""The function as Lambda calls it, on moto. A harness of our own runs the four steps.
 
 moto's RotateSecret is not used: it invokes only by Docker and inverts the check of the labels.
 """
@@ -54,7 +54,7 @@ class _Context:
 
 @dataclass
 class Harness:
-    """One secret on moto, its function's environment, and what the function printed."""
+    """One secret on moto, the function's environment, and the output of the function."""
 
     secrets: SecretsManagerClient
     iam: IAMClient
@@ -110,7 +110,7 @@ class Harness:
         return token
 
     def label_the_first_value(self, token: str) -> None:
-        """Make it AWSCURRENT, as AWS does; moto does so only for a version that was not staged."""
+        """Make it AWSCURRENT, as AWS does. moto does that only if the version was not staged."""
         versions = self.versions()
         if not any("AWSCURRENT" in version["version_stages"] for version in versions.values()):
             versions[token]["version_stages"].append("AWSCURRENT")
@@ -119,7 +119,7 @@ class Harness:
         return [json.loads(line) for line in self.capture.readouterr().out.splitlines()]
 
     def failed(self, error: type[RotationError], match: str, step: str, **more: object) -> Record:
-        """Invoke; the error goes on to Lambda, and one record tells of it."""
+        """Invoke the function. It must raise the error to Lambda, and write one record about it."""
         with pytest.raises(error, match=match) as caught:
             self.invoke(step, self.stage(), **more)
         (record,) = self.records()
@@ -129,7 +129,7 @@ class Harness:
         return record
 
     def current(self) -> Record:
-        # Without the stage moto goes on returning the version that was first.
+        # Without the stage, moto always returns the first version.
         answer = self.secrets.get_secret_value(SecretId=self.arn, VersionStage="AWSCURRENT")
         value: Record = json.loads(answer["SecretString"])
         return value
@@ -148,7 +148,7 @@ _STRATEGIES = [subject_case(name) for name in (FEW_SLOTS, GENERATOR)]
 
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)
-def test_each_step_leaves_one_record(harness: Harness, strategy: str) -> None:
+def test_each_step_writes_one_record(harness: Harness, strategy: str) -> None:
     harness.configure(strategy)
     harness.rotate()
     harness.records()
@@ -167,7 +167,7 @@ def test_each_step_leaves_one_record(harness: Harness, strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)
-def test_the_records_say_which_steps_had_nothing_to_do(harness: Harness, strategy: str) -> None:
+def test_the_records_show_the_steps_with_nothing_to_do(harness: Harness, strategy: str) -> None:
     harness.configure(strategy)
     harness.rotate()
     harness.records()
@@ -197,7 +197,7 @@ def test_a_random_value_rotates(harness: Harness) -> None:
     assert len(values) == 3
 
 
-def test_a_missing_setting_is_an_error_for_a_person(harness: Harness) -> None:
+def test_a_missing_setting_is_logged_as_an_error(harness: Harness) -> None:
     harness.patch.delenv("ROTATION_SETTINGS", raising=False)
     record = harness.failed(
         ConfigurationError, "ROTATION_SETTINGS must be a JSON object. Found: None", "createSecret"
@@ -206,14 +206,14 @@ def test_a_missing_setting_is_an_error_for_a_person(harness: Harness) -> None:
     assert "strategy" not in record
 
 
-def test_a_wrong_event_is_an_error_for_a_person(harness: Harness) -> None:
+def test_a_wrong_event_is_logged_as_an_error(harness: Harness) -> None:
     harness.configure(GENERATOR)
     record = harness.failed(ProtocolError, "by RotateSecret or its schedule", "CreateSecret")
     assert record["level"] == "ERROR"
     assert "secret_arn" not in record
 
 
-def test_a_foreign_key_is_an_error_for_a_person(harness: Harness) -> None:
+def test_a_foreign_key_is_logged_as_an_error(harness: Harness) -> None:
     harness.configure(FEW_SLOTS)
     for _ in range(2):
         harness.iam.create_access_key(UserName="uploader")
@@ -223,7 +223,7 @@ def test_a_foreign_key_is_an_error_for_a_person(harness: Harness) -> None:
     assert record["level"] == "ERROR"
 
 
-def test_what_the_retry_may_cure_is_a_warning(harness: Harness) -> None:
+def test_an_error_that_a_retry_may_cure_is_logged_as_a_warning(harness: Harness) -> None:
     harness.configure(FEW_SLOTS, minimum_overlap_minutes=60)
     harness.rotate()
     harness.rotate()
@@ -232,7 +232,7 @@ def test_what_the_retry_may_cure_is_a_warning(harness: Harness) -> None:
     assert record["level"] == "WARN"
 
 
-def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: Harness) -> None:
+def test_an_unexpected_error_is_shown_by_its_class_and_line(harness: Harness) -> None:
     harness.configure(FEW_SLOTS)
     harness.context.failure = LookupError("hunter2")
     place = r"LookupError at handler\.py:[0-9]+. This is a bug in the module"
@@ -241,7 +241,7 @@ def test_an_unexpected_error_is_told_by_its_class_and_its_line(harness: Harness)
     assert "hunter2" not in json.dumps(record)
 
 
-def test_an_error_that_goes_on_to_lambda_has_no_cause_and_no_context(harness: Harness) -> None:
+def test_the_error_that_lambda_gets_has_no_cause_and_no_context(harness: Harness) -> None:
     """Lambda prints the whole chain of a traceback."""
     harness.configure(FEW_SLOTS)
     harness.context.failure = LookupError("hunter2")

@@ -1,4 +1,4 @@
-"""An IAM user's access key: proving, settling, its options and its secret."""
+"""An IAM user's access key: the proof, the settling time, the options and the secret."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _settling(state: str, seconds: int) -> Rotation:
 
 @pytest.mark.parametrize("state", _STATES)
 @pytest.mark.parametrize("delay", [pytest.param(s, id=f"{s}s") for s in (0, 1, 10, 30)])
-def test_a_key_is_published_only_after_it_was_accepted(state: str, delay: int) -> None:
+def test_a_key_becomes_current_only_after_it_was_accepted(state: str, delay: int) -> None:
     rotation = _settling(state, 10)
     rotation.cloud.not_accepted_yet = lambda age: age < delay
     token = rotation.stage()
@@ -63,7 +63,7 @@ def _age_of_current(rotation: Rotation) -> float:
         pytest.param(lambda age: age < 12 and int(age) % 2 == 0, id="in-turns"),
     ],
 )
-def test_a_refusal_starts_the_settling_time_again(
+def test_a_rejection_restarts_the_settling_time(
     state: str, refused: Callable[[float], bool]
 ) -> None:
     rotation = _settling(state, 10)
@@ -112,7 +112,7 @@ def test_a_first_key_that_is_never_accepted_is_not_stored() -> None:
     assert_converged(rotation)
 
 
-def test_a_key_that_settles_too_late_asks_for_time() -> None:
+def test_a_key_that_settles_too_late_is_out_of_time() -> None:
     rotation = dataclasses.replace(_settling("steady", 60), timeout=50)
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -120,7 +120,7 @@ def test_a_key_that_settles_too_late_asks_for_time() -> None:
         rotation.step(Step.TEST, token)
 
 
-def test_proving_outlives_an_outage() -> None:
+def test_the_proof_waits_for_the_end_of_an_outage() -> None:
     rotation = prepared("iam_access_key", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -129,7 +129,7 @@ def test_proving_outlives_an_outage() -> None:
     assert rotation.cloud.fuse.calls.count("get_caller_identity") > 3
 
 
-def test_proving_gives_up_an_outage_that_lasts() -> None:
+def test_the_proof_stops_if_an_outage_lasts() -> None:
     rotation = prepared("iam_access_key", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -139,7 +139,7 @@ def test_proving_gives_up_an_outage_that_lasts() -> None:
 
 
 @pytest.mark.parametrize("spoil", ["active", "secret"])
-def test_a_key_spoilt_by_a_person_is_named(spoil: str) -> None:
+def test_a_key_that_an_operator_disabled_is_named(spoil: str) -> None:
     rotation = prepared("iam_access_key", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -149,8 +149,8 @@ def test_a_key_spoilt_by_a_person_is_named(spoil: str) -> None:
         rotation.step(Step.TEST, token)
 
 
-def test_a_key_of_a_namesake_is_refused() -> None:
-    """The path is part of a user's ARN, so that user_path was wrong."""
+def test_a_key_of_a_user_with_another_path_is_refused() -> None:
+    """The path is part of a user's ARN, so user_path was wrong."""
     rotation = prepared("iam_access_key", "steady")
     other_path = strategy(
         "iam_access_key",
@@ -165,7 +165,7 @@ def test_a_key_of_a_namesake_is_refused() -> None:
         rotation.step(Step.TEST, token)
 
 
-def test_the_secret_is_what_a_credential_process_prints() -> None:
+def test_the_secret_has_the_form_of_a_credential_process() -> None:
     rotation = prepared("iam_access_key", "one_current")
     key = rotation.cloud.users[USER][0]
     assert rotation.secret.value() == {
@@ -199,7 +199,7 @@ def test_each_form_of_a_user_arn_is_accepted(arn: str) -> None:
     assert made.owner == f"IAM user {arn.rpartition('/')[2]}"
 
 
-def test_an_answer_that_no_rule_covers_is_named_by_its_code() -> None:
+def test_an_unknown_error_is_named_by_its_code() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.fuse.arm(refuse("list_access_keys", "SomethingNew"))
     with pytest.raises(
@@ -208,8 +208,8 @@ def test_an_answer_that_no_rule_covers_is_named_by_its_code() -> None:
         rotation.step(Step.CREATE, rotation.stage())
 
 
-# What Terraform's AWS provider makes of them, in its tests of aws_iam_access_key's
-# ses_smtp_password_v4: an implementation of its own.
+# From the tests of the Terraform AWS provider for ses_smtp_password_v4 of aws_iam_access_key,
+# which is an independent implementation.
 @pytest.mark.parametrize(
     ("secret", "region", "password"),
     [
@@ -219,12 +219,14 @@ def test_an_answer_that_no_rule_covers_is_named_by_its_code() -> None:
         ("another+secret+key", "us-west-1", "BKVmjjMDFk/qqw8EROW99bjCS65PF8WKvK5bSr4Y6EqF"),
     ],
 )
-def test_the_smtp_password_is_what_others_derive(secret: str, region: str, password: str) -> None:
+def test_the_smtp_password_is_that_of_other_implementations(
+    secret: str, region: str, password: str
+) -> None:
     assert smtp_password(secret, region) == password
 
 
 @pytest.mark.parametrize("state", _STATES)
-def test_smtp_credentials_stand_beside_the_key_from_the_next_rotation_on(state: str) -> None:
+def test_the_secret_has_smtp_credentials_from_the_next_rotation_on(state: str) -> None:
     rotation = prepared("iam_access_key", state)
     rotation = rotation.changed(iam_strategy(ses_smtp_region="eu-central-1"))
     rotation.rotate()
@@ -234,7 +236,7 @@ def test_smtp_credentials_stand_beside_the_key_from_the_next_rotation_on(state: 
     assert_converged(rotation)
 
 
-def test_without_the_option_no_smtp_credentials_are_made_any_more() -> None:
+def test_without_the_option_new_values_have_no_smtp_credentials() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.changed(iam_strategy(ses_smtp_region="eu-central-1")).rotate()
     rotation.rotate()

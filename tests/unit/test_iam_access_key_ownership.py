@@ -1,4 +1,4 @@
-"""Promise 5: a credential that this secret did not make is never destroyed."""
+"""Promise 5: a credential that this secret did not issue is never deleted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WAYS_OUT = "Delete a credential .*, set rotation.iam_access_key.adopted_access_
 
 
 def _refused(rotation: Rotation, error: type[RotationError], match: str) -> str:
-    """Rotate; the refusal leaves the whole cloud as it was. Returns the token, for a retry."""
+    """Rotate, which must fail and change nothing in the cloud. Return the token for a retry."""
     token = rotation.stage()
     before = rotation.cloud.snapshot()
     with pytest.raises(error, match=match):
@@ -45,7 +45,7 @@ def _current_key(rotation: Rotation) -> str:
 
 
 def _die(rotation: Rotation, name: str, side: Side) -> str:
-    """Kill createSecret at a call; returns the token."""
+    """Stop createSecret at a call, and return the token."""
     token = rotation.stage()
     rotation.cloud.fuse.arm(kill(name, side))
     with pytest.raises(Killed):
@@ -96,14 +96,14 @@ def test_a_key_made_by_an_operator_after_a_failed_rotation_is_foreign(
 ) -> None:
     rotation = prepared("iam_access_key", "steady")
     _die(rotation, name, side)
-    # Beyond the five seconds by which the clocks may differ.
+    # More than the five seconds by which the clocks may differ.
     rotation.cloud.time.advance(rotation.timeout + 6)
     foreign = rotation.cloud.add_key(USER)
     _refused(rotation, ForeignCredential, foreign.key_id)
 
 
 def test_a_key_made_by_an_operator_after_the_retry_began_is_foreign() -> None:
-    """The retry waits for the list, and IAM refuses it: the record still says when it was."""
+    """The retry waits for the list, and IAM refuses it. The record keeps its time."""
     rotation = prepared("iam_access_key", "one_current")
     token = _die(rotation, "create_access_key", Side.BEFORE)
     rotation.cloud.time.advance(10)
@@ -125,7 +125,7 @@ def test_a_key_made_by_an_operator_while_the_retry_waits_for_the_list_is_foreign
 
 
 def test_a_key_made_by_an_operator_in_the_place_of_an_orphan_is_foreign() -> None:
-    """The retry removed what the attempt made; the attempt explains nothing more."""
+    """The retry deleted the key of the attempt. So the attempt made no other key."""
     rotation = prepared("iam_access_key", "one_current")
     token = _die(rotation, "create_access_key", Side.AFTER)
     rotation.cloud.time.advance(1)
@@ -138,13 +138,15 @@ def test_a_key_made_by_an_operator_in_the_place_of_an_orphan_is_foreign() -> Non
 @pytest.mark.parametrize(
     ("after", "foreign"),
     [
-        # To record and to ask takes 43 s at the most, and the clocks may differ by five.
+        # To record and to issue takes 43 s at most, and the clocks may differ by five.
         pytest.param(47, False, id="within"),
         pytest.param(50, True, id="beyond"),
     ],
 )
-def test_one_window_is_left_open(after: float, *, foreign: bool) -> None:
-    """The function dies before it asks, and a person makes the one key that appears then.
+def test_known_limit_a_key_made_within_seconds_of_a_crash_looks_ours(
+    after: float, *, foreign: bool
+) -> None:
+    """The function stops before it asks, and an operator makes the only key of that time.
 
     The README names it. A time-out of fifteen minutes makes it no longer.
     """
@@ -160,8 +162,8 @@ def test_one_window_is_left_open(after: float, *, foreign: bool) -> None:
         assert rotation.cloud.destroyed == [made]
 
 
-def test_an_attempt_that_never_asked_explains_no_key() -> None:
-    """Recording took the time; an operator makes a key before the retry."""
+def test_an_attempt_that_never_asked_made_no_key() -> None:
+    """To record took too long. An operator makes a key before the retry."""
     rotation = prepared("iam_access_key", "one_current")
     token = rotation.stage()
     before = dict(rotation.secret.tags)
@@ -173,7 +175,7 @@ def test_an_attempt_that_never_asked_explains_no_key() -> None:
     _refused(rotation, ForeignCredential, foreign.key_id)
 
 
-def test_of_two_keys_that_an_attempt_may_have_made_neither_is_touched() -> None:
+def test_two_keys_that_an_attempt_may_have_made_are_both_kept() -> None:
     rotation = prepared("iam_access_key", "empty")
     _die(rotation, "create_access_key", Side.AFTER)
     orphan = rotation.cloud.users[USER][0]
@@ -181,7 +183,7 @@ def test_of_two_keys_that_an_attempt_may_have_made_neither_is_touched() -> None:
     _refused(rotation, ForeignCredential, f"{orphan.key_id}, {foreign.key_id}")
 
 
-def test_an_orphan_is_removed_beside_a_foreign_key_of_another_time() -> None:
+def test_an_orphan_is_deleted_beside_a_foreign_key_of_another_time() -> None:
     rotation = prepared("iam_access_key", "empty")
     foreign = rotation.cloud.add_key(USER)
     rotation.cloud.time.advance(1)
@@ -191,8 +193,8 @@ def test_an_orphan_is_removed_beside_a_foreign_key_of_another_time() -> None:
     assert foreign in rotation.cloud.users[USER]
 
 
-def test_a_key_that_was_there_before_the_attempt_is_no_orphan_of_it() -> None:
-    """Both were made within one second, which is all that IAM tells."""
+def test_a_key_from_before_the_attempt_is_no_orphan() -> None:
+    """Both were made in the same second, and IAM's times have whole seconds."""
     rotation = prepared("iam_access_key", "empty")
     foreign = rotation.cloud.add_key(USER)
     token = _die(rotation, "create_access_key", Side.BEFORE)
@@ -203,7 +205,7 @@ def test_a_key_that_was_there_before_the_attempt_is_no_orphan_of_it() -> None:
 @pytest.mark.parametrize(
     "state", [pytest.param(s, id=s) for s in ("empty", "one_current", "steady")]
 )
-def test_an_orphan_that_the_list_does_not_show_yet_is_waited_for(state: str) -> None:
+def test_the_retry_waits_until_the_list_shows_an_orphan(state: str) -> None:
     rotation = prepared("iam_access_key", state)
     rotation.cloud.list_lag = 8
     token = _die(rotation, "create_access_key", Side.AFTER)
@@ -215,7 +217,7 @@ def test_an_orphan_that_the_list_does_not_show_yet_is_waited_for(state: str) -> 
 
 
 def test_a_current_key_that_the_list_does_not_show_yet_is_no_orphan() -> None:
-    """Found by a sequence: rotated twice within seconds, the second time by a process that died."""
+    """Found by test_sequences: two rotations within seconds, the second one crashed."""
     rotation = iam_access_key(Cloud())
     rotation.step(Step.CREATE, rotation.stage())
     rotation.cloud.list_lag, rotation.cloud.iam_ahead = 4, -4
@@ -225,8 +227,8 @@ def test_a_current_key_that_the_list_does_not_show_yet_is_no_orphan() -> None:
     assert_converged(rotation)
 
 
-def test_an_orphan_that_the_list_hides_for_long_is_found_by_a_later_try() -> None:
-    """IAM refuses the second key, and the record of the first stands again."""
+def test_an_orphan_that_the_list_shows_late_is_found_by_a_later_try() -> None:
+    """IAM refuses the second key, and the record of the first attempt is restored."""
     rotation = prepared("iam_access_key", "one_current")
     rotation.cloud.list_lag = 50
     token = _die(rotation, "create_access_key", Side.AFTER)
@@ -247,7 +249,7 @@ def test_a_deleted_key_that_the_list_still_shows_is_no_obstacle() -> None:
     assert_converged(rotation)
 
 
-def test_a_deleted_key_that_still_counts_is_waited_out_by_the_retry() -> None:
+def test_the_retry_waits_while_a_deleted_key_still_counts() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.quota_lag = 8
     token = rotation.stage()
@@ -259,7 +261,7 @@ def test_a_deleted_key_that_still_counts_is_waited_out_by_the_retry() -> None:
 
 
 @pytest.mark.parametrize("ahead", [pytest.param(4, id="ahead"), pytest.param(-4, id="behind")])
-def test_an_orphan_is_found_by_a_clock_that_differs_by_seconds(ahead: float) -> None:
+def test_an_orphan_is_found_if_the_clocks_differ_by_seconds(ahead: float) -> None:
     rotation = prepared("iam_access_key", "one_current")
     rotation.cloud.iam_ahead = ahead
     token = _die(rotation, "create_access_key", Side.AFTER)
@@ -267,8 +269,8 @@ def test_an_orphan_is_found_by_a_clock_that_differs_by_seconds(ahead: float) -> 
     assert_converged(rotation)
 
 
-def test_an_attempt_whose_key_was_stored_explains_no_other_key() -> None:
-    """An operator made one within its time; the stored one was deleted since."""
+def test_an_attempt_whose_key_was_stored_made_no_other_key() -> None:
+    """An operator made a key during the attempt; the stored one was deleted later."""
     rotation = prepared("iam_access_key", "one_current")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -279,7 +281,7 @@ def test_an_attempt_whose_key_was_stored_explains_no_other_key() -> None:
     _refused(rotation, ForeignCredential, foreign.key_id)
 
 
-def test_the_attempt_of_another_user_explains_no_key() -> None:
+def test_the_attempt_of_another_user_made_no_key() -> None:
     rotation = prepared("iam_access_key", "empty")
     _die(rotation, "create_access_key", Side.AFTER)
     rotation.cloud.add_user("reader")
@@ -293,7 +295,7 @@ def test_a_key_made_between_the_inventory_and_the_request_is_foreign() -> None:
     rotation = prepared("iam_access_key", "one_current")
     token = rotation.stage()
     rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
-    # The first try only learns that the slot is taken, the retry sees by whom.
+    # The first try finds out that the slot is taken; the retry sees which key takes it.
     with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
         rotation.step(Step.CREATE, token)
     with pytest.raises(ForeignCredential, match=_WAYS_OUT):
@@ -301,7 +303,7 @@ def test_a_key_made_between_the_inventory_and_the_request_is_foreign() -> None:
     assert_foreign_untouched(rotation)
 
 
-def test_a_changed_user_name_asks_for_a_new_secret() -> None:
+def test_a_changed_user_name_requires_a_new_secret() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.add_user("reader")
     rotation = rotation.changed(iam_strategy("reader"))
@@ -309,7 +311,7 @@ def test_a_changed_user_name_asks_for_a_new_secret() -> None:
     _refused(rotation, ConfigurationError, match)
 
 
-def test_a_strategy_changed_back_goes_on() -> None:
+def test_a_strategy_that_is_changed_back_continues() -> None:
     rotation, other = prepared("iam_access_key", "steady"), prepared(GENERATOR, "empty")
     changed = rotation.changed(other.strategy)
     token = _refused(changed, ConfigurationError, "new secret name")
@@ -334,7 +336,7 @@ def test_a_new_secret_on_the_same_user_names_the_keys_of_the_old_one(*, deleted:
         del old.cloud.secrets[old.secret.arn]
     new = dataclasses.replace(old, secret=old.cloud.add_secret("reports/renamed"))
     _refused(new, ForeignCredential, f"{first.key_id}, {second.key_id}. Nothing .* {_WAYS_OUT}")
-    # The way out that the message names.
+    # The message names this way out.
     old.cloud.remove_key(first)
     adopting = new.changed(iam_strategy(adopted=second.key_id))
     adopting.rotate()
@@ -344,13 +346,13 @@ def test_a_new_secret_on_the_same_user_names_the_keys_of_the_old_one(*, deleted:
 
 
 def _fixed_key() -> tuple[Rotation, str]:
-    """An application that lives on a key in its configuration, which the secret shall replace."""
+    """An application uses a key from its configuration, which the secret will replace."""
     rotation = iam_access_key(Cloud())
     fixed = rotation.cloud.add_key(USER)
     return rotation.changed(iam_strategy(adopted=fixed.key_id)), fixed.key_id
 
 
-def test_an_adopted_key_lives_until_the_rotation_after_the_overlap() -> None:
+def test_an_adopted_key_stays_until_the_rotation_after_the_overlap() -> None:
     rotation, fixed = _fixed_key()
     rotation.retry(rotation.stage())
     assert rotation.cloud.key(fixed), "applications still live on it"
@@ -363,7 +365,7 @@ def test_an_adopted_key_lives_until_the_rotation_after_the_overlap() -> None:
     assert len(rotation.cloud.users[USER]) == 2
 
 
-def test_an_adopted_key_is_kept_while_the_secret_is_empty_and_the_slot_is_taken() -> None:
+def test_an_adopted_key_is_kept_while_the_secret_is_empty_and_no_slot_is_free() -> None:
     rotation, fixed = _fixed_key()
     other = rotation.cloud.add_key(USER)
     _refused(rotation, ForeignCredential, f"did not issue {other.key_id}")
@@ -371,7 +373,7 @@ def test_an_adopted_key_is_kept_while_the_secret_is_empty_and_the_slot_is_taken(
 
 
 @pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in Side])
-def test_no_death_in_the_first_rotation_costs_the_adopted_key(side: Side) -> None:
+def test_no_crash_in_the_first_rotation_deletes_the_adopted_key(side: Side) -> None:
     rehearsal, _ = _fixed_key()
     rehearsal.retry(rehearsal.stage())
     for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
@@ -400,7 +402,7 @@ def test_an_adopted_key_that_is_gone_is_no_obstacle() -> None:
     assert_converged(rotation)
 
 
-def test_a_rotation_within_the_overlap_is_cured_by_waiting() -> None:
+def test_a_rotation_within_the_overlap_succeeds_after_it() -> None:
     rotation = prepared("iam_access_key", "one_current")
     rotation.rotate()
     previous = str(rotation.secret.value("AWSPREVIOUS")["AccessKeyId"])
@@ -412,7 +414,7 @@ def test_a_rotation_within_the_overlap_is_cured_by_waiting() -> None:
     assert_converged(rotation)
 
 
-def test_the_overlap_starts_anew_with_a_value_put_by_hand() -> None:
+def test_a_value_put_by_hand_restarts_the_overlap() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.give_up()
     rotation.put_by_hand(str(rotation.secret.current_text()))
@@ -429,7 +431,7 @@ def test_a_rotation_that_needs_no_slot_is_never_too_soon() -> None:
     assert_converged(rotation)
 
 
-def test_a_version_that_names_a_foreign_key_of_another_user_makes_it_not_ours() -> None:
+def test_a_version_with_a_foreign_key_of_another_user_does_not_make_it_ours() -> None:
     rotation = prepared("iam_access_key", "one_current")
     foreign = rotation.cloud.add_key(USER)
     named = f'{{"AccessKeyId": "{foreign.key_id}", "SecretAccessKey": "x", "UserName": "somebody"}}'
@@ -441,13 +443,13 @@ def test_a_version_that_names_a_foreign_key_of_another_user_makes_it_not_ours() 
 
 
 def test_a_user_that_does_not_exist_is_named() -> None:
-    rotation = SUBJECTS[GENERATOR](Cloud()).changed(iam_strategy("nobody"))
+    rotation = SUBJECTS[GENERATOR](Cloud()).changed(iam_strategy("absent"))
     _refused(
-        rotation, ConfigurationError, "user/apps/nobody does not exist. Create the user, or correct"
+        rotation, ConfigurationError, "user/apps/absent does not exist. Create the user, or correct"
     )
 
 
-def test_two_secrets_of_two_users_do_not_meet() -> None:
+def test_two_secrets_of_two_users_are_independent() -> None:
     cloud = Cloud()
     first = iam_access_key(cloud)
     cloud.add_user("reader")

@@ -1,4 +1,4 @@
-"""An IAM user's credential for a service: what is stored, how it is proven, when it ends."""
+"""An IAM user's credential for a service: its secret, its proof, its expiry."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _keys(rotation: Rotation) -> list[Key]:
     return rotation.cloud.users[credentials_of(service.user, service.service)]
 
 
-def test_the_secret_of_bedrock_is_what_iam_gives() -> None:
+def test_the_secret_of_bedrock_has_the_fields_of_iam() -> None:
     rotation = iam_service_credential(Cloud())
     rotation.rotate()
     (key,) = _keys(rotation)
@@ -79,7 +79,7 @@ def test_the_secret_of_bedrock_is_what_iam_gives() -> None:
     assert rotation.secret.value().keys() == {*shown, "bucket"}
 
 
-def test_the_secret_of_codecommit_has_a_user_name_and_no_end() -> None:
+def test_the_secret_of_codecommit_has_a_user_name_and_no_expiry() -> None:
     rotation = iam_service_credential(Cloud(), CODECOMMIT)
     rotation.rotate()
     (key,) = _keys(rotation)
@@ -95,7 +95,7 @@ def test_the_secret_of_codecommit_has_a_user_name_and_no_end() -> None:
 
 @pytest.mark.parametrize("service_name", _SERVICES)
 @pytest.mark.parametrize("delay", [pytest.param(s, id=f"{s}s") for s in (0, 3, 30)])
-def test_a_credential_is_published_only_after_it_was_accepted(
+def test_a_credential_becomes_current_only_after_it_was_accepted(
     service_name: str, delay: int
 ) -> None:
     rotation = _steady(service_name)
@@ -107,8 +107,8 @@ def test_a_credential_is_published_only_after_it_was_accepted(
     assert_converged(rotation)
 
 
-def test_a_credential_that_is_not_known_yet_is_not_given_up_by_the_retry() -> None:
-    """It has an end, which is far off: what is refused now may be accepted soon."""
+def test_a_retry_does_not_give_up_a_new_credential() -> None:
+    """It expires much later: if it is rejected now, it may be accepted soon."""
     rotation = _steady()
     rotation.cloud.not_accepted_yet = lambda age: age < 200
     token = rotation.stage()
@@ -120,7 +120,7 @@ def test_a_credential_that_is_not_known_yet_is_not_given_up_by_the_retry() -> No
     assert_converged(rotation)
 
 
-def test_a_credential_that_ended_before_its_promotion_is_given_up() -> None:
+def test_a_credential_that_expired_before_its_promotion_is_given_up() -> None:
     rotation = _steady()
     short = credential_strategy(_service(rotation), credential_age_days=1)
     rotation = rotation.changed(short)
@@ -135,7 +135,7 @@ def test_a_credential_that_ended_before_its_promotion_is_given_up() -> None:
 
 
 def _rejecting(rotation: Rotation, *, status: int) -> RotationError:
-    """Let testSecret be answered so for as long as it asks; return how it ends."""
+    """Return this reply to each log-in of testSecret; return the error."""
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     _service(rotation).wrong = lambda _, reply: dataclasses.replace(reply, status=status)
@@ -155,7 +155,9 @@ def _rejecting(rotation: Rotation, *, status: int) -> RotationError:
         pytest.param(CODECOMMIT, "codecommit:GitPull", id="codecommit"),
     ],
 )
-def test_a_refusal_says_what_the_user_may_lack(service_name: str, needed: str, status: int) -> None:
+def test_a_rejection_names_the_permission_that_the_user_needs(
+    service_name: str, needed: str, status: int
+) -> None:
     error = _rejecting(_steady(service_name), status=status)
     assert isinstance(error, CredentialRejected)
     assert f" of IAM user {USER} for {service_name}. " in str(error)
@@ -164,7 +166,7 @@ def test_a_refusal_says_what_the_user_may_lack(service_name: str, needed: str, s
 
 @pytest.mark.parametrize("service_name", _SERVICES)
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_is_no_answer_is_asked_again(service_name: str, status: int) -> None:
+def test_an_unusable_reply_is_retried(service_name: str, status: int) -> None:
     error = _rejecting(_steady(service_name), status=status)
     assert isinstance(error, ServiceUnavailable)
     assert "got no usable response. The retry of the rotation may succeed" in str(error)
@@ -172,7 +174,7 @@ def test_what_is_no_answer_is_asked_again(service_name: str, status: int) -> Non
 
 @pytest.mark.parametrize("service_name", _SERVICES)
 @pytest.mark.parametrize("status", [204, 302, 400, 418])
-def test_an_answer_that_nobody_documents_is_named(service_name: str, status: int) -> None:
+def test_an_undocumented_status_is_named(service_name: str, status: int) -> None:
     error = _rejecting(_steady(service_name), status=status)
     assert isinstance(error, ProtocolError)
     assert f"returned the error HTTP_{status}. " in str(error)
@@ -209,7 +211,7 @@ def test_a_repository_that_does_not_exist_is_named() -> None:
         ),
     ],
 )
-def test_a_page_in_place_of_the_service_proves_nothing(
+def test_a_page_of_something_else_is_no_acceptance(
     service_name: str, reply: Reply, field: str
 ) -> None:
     rotation = _steady(service_name)
@@ -221,7 +223,7 @@ def test_a_page_in_place_of_the_service_proves_nothing(
     assert rotation.secret.labels["AWSCURRENT"] != token
 
 
-def test_a_lost_answer_of_the_service_is_asked_for_again() -> None:
+def test_a_lost_reply_is_retried() -> None:
     rotation = _steady()
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
@@ -248,12 +250,12 @@ def test_no_error_of_the_proof_quotes_the_credential(service_name: str) -> None:
     assert found(secrets, of_exception(caught.value)) == set()
 
 
-def test_a_denial_of_what_is_gone_already_is_a_success() -> None:
-    """The grant is for one service, and IAM may know none of a credential that is gone."""
+def test_a_denial_for_a_deleted_credential_is_a_success() -> None:
+    """The grant is for one service, and IAM does not know the service of a deleted one."""
     rotation = _steady()
 
     def denied_the_second_time(_number: int, name: str, side: Side) -> None:
-        # The SDK has asked once more, since the first answer was lost.
+        # The SDK has sent the request again, because the first response was lost.
         if name == "delete_service_specific_credential" and side is Side.AFTER:
             raise client_error(name, "AccessDenied", status=403)
 
@@ -263,19 +265,19 @@ def test_a_denial_of_what_is_gone_already_is_a_success() -> None:
     assert_converged(rotation)
 
 
-def test_a_denial_of_what_is_there_is_told() -> None:
+def test_a_denial_for_an_existing_credential_is_an_error() -> None:
     rotation = _steady()
     rotation.cloud.fuse.arm(refuse("delete_service_specific_credential", "AccessDenied"))
     with pytest.raises(PermissionDenied, match="iam:DeleteServiceSpecificCredential on arn:aws:"):
         rotation.step(Step.CREATE, rotation.stage())
 
 
-def test_a_credential_that_a_person_has_reset_is_replaced_by_the_next_rotation() -> None:
-    """Nobody can tell it by IAM; its password is another one, which only the person was shown."""
+def test_a_credential_that_an_operator_reset_is_replaced_by_the_next_rotation() -> None:
+    """IAM does not show that it was reset. Only the operator saw its new password."""
     rotation = _steady()
     current = rotation.cloud.key(rotation.secret.value()["ServiceSpecificCredentialId"])
     assert current is not None
-    current.secret = "shown-to-the-person"  # noqa: S105 -- of no service
+    current.secret = "shown-to-the-operator"  # noqa: S105 -- of no service
     assert not rotation.service.works(rotation.secret.value())
     rotation.rotate()
     assert_converged(rotation)
@@ -310,7 +312,7 @@ def test_a_secret_stays_with_its_service() -> None:
         rotation.changed(credential_strategy(other)).step(Step.CREATE, token)
 
 
-def test_a_credential_that_a_person_made_stops_the_rotation_until_it_is_adopted() -> None:
+def test_a_foreign_credential_stops_the_rotation_until_it_is_adopted() -> None:
     rotation = iam_service_credential(Cloud())
     rotation.rotate()
     rotation.wait_out_the_overlap()
@@ -328,14 +330,14 @@ def test_a_credential_that_a_person_made_stops_the_rotation_until_it_is_adopted(
     assert foreign in rotation.cloud.destroyed
 
 
-def test_the_user_and_the_service_are_asked_for_by_name() -> None:
+def test_the_requests_name_the_user_and_the_service() -> None:
     rotation = prepared("iam_service_credential", "steady")
     rotation.cloud.users.pop(USER)
     with pytest.raises(ConfigurationError, match=r"arn:aws:iam::.*/apps/uploader does not exist"):
         rotation.step(Step.CREATE, rotation.stage())
 
 
-def test_a_credential_without_an_end_is_taken_where_none_was_asked_for() -> None:
+def test_a_credential_without_expiry_is_accepted_if_none_was_requested() -> None:
     rotation = iam_service_credential(Cloud())
     rotation = rotation.changed(credential_strategy(_service(rotation), credential_age_days=None))
     rotation.rotate()
@@ -344,7 +346,7 @@ def test_a_credential_without_an_end_is_taken_where_none_was_asked_for() -> None
     assert_converged(rotation)
 
 
-def test_a_service_credential_takes_as_many_calls_as_a_key() -> None:
+def test_a_service_credential_needs_as_many_calls_as_a_key() -> None:
     rotation = prepared("iam_service_credential", "steady")
     rotation.steps(rotation.stage())
     calls = rotation.cloud.fuse.calls

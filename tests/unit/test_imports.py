@@ -1,4 +1,4 @@
-"""What is imported when, and by whom: a cold start pays for each module."""
+"""The imports of the payload: each module makes a cold start slower."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ handler.lambda_handler(json.loads(sys.argv[2]), Context())
 print(json.dumps(sorted(sys.modules)))
 """
 
-# Who may import whom of the core; also where only the type checker looks.
+# Which module of the core may import which, also for the type checker alone.
 _CORE = {
     "errors": set(),
     "log": set(),
@@ -52,7 +52,7 @@ _FOR_SERVICES = {"aws", "errors", "response", "settings"}
 
 
 def _allowed(module: str) -> set[str]:
-    """Name what a module may import: its own layer, and those below it."""
+    """Return the modules that a module may import: its own layer, and those below it."""
     match module.split("."):
         case ["handler"]:
             core = {"aws", "engine", "errors", "event", "log", "proof", "secret", "settings"}
@@ -73,7 +73,7 @@ def _full(names: set[str]) -> set[str]:
 
 
 def _modules_after(code: str, *arguments: str, **environment: str) -> set[str]:
-    """Run code in a fresh interpreter; tell which modules it has loaded."""
+    """Run code in a new interpreter, and return the modules that it has loaded."""
     output = subprocess.run(
         [sys.executable, "-c", code, str(LAMBDA), *arguments],
         check=True,
@@ -136,7 +136,7 @@ def test_the_init_of_a_package_of_services_imports_no_module_of_it(package: str)
     assert not {one for one in imported(MODULES[name]) if one.startswith(f"{name}.")}
 
 
-# Modules whose names are words that the core uses too, or that are no names.
+# Names of modules that are no names of services.
 _NOT_NAMES = {"api", "custom", "errors", "https", "login", "services", "strategies"}
 
 
@@ -151,7 +151,7 @@ def _names_of_services() -> set[str]:
     return names - {"secretsmanager"}
 
 
-def test_the_search_for_services_knows_their_names() -> None:
+def test_the_names_of_services_are_found() -> None:
     assert _names_of_services() >= {"bedrock", "github", "iam", "kms", "ssh", "sts"}
 
 
@@ -172,7 +172,7 @@ def test_only_the_handler_reads_the_environment(module: str) -> None:
     assert impure == ({"environ"} if module == "handler" else set())
 
 
-def test_what_stands_in_for_services_does_not_know_the_payload() -> None:
+def test_nothing_in_testing_imports_the_payload() -> None:
     testing = LAMBDA.parent / "testing"
     importing = {
         str(path.relative_to(testing))

@@ -1,7 +1,7 @@
-"""Every call of every rotation is killed, lost, refused and interrupted; all converge.
+"""Each call of each rotation is killed, lost, refused or interrupted, and the rotation converges.
 
-The method is SQLite's: fail at the k-th operation, for every k, until a run finishes unhurt.
-`make test` takes a part of the products of two troubles, `make test-slow` takes all.
+The method is that of SQLite: fail at the k-th operation, for every k, until a run finishes.
+`make test` runs a part of the cases with two failures, `make test-slow` runs all.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.campaign("Kill matrix")
 
 _SIDES = (Side.BEFORE, Side.AFTER)
-# How many of the products of two troubles `make test` draws for each beginning.
+# How many of the cases with two failures `make test` draws for each beginning.
 _SOME = 40
 _SEED = os.environ.get("SEED", "fixed")
 
 
 def _calls(subject: str, state: str) -> list[str]:
-    """Name the calls of a clean rotation by a dry run."""
+    """Return the names of the calls of a clean rotation."""
     rotation = prepared(subject, state)
     rotation.steps(rotation.stage())
     return rotation.cloud.fuse.calls
@@ -113,13 +113,13 @@ _EACH_SHARED_BEGINNING = [
 
 
 def _watched(rotation: Rotation, *troubles: Trouble) -> str | None:
-    """Arm the fuse; the invariants hold after every single call. Returns what is current."""
+    """Arm the fuse, and check the invariants after each call. Return the current value."""
     rotation.cloud.fuse.arm(watched(rotation), *troubles)
     return rotation.secret.labels.get("AWSCURRENT")
 
 
 class _Ended:
-    """How many cases of a test left what ends by itself."""
+    """The number of cases of a test that left a credential which expires."""
 
     number = 0
 
@@ -139,7 +139,7 @@ def _finish(rotation: Rotation, token: str, before: str | None) -> None:
     _Ended.number += bool(lost)
     assert rotation.secret.labels["AWSCURRENT"] == token
     assert rotation.secret.labels.get("AWSPREVIOUS") == before
-    # The next rotation is what an orphan would stop.
+    # An orphan would stop the next rotation.
     _watched(rotation)
     rotation.rotate()
     assert_converged(rotation)
@@ -147,7 +147,7 @@ def _finish(rotation: Rotation, token: str, before: str | None) -> None:
 
 @contextmanager
 def _case(**of: object) -> Iterator[None]:
-    """Say of which case of many a failure is."""
+    """Add the case to the message of a failure."""
     try:
         yield
     except BaseException as error:
@@ -156,7 +156,7 @@ def _case(**of: object) -> Iterator[None]:
 
 
 def _drawn(found: list[T], most: int, *names: str) -> list[T]:
-    """Draw cases, the same ones by the same SEED."""
+    """Draw cases at random; the same SEED draws the same cases."""
     drawn = random.Random(" ".join([_SEED, *names]))  # noqa: S311 -- no secret is made
     return drawn.sample(found, min(most, len(found)))
 
@@ -170,7 +170,7 @@ def test_a_clean_rotation_converges(subject: str, state: str) -> None:
 
 @pytest.mark.parametrize("side", _EACH_SIDE)
 @pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
-def test_a_process_that_dies_is_followed_by_one_that_completes(
+def test_the_retry_completes_after_a_crash(
     subject: str, state: str, number: int, side: Side
 ) -> None:
     rotation = prepared(subject, state)
@@ -183,7 +183,7 @@ def test_a_process_that_dies_is_followed_by_one_that_completes(
 
 @pytest.mark.parametrize("side", _EACH_SIDE)
 @pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
-def test_a_rotation_given_up_after_a_death_is_followed_by_a_new_one(
+def test_a_new_rotation_completes_after_a_crash_and_a_cancellation(
     subject: str, state: str, number: int, side: Side
 ) -> None:
     rotation = prepared(subject, state)
@@ -196,7 +196,7 @@ def test_a_rotation_given_up_after_a_death_is_followed_by_a_new_one(
 
 
 @pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
-def test_a_death_while_rotation_is_switched_on_changes_nothing(
+def test_a_crash_while_rotation_is_turned_on_changes_nothing(
     subject: str, state: str, cases: CountCases
 ) -> None:
     rehearsal = prepared(subject, state)
@@ -213,7 +213,7 @@ def test_a_death_while_rotation_is_switched_on_changes_nothing(
 
 
 def _pairs(subject: str, state: str) -> list[tuple[int, Side, int, Side]]:
-    """Find all pairs of deaths: the second one comes in the retry."""
+    """Find all pairs of crashes: the second one is in the retry."""
     pairs = []
     for number, side in itertools.product(range(1, len(_calls(subject, state)) + 1), _SIDES):
         rotation = prepared(subject, state)
@@ -234,9 +234,7 @@ def _die_twice(subject: str, state: str, pairs: list[tuple[int, Side, int, Side]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
-def test_two_processes_that_die_are_followed_by_one_that_completes(
-    subject: str, state: str, cases: CountCases
-) -> None:
+def test_the_retry_completes_after_two_crashes(subject: str, state: str, cases: CountCases) -> None:
     pairs = _pairs(subject, state)
     _die_twice(subject, state, pairs)
     cases(len(pairs))
@@ -244,7 +242,7 @@ def test_two_processes_that_die_are_followed_by_one_that_completes(
 
 @pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in ("empty", "steady")])
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_some_pairs_of_processes_that_die_are_followed_by_one_that_completes(
+def test_the_retry_completes_after_some_pairs_of_crashes(
     subject: str, state: str, cases: CountCases
 ) -> None:
     pairs = _drawn(_pairs(subject, state), _SOME, subject, state)
@@ -261,11 +259,11 @@ def test_some_pairs_of_processes_that_die_are_followed_by_one_that_completes(
     ],
 )
 @pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
-def test_a_call_that_took_effect_without_a_good_answer_is_made_good(
+def test_the_retry_completes_after_a_call_without_a_usable_response(
     subject: str, state: str, number: int, fault: Callable[[int], Trouble]
 ) -> None:
     rotation = prepared(subject, state)
-    # An issuer is asked without the SDK's repetitions.
+    # The call that issues has no retries of the SDK.
     name = _calls(subject, state)[number - 1]
     if fault is repeat and name == rotation.service.issues:
         fault = lose_answer
@@ -277,12 +275,12 @@ def test_a_call_that_took_effect_without_a_good_answer_is_made_good(
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        # A definite no, and one of which nobody knows what it means.
+        # A definite refusal, and an unknown error.
         pytest.param("AccessDeniedException", 400, id="denied"),
         pytest.param("InternalServiceError", 500, id="broken"),
     ],
 )
-def test_a_call_that_is_refused_once_is_made_good(
+def test_the_retry_completes_after_a_refused_call(
     subject: str, state: str, number: int, code: str, status: int
 ) -> None:
     rotation = prepared(subject, state)
@@ -299,14 +297,14 @@ def test_a_call_that_is_refused_once_is_made_good(
     ],
 )
 @pytest.mark.parametrize(("subject", "state", "name"), _EACH_NAME)
-def test_a_call_that_fails_for_long_is_made_good_when_it_works_again(
+def test_the_retry_completes_when_a_failing_call_works_again(
     subject: str, state: str, name: str, fault: Callable[[str], Trouble]
 ) -> None:
     rotation = prepared(subject, state)
     before = _watched(rotation, fault(name))
     token = rotation.stage()
     for _ in range(TRIES):
-        # Where only the answer is lost, the next try may find all done.
+        # If only the response is lost, the next try may find all done.
         with suppress(RotationError):
             rotation.steps(token)
     _watched(rotation)
@@ -325,7 +323,7 @@ def test_each_step_may_be_delivered_twice(subject: str, state: str) -> None:
 
 
 @pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
-def test_a_second_delivery_may_run_whole_between_two_calls_of_the_first(
+def test_a_second_delivery_may_run_between_two_calls_of_the_first(
     subject: str, state: str, number: int
 ) -> None:
     rotation = prepared(subject, state)
@@ -336,7 +334,7 @@ def test_a_second_delivery_may_run_whole_between_two_calls_of_the_first(
 
 
 @pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
-def test_a_second_create_secret_may_run_whole_between_two_calls_of_the_first(
+def test_a_second_create_secret_may_run_between_two_calls_of_the_first(
     subject: str, state: str, number: int
 ) -> None:
     rotation = prepared(subject, state)
@@ -346,7 +344,7 @@ def test_a_second_create_secret_may_run_whole_between_two_calls_of_the_first(
     _finish(rotation, token, before)
 
 
-# Where the clouds lag and differ, within what the engine allows for.
+# How the services lag and their clocks differ, within the limits that the engine allows.
 _SKIES: dict[str, dict[str, float]] = {
     "late": {"list_lag": 8, "quota_lag": 8},
     "ahead": {"list_lag": 3, "iam_ahead": 4},
@@ -359,7 +357,7 @@ _SKIES: dict[str, dict[str, float]] = {
     ("subject", "state"),
     [one for one in _EACH_BEGINNING if one.values[0] == FEW_SLOTS],
 )
-def test_a_process_may_die_while_the_service_lags(
+def test_a_process_may_crash_while_the_service_lags(
     subject: str, state: str, sky: str, cases: CountCases
 ) -> None:
     deaths = list(itertools.product(range(1, len(_calls(subject, state)) + 1), _SIDES))
@@ -372,23 +370,23 @@ def test_a_process_may_die_while_the_service_lags(
             token = rotation.stage()
             with suppress(Killed, RotationError):
                 rotation.steps(token)
-            # The retry may come at once.
+            # The retry may come immediately.
             rotation.cloud.time.advance(1)
             _finish(rotation, token, before)
     cases(len(deaths))
 
 
 def _with_foreign(subject: str, state: str, at: int, *troubles: Trouble) -> bool:
-    """Let a person make a credential right before one call; where it is in the way, it goes.
+    """Make a credential as an operator right before a call; delete it if it stops the rotation.
 
-    Returns whether this case is one of those that the design does not leave open.
+    Return False for the known limit of the design.
     """
     rotation = prepared(subject, state)
     service = rotation.service
     assert isinstance(service, Shared)
     made: list[str | None] = []
-    person = interpose(at, lambda: made.append(service.add_foreign()))
-    before = _watched(rotation, person, *troubles)
+    operator = interpose(at, lambda: made.append(service.add_foreign()))
+    before = _watched(rotation, operator, *troubles)
     token = rotation.stage()
     with suppress(Killed, RotationError):
         rotation.steps(token)
@@ -405,10 +403,10 @@ def _with_foreign(subject: str, state: str, at: int, *troubles: Trouble) -> bool
 
 
 def _left_open(rotation: Rotation, token: str, made: list[str | None]) -> bool:
-    """Tell the window that the README names.
+    """Say whether this is the known limit that the documentation names.
 
-    This try recorded its attempt and nothing was issued, so that what a person made since it
-    listed what is there is the only thing that the attempt may have made.
+    This try recorded its attempt and issued nothing. So the credential that the operator made
+    after the inventory is the only one that the attempt may have made.
     """
     record = rotation.secret.tags.get(TAG, "")
     stored = [version.text for version in rotation.secret.versions.values() if version.text]
@@ -440,7 +438,7 @@ _FAULTS: dict[str, Callable[[int], Trouble]] = {
 
 
 def _with_faults(subject: str, state: str) -> list[tuple[int, str, int]]:
-    """Find each call at which something fails, and each before which a person may act."""
+    """Find each call that may fail, and each before which an operator may act."""
     found = []
     for number, fault in itertools.product(range(1, len(_calls(subject, state)) + 1), _FAULTS):
         rotation = prepared(subject, state)
@@ -476,7 +474,7 @@ def test_a_foreign_credential_may_appear_where_some_call_fails(
 
 
 def _in_processes(subject: str, most: int, path: Path, repository: Path) -> int:
-    """Let one process of the operating system die in a rotation, and another one complete it."""
+    """End one process of the operating system in a rotation, and complete it in another one."""
     deaths = [
         (state, number, side)
         for known, state in BEGINNINGS
@@ -507,14 +505,14 @@ def _process(path: Path, *arguments: str, repository: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_a_new_process_completes_what_a_dead_one_began(
+def test_a_new_process_completes_the_rotation_of_a_killed_one(
     subject: str, tmp_path: Path, repository: Path, cases: CountCases
 ) -> None:
     cases(_in_processes(subject, 30, tmp_path / "state", repository))
 
 
 @pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in REGISTRY])
-def test_a_new_process_completes_some_of_what_a_dead_one_began(
+def test_a_new_process_completes_some_rotations_of_killed_ones(
     subject: str, tmp_path: Path, repository: Path, cases: CountCases
 ) -> None:
     cases(_in_processes(subject, 2, tmp_path / "state", repository))

@@ -1,7 +1,7 @@
 """Promise 1, in Python: no credential in any repr, error, traceback or log line.
 
-Which fields may be shown is listed here; every other field gets a mark, so that a new dataclass or
-field stands under suspicion until somebody lists it.
+This file lists the fields that may be shown. Every other field gets a mark, so a new dataclass or
+field must be hidden or listed.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ _SHOWN: Final = {
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
     "Service": {"name", "age_days", "log_in"},
-    # Whole in every plan, and refused by their values: no setting is a credential.
+    # A plan shows all of them, and so do errors: no setting is a credential.
     "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},
     "Token": {"expires_at"},
     "Version": {"version_id", "created"},
     "Marked": {"prefix"},
     "Recorded": {"attempt"},
-    # Made of others: see the test of those.
+    # These have others as fields, and a test of their own.
     "Claims": {"kept", "ours", "orphans", "foreign"},
     "Facts": {"held", "current", "adopted", "evidence", "versions"},
     "Stored": {"version", "credential"},
@@ -101,13 +101,13 @@ _DATACLASSES = {
 
 
 def _marked(dataclass: type[Any]) -> object:
-    """Make one with the mark in each field that is not listed."""
+    """Make an object with the mark in each field that is not listed."""
     shown = _SHOWN.get(dataclass.__name__, set())
     names = [field.name for field in dataclasses.fields(dataclass)]
     return dataclass(**{name: "shown" if name in shown else _MARK for name in names})
 
 
-def test_there_are_dataclasses_to_look_at() -> None:
+def test_the_dataclasses_are_found() -> None:
     assert _DATACLASSES.keys() >= {"Credential", "Event", "Version"}
 
 
@@ -134,7 +134,7 @@ def test_no_dataclass_shows_what_another_one_hides() -> None:
 
 
 def _credentials(subject: str, rotation: Rotation) -> set[str]:
-    """Collect every credential that exists, current, pending, retired or lost."""
+    """Collect all credentials: current, pending, retired or lost."""
     texts = [version.text for version in rotation.secret.versions.values() if version.text]
     fields = [field for text in texts for field in json.loads(text).items()]
     printable = UNITS[subject].printable | CONSTANTS.keys()
@@ -142,10 +142,10 @@ def _credentials(subject: str, rotation: Rotation) -> set[str]:
     return stored.union(UNITS[subject].held(rotation))
 
 
-def _gossiping(
+def _quoting(
     error: Callable[[str], Exception], number: int, rotation: Rotation, _token: str
 ) -> Trouble:
-    """Let one call be answered with an error that quotes every credential."""
+    """Make one call return an error that quotes all credentials."""
 
     def trouble(called: int, _name: str, side: Side) -> None:
         if called == number and side is Side.AFTER:
@@ -158,7 +158,7 @@ def _told_of(code: str, status: int = 400) -> Callable[[str], Exception]:
     return lambda text: client_error("O", code, text=text, status=status)
 
 
-_GOSSIP: Final[Mapping[str, Callable[[str], Exception]]] = {
+_QUOTING_ERRORS: Final[Mapping[str, Callable[[str], Exception]]] = {
     "refused": _told_of("SomethingNew"),
     "code": lambda text: client_error("O", f"quoting {text}", text=text),
     "denied": _told_of("AccessDenied"),
@@ -191,13 +191,13 @@ _FAILURES: Final[Mapping[str, Callable[[int, Rotation, str], Trouble]]] = {
     "given-up": lambda number, rotation, _token: interpose(number, rotation.give_up),
 }
 _EACH_TROUBLE: Final = {
-    **{name: partial(_gossiping, error) for name, error in _GOSSIP.items()},
+    **{name: partial(_quoting, error) for name, error in _QUOTING_ERRORS.items()},
     **_FAILURES,
 }
 
 
-def _gossip_learns(subject: str, rotation: Rotation) -> Trouble:
-    """Let what the services say in an error quote every credential that there is by then."""
+def _quote_all_credentials(subject: str, rotation: Rotation) -> Trouble:
+    """Make the errors of the services quote all credentials that exist by then."""
 
     def trouble(_number: int, _name: str, _side: Side) -> None:
         rotation.cloud.error_message = " ".join(_credentials(subject, rotation))
@@ -206,7 +206,7 @@ def _gossip_learns(subject: str, rotation: Rotation) -> Trouble:
 
 
 def _failures(rotation: Rotation, token: str) -> Iterator[RotationError]:
-    """Rotate until it is done, or tried as often as that; a dead process says nothing."""
+    """Rotate until it is done, or for a number of tries. A killed process raises nothing."""
     for _ in range(TRIES):
         with suppress(Killed):
             try:
@@ -248,7 +248,7 @@ def test_no_failure_quotes_a_credential(
     for number in range(1, calls + 1):
         rotation = prepared(subject, state)
         token = rotation.stage()
-        learn = _gossip_learns(subject, rotation)
+        learn = _quote_all_credentials(subject, rotation)
         rotation.cloud.fuse.arm(learn, trouble(number, rotation, token))
         for failure in _failures(rotation, token):
             assert found(_credentials(subject, rotation), of_exception(failure)) == set()
@@ -256,16 +256,18 @@ def test_no_failure_quotes_a_credential(
             assert failure.__context__ is None
 
 
-@pytest.mark.parametrize("error", [pytest.param(_GOSSIP[name], id=name) for name in _GOSSIP])
+@pytest.mark.parametrize(
+    "error", [pytest.param(_QUOTING_ERRORS[name], id=name) for name in _QUOTING_ERRORS]
+)
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_the_services_gossip_and_rotations_fail(
+def test_errors_never_quote_a_service_message(
     subject: str, error: Callable[[str], Exception]
 ) -> None:
-    """The search above is not clean because nothing fails, or nobody knows a credential."""
+    """The search above works: rotations fail, and the services do quote credentials."""
     rotation = prepared(subject, "steady")
     token = rotation.stage()
-    learn = _gossip_learns(subject, rotation)
-    rotation.cloud.fuse.arm(learn, _gossiping(error, 1, rotation, token))
+    learn = _quote_all_credentials(subject, rotation)
+    rotation.cloud.fuse.arm(learn, _quoting(error, 1, rotation, token))
     assert list(_failures(rotation, token)) != []
     assert found(_credentials(subject, rotation), rotation.cloud.error_message) != set()
 
@@ -292,7 +294,7 @@ def test_the_services_gossip_and_rotations_fail(
     ],
 )
 @pytest.mark.parametrize("subject", [FEW_SLOTS, GENERATOR])
-def test_no_refusal_quotes_what_a_person_has_put(subject: str, text: str) -> None:
+def test_no_error_quotes_a_value_that_an_operator_put(subject: str, text: str) -> None:
     rotation = prepared(subject, "one_current")
     rotation.secret.versions[rotation.secret.labels["AWSCURRENT"]].text = text
     with pytest.raises(RotationError, match="The version was not changed") as caught:
@@ -316,8 +318,8 @@ def test_no_refusal_quotes_what_a_person_has_put(subject: str, text: str) -> Non
         ),
     ],
 )
-def test_a_mark_that_is_planted_is_found(plant: Callable[[Exception], None]) -> None:
-    """The search works: it is not clean because it looks at nothing."""
+def test_a_planted_mark_is_found(plant: Callable[[Exception], None]) -> None:
+    """The search finds a mark if there is one."""
     error = RotationError("nothing to see")
     plant(error)
     assert found({_MARK}, of_exception(error)) != set()
@@ -333,7 +335,7 @@ def test_a_mark_in_a_dataclass_is_found() -> None:
     assert found({_MARK}, repr(leaky)) != set()
 
 
-# What a process may do to what outlives it or to what it dumps.
+# The events by which a process may write files, or change its own settings.
 # https://docs.python.org/3/library/audit_events.html
 _CHANGES: Final = {
     *("os.exec", "os.fork", "os.posix_spawn", "os.putenv", "os.system", "subprocess.Popen"),
@@ -343,7 +345,7 @@ _CHANGES: Final = {
 
 
 class _Watch:
-    """Notes what the process does to its surroundings; Python has no way to take a hook back."""
+    """Records these events; Python has no way to remove an audit hook."""
 
     noted: list[str] | None = None
 
@@ -381,14 +383,14 @@ def _noting(watch: _Watch) -> Iterator[list[str]]:
 def test_a_rotation_writes_no_file_and_changes_no_setting_of_its_process(
     subject: str, watch: _Watch
 ) -> None:
-    """Neither a file in /tmp nor the settings of core dumps; tests/leaks has the real clients."""
+    """No file in /tmp, and no setting of core dumps; tests/leaks has the real clients."""
     rotation = prepared(subject, "steady")
     with _noting(watch) as noted:
         rotation.rotate()
     assert noted == []
 
 
-def test_what_is_written_on_purpose_is_noted(watch: _Watch, tmp_path: Path) -> None:
+def test_a_file_that_is_written_on_purpose_is_recorded(watch: _Watch, tmp_path: Path) -> None:
     with _noting(watch) as noted:
         (tmp_path / "dump").write_text(_MARK, encoding="utf-8")
         os.environ["PLANTED"] = _MARK

@@ -1,7 +1,7 @@
-"""Sequences nobody thought of: rotations, deaths and what people do, in any order.
+"""Random sequences of rotations, crashes and actions of operators.
 
-`make test` draws the same few; `make test-slow` draws thousands by a seed. What they found stands
-below by name.
+`make test` draws the same few; `make test-slow` draws thousands by a seed. The failures that they
+found are tests of their own, in this folder.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ pytestmark = pytest.mark.campaign("Sequences")
 
 _SIDES = st.sampled_from(Side)
 _CALLS = st.integers(1, 25)
-# What the engine allows for.
+# The lags that the engine allows.
 _LAGS = st.sampled_from([0, 4, 8])
 _SKEWS = st.sampled_from([-4, 0, 4])
 
@@ -73,7 +73,7 @@ class _Context:
 
 
 class _Sequence(RuleBasedStateMachine):
-    """One secret, and everything that may happen to it."""
+    """One secret, and all that may happen to it."""
 
     subject: ClassVar[str]
 
@@ -84,11 +84,11 @@ class _Sequence(RuleBasedStateMachine):
         self.secret = self.rotation.secret
         self.service = self.rotation.service
         self.foreign: list[str] = []
-        # A version that a person made AWSPENDING may hold what works no more.
+        # A version that an operator made AWSPENDING may have a credential that no longer works.
         self.mislabelled = False
 
     def _try(self, *troubles: Trouble) -> None:
-        """Begin a rotation, or go on with the one that is under way."""
+        """Start a rotation, or continue the one that is running."""
         self.cloud.fuse.arm(watched(self.rotation), *troubles)
         with suppress(Killed, RotationError):
             self.rotation.steps(self.rotation.stage())
@@ -156,10 +156,10 @@ class _Sequence(RuleBasedStateMachine):
         step=st.sampled_from(Step),
     )
     def deliver_a_wrong_event(self, change: dict[str, str], step: Step) -> None:
-        """A rotation that is over, a step that is none, another secret that names the function."""
+        """Send an event for a rotation that is over, an unknown step, or another secret."""
         token = self.secret.labels.get("AWSPENDING", self.cloud.new_token())
         event = {"Step": step, "SecretId": self.secret.arn, "ClientRequestToken": token, **change}
-        # The steps between have nothing to do in some families, and look at no token.
+        # The second and third step have nothing to do in some families, and do not check the token.
         looks = "ClientRequestToken" not in change or step in {Step.CREATE, Step.FINISH}
         before = self.cloud.snapshot()
         with pytest.raises(ProtocolError) if looks else suppress(ProtocolError):
@@ -200,14 +200,14 @@ class _Sequence(RuleBasedStateMachine):
     @precondition(lambda self: "AWSPREVIOUS" in self.secret.labels)
     @rule()
     def go_back(self) -> None:
-        """Move AWSCURRENT back, where what it held still works."""
+        """Move AWSCURRENT back, if the previous credential still works."""
         if works(self.rotation, "AWSPREVIOUS"):
             self.secret.attach("AWSCURRENT", self.secret.labels["AWSPREVIOUS"])
 
     @precondition(lambda self: self.secret.current_text() is not None)
     @rule(label=st.sampled_from(["AWSCURRENT", "AWSPREVIOUS"]))
     def put_a_value_again(self, label: str) -> None:
-        """Put what works."""
+        """Put a credential that works."""
         if label in self.secret.labels and works(self.rotation, label):
             self.rotation.put_by_hand(json.dumps(self.secret.value(label)))
 
@@ -227,7 +227,7 @@ class _Sequence(RuleBasedStateMachine):
     @precondition(lambda self: isinstance(self.service, Shared))
     @rule()
     def add_a_foreign_credential(self) -> None:
-        """Not in the window that the README names: it is a minute from any try."""
+        """Add it a minute before and after any try, outside of the known limit."""
         self.cloud.time.advance(RETRY_SECONDS)
         assert isinstance(self.service, Shared)
         made = self.service.add_foreign()
@@ -242,8 +242,8 @@ class _Sequence(RuleBasedStateMachine):
 
     @precondition(lambda self: isinstance(self.service, IamUser) and self.secret.labels)
     @rule()
-    def put_a_key_of_a_person(self) -> None:
-        """By that it is this secret's."""
+    def put_a_key_of_an_operator(self) -> None:
+        """That makes it a credential of this secret."""
         self.cloud.time.advance(RETRY_SECONDS)
         assert isinstance(self.service, IamUser)
         value = self.service.add_adopted()
@@ -253,7 +253,7 @@ class _Sequence(RuleBasedStateMachine):
     @precondition(lambda self: isinstance(self.service, IamUser))
     @rule(which=st.integers(0, 1))
     def deactivate_a_key_or_activate_it_again(self, which: int) -> None:
-        """Not the current one: an application lives on it."""
+        """Not the current one, because an application uses it."""
         assert isinstance(self.service, IamUser)
         text = self.secret.current_text()
         keys = [key for key in self.service.keys if not text or key.key_id not in text]
@@ -269,7 +269,7 @@ class _Sequence(RuleBasedStateMachine):
             key.active = True
         while self.foreign:
             self.remove_a_foreign_credential()
-        # One ends what is under way, or withdraws what is over; the other rotates.
+        # The first ends the running rotation, or cancels an old one. The second rotates.
         try:
             self.rotation.rotate()
         except NeverConvergedError as error:

@@ -1,4 +1,4 @@
-"""The settings, as they should be; what is wrong with some stands in test_bad_input.py."""
+"""Valid settings; test_bad_input.py has the invalid ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GOOD: dict[str, object] = {
 }
 
 
-def test_good_settings_are_read_whole() -> None:
+def test_all_valid_settings_are_read() -> None:
     settings = Settings.from_environment({"ROTATION_SETTINGS": json.dumps(_GOOD)})
     assert settings.strategy == _GOOD["strategy"]
     assert settings.secret_arn_pattern == _GOOD["secret_arn_pattern"]

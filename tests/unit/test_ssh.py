@@ -1,4 +1,4 @@
-"""What fits, and what is none of the pairs that the function makes."""
+"""SSH key pairs: which ones fit, and which ones the function did not make."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def _in_pkcs_8() -> str:
 
 
 def _seemingly_encrypted() -> str:
-    """Say that a passphrase is needed.
+    """Write a header that requires a passphrase.
 
     https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key
     """
     content = base64.b64decode("".join(LINES[1:-1]))
-    # Its last text, the private half, fills blocks of AES.
+    # Its last field, the private key, is padded to blocks of AES.
     private = content[-136:] + bytes(8)
     content = content[:-140] + _text(private)
     plain = [_text(b"none"), _text(b"none"), _text(b"")]
@@ -56,7 +56,7 @@ def _text(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("key_type", KEY_TYPES)
-def test_what_is_made_fits_and_is_made_once(key_type: str) -> None:
+def test_each_key_pair_matches_and_is_new(key_type: str) -> None:
     made, other = generate(key_type), generate(key_type)
     assert made.public_key.startswith(f"ssh-{key_type} ")
     assert fit(made.private_key, made.public_key)
@@ -87,7 +87,7 @@ def test_an_rsa_key_is_as_long_as_ssh_keygen_makes_it() -> None:
         pytest.param(_seemingly_encrypted(), id="passphrase"),
     ],
 )
-def test_a_private_half_that_is_not_as_it_was_made_does_not_fit(private_key: str) -> None:
+def test_a_changed_private_key_does_not_fit(private_key: str) -> None:
     assert not fit(private_key, PAIR.public_key)
 
 
@@ -100,10 +100,10 @@ def test_a_private_half_that_is_not_as_it_was_made_does_not_fit(private_key: str
         pytest.param(PAIR.public_key.split()[1], id="no-type"),
     ],
 )
-def test_a_public_half_that_is_not_as_it_was_made_does_not_fit(public_key: str) -> None:
+def test_a_changed_public_key_does_not_fit(public_key: str) -> None:
     assert not fit(PAIR.private_key, public_key)
 
 
-def test_a_pair_of_another_kind_is_none_of_ours() -> None:
+def test_a_pair_of_another_type_does_not_fit() -> None:
     pair = _of_another_kind()
     assert not fit(pair.private_key, pair.public_key)

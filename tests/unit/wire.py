@@ -1,7 +1,7 @@
-"""The fake cloud behind AWS's protocols on loopback, so that the SDK really parses what it is told.
+"""The fake cloud over AWS's protocols on loopback, so that the SDK really parses its responses.
 
-What is answered can be changed before it is written, by its fields, or after, by its bytes. The
-call has taken effect by then, which is the harder case.
+A test can change the fields of a response before it is written, or its bytes afterwards. The call
+has taken effect by then, which is the harder case.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ XML = "text/xml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What goes over the wire."""
+    """A response over the wire."""
 
     body: bytes
     content_type: str
@@ -47,7 +47,7 @@ ChangeBytes: TypeAlias = Callable[[Reply], Reply]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrong:
-    """How every answer to one operation, told by its client's method, is changed."""
+    """A change to all responses of one operation, given by the name of its client's method."""
 
     operation: str
     fields: ChangeFields = lambda answer: answer
@@ -60,13 +60,13 @@ class Wire:
     def __init__(self) -> None:
         self.cloud = Cloud()
         self.wrong: Wrong | None = None
-        # What the first wrong answer left behind, and whatever went wrong here.
+        # The state after the first wrong response, and all failures of this server.
         self.then: object = None
         self.defects: list[Exception] = []
         self.url = ""
 
     def serve(self, cloud: Cloud, wrong: Wrong | None = None) -> None:
-        """Put a cloud behind the wire."""
+        """Serve this cloud."""
         self.cloud, self.wrong, self.then, self.defects = cloud, wrong, None, []
 
     def pass_time(self, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Wire:
         self.cloud.time.advance(seconds)
 
     def answer(self, target: str | None, authorization: str, body: bytes) -> Reply:
-        """Carry a request out, and write the answer."""
+        """Carry out a request, and write the response."""
         if target is None:
             form = dict(parse_qsl(body.decode()))
             operation, request = form.pop("Action"), form
@@ -99,7 +99,7 @@ class Wire:
             return FakeSecretsManager(self.cloud)
         if hasattr(FakeIam, method):
             return FakeIam(self.cloud)
-        # The signature is not looked at: whoever names a key has its secret half.
+        # The signature is not checked: a caller that names a key has its secret.
         (key_id,) = re.findall("Credential=([A-Z0-9]+)/", authorization)
         key = self.cloud.key(key_id)
         return FakeSts(self.cloud, key_id=key_id, secret=key.secret if key else "")
@@ -150,7 +150,7 @@ def serving() -> Iterator[Wire]:
                 target = self.headers.get("X-Amz-Target")
                 reply = wire.answer(target, self.headers["Authorization"], body)
             except Exception as error:
-                # The client sees a closed connection, which looks like the trouble under test.
+                # The client sees a closed connection, which looks like the failure under test.
                 wire.defects.append(error)
                 raise
             self.send_response(reply.status)
@@ -175,7 +175,7 @@ def serving() -> Iterator[Wire]:
 
 
 def set_field(path: str, value: object) -> ChangeFields:
-    """Put a value in the place of a field, in each item of a list on the way."""
+    """Replace the value of a field, in each item of a list on the path."""
     *way, name = path.split(".")
 
     def change(answer: Answer) -> Answer:
@@ -187,7 +187,7 @@ def set_field(path: str, value: object) -> ChangeFields:
 
 
 def drop_field(path: str) -> ChangeFields:
-    """Leave a field out, in each item of a list on the way."""
+    """Remove a field, in each item of a list on the path."""
     *way, name = path.split(".")
 
     def change(answer: Answer) -> Answer:
