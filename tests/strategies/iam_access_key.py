@@ -376,7 +376,7 @@ STRATEGY = RotatorUnderTest(
         kind=Kind.FEW_SLOTS,
         represents_kind=True,
         held=held_by_users,
-        printable=frozenset({"AccessKeyId", "UserName"}),
+        printable=frozenset({"AccessKeyId", "UserName", "Version"}),
         states={"adopted": _adopted, "adopted_and_current": _adopted_and_current},
     ),
 )
