@@ -8,7 +8,7 @@ Refused
  ├─ NotFound ─ NoSecret · NoValue
  ├─ PublicPolicy
  ├─ UnknownPrincipal
- ├─ RoleMayNot (Lambda)
+ ├─ InvalidValue (Lambda) ─ RoleMayNot · LargeEnvironment · LatestHasNoPolicy
  └─ TokenInUse
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
@@ -169,10 +169,31 @@ class UnknownPrincipal(Refused):
     message = "This resource policy contains an unsupported principal."
 
 
-class RoleMayNot(Refused):
-    """A function's role has no permission for an action that its configuration needs."""
+class InvalidValue(Refused):
+    """Lambda does not accept a parameter."""
 
     code = "InvalidParameterValueException"
+
+
+class LargeEnvironment(InvalidValue):
+    """The variables of a function have more than 4 KB."""
+
+    def __init__(self, *, measured: str) -> None:
+        self.message = (
+            "Lambda was unable to configure your environment variables because the environment "
+            "variables you have provided exceeded the 4KB limit. "
+            f"String measured: {measured}"
+        )
+
+
+class LatestHasNoPolicy(InvalidValue):
+    """A permission names the version $LATEST."""
+
+    message = "We currently do not support adding policies for $LATEST."
+
+
+class RoleMayNot(InvalidValue):
+    """A function's role has no permission for an action that its configuration needs."""
 
     def __init__(self, *, action: str) -> None:
         service, _, operation = action.partition(":")
