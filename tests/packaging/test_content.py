@@ -141,7 +141,7 @@ def test_a_change_for_github_changes_no_package_without_github(
     changed = copy_module(tmp_path / "module")
     for file in (changed / "lambda" / "rotation" / "services" / "github").glob("*.py"):
         with file.open("a", encoding="utf-8") as text:
-            text.write("\n# Another content.\n")
+            text.write('\nANOTHER = "content"\n')
     others = build(changed)
     differing = {
         name for name in packages if packages[name].read_bytes() != others[name].read_bytes()

@@ -61,13 +61,13 @@ def test_many_instances_deploy_the_package_of_their_module_and_strategy(
     copy_module(tmp_path / "module")
     other = copy_module(tmp_path / "other")
     with (other / "lambda" / "handler.py").open("a", encoding="utf-8") as handler:
-        handler.write("\n# Another content.\n")
+        handler.write('\nANOTHER = "content"\n')
     root = Root(tmp_path, _MANY)
     functions = root.plan().shown["output_changes"]["functions"]["after"]
     built = {}
     for path in (tmp_path / ".terraform" / "rotating-secret").glob("*.zip"):
         with zipfile.ZipFile(path) as package:
-            module = "other" if b"# Another content." in package.read("handler.py") else "module"
+            module = "other" if b"ANOTHER" in package.read("handler.py") else "module"
             strategies = {
                 name for name in package.namelist() if name.startswith("rotation/strategies/")
             }
