@@ -113,7 +113,7 @@ LABELS = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS", "mine")
 
 
 def _reader(create_user: CreateUser, arn: str, key: str) -> Callable[[str], str]:
-    """Return a function that tells with which code a user with one key reads a label."""
+    """Return a function that returns the error code if a user of one key reads a label."""
     grants = [allow("secretsmanager:GetSecretValue", arn), allow("kms:Decrypt", key)]
     read = create_user(*grants).client("secretsmanager").get_secret_value
     return lambda label: error_code(read, SecretId=arn, VersionStage=label)
