@@ -254,9 +254,9 @@ def test_the_upgrade_rotates_no_secret(before: Before, after: After) -> None:
 
 @pytest.mark.parametrize("name", _ROTATING)
 def test_the_next_rotation_succeeds(
-    name: str, before: Before, after: After, rotations: Mapping[str, Rotation]
+    name: str, before: Before, rotations: Mapping[str, Rotation]
 ) -> None:
-    secret, old = before.secrets[name], after.values[name]
+    secret, old = before.secrets[name], before.values[name]
     secret.wait_for(rotations[name])
     new = _value(secret)
     assert new.version == rotations[name].token
