@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.static.test_slices import LISTS
+
 # The folders whose own folders each have a row.
 _DETAILED = ("", "lambda/rotation/", "modules/", "tests/")
 
@@ -43,6 +45,13 @@ def test_each_folder_and_file_of_the_root_has_a_row(rows: set[str], repository: 
     } == set()
     configuration = {name for name in files if re.fullmatch(r"[^/]+[.]tf", name)}
     assert configuration <= rows
+
+
+def test_the_entries_of_a_strategy_are_in_files_that_exist(page: str, repository: Path) -> None:
+    steps = page.partition("\n## Add a strategy\n")[2].partition("\n## ")[0]
+    files = re.findall(r"^- `(.+?)`: ", steps, re.MULTILINE)
+    assert LISTS.keys() <= {*files}
+    assert [path for path in files if not (repository / path).is_file()] == []
 
 
 def test_each_command_exists(page: str, repository: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.strategies import ALL, StrategyUnderTest, case
 
 # Each shared file that names strategies, with the reason.
-_LISTS = {
+LISTS = {
     "strategies.tf": "It calls the submodule of the chosen strategy.",
     "lambda/rotation/strategies/__init__.py": "REGISTRY has the names that the function accepts.",
 }
@@ -62,7 +62,7 @@ def _is_any_of(path: str, patterns: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize("strategy", [case(one) for one in ALL])
 def test_only_its_own_slice_names_a_strategy(strategy: StrategyUnderTest, repository: Path) -> None:
-    own = (*_slice(strategy), *_EXEMPT, *_LISTS)
+    own = (*_slice(strategy), *_EXEMPT, *LISTS)
     form = _form(strategy)
     found = [
         f"{path}:{number}: {line.strip()}"
@@ -77,6 +77,6 @@ def test_only_its_own_slice_names_a_strategy(strategy: StrategyUnderTest, reposi
 
 
 def test_each_list_names_a_strategy(repository: Path) -> None:
-    for path in _LISTS:
+    for path in LISTS:
         text = (repository / path).read_text(encoding="utf-8")
         assert any(_form(strategy).search(text) for strategy in ALL), path
