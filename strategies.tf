@@ -110,7 +110,7 @@ locals {
   ) : merge(local._traits, strategy)]
   strategy = one(local.chosen_strategies)
 
-  # What the rest of the module asks.
+  # Answers for the rest of the module.
   expires         = anytrue([for strategy in local.chosen_strategies : strategy.expires_after_minutes != null])
   issues          = anytrue(local.chosen_strategies[*].issuer)
   makes_function  = anytrue([for strategy in local.chosen_strategies : strategy.settings != null])

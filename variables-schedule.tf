@@ -38,7 +38,7 @@ variable "schedule_duration" {
 }
 
 variable "schedule_expression" {
-  description = "When the secret rotates: rate(…) or cron(…), at most every ten minutes; EventBridge Scheduler keeps a schedule that Secrets Manager does not support; null is rate(30 days), or rate(30 minutes) if each credential expires after an hour."
+  description = "When the secret rotates: rate(…) or cron(…), at most every ten minutes. EventBridge Scheduler keeps a schedule that Secrets Manager does not support. Null is rate(30 days), or rate(30 minutes) if each credential expires after an hour."
   type        = string
   default     = null
 

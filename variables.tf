@@ -13,7 +13,7 @@ variable "administrators" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs, e.g. of an SNS topic, that are notified when an invocation of the function that this module makes fails, a rotation of a managed secret fails, or EventBridge Scheduler cannot start a rotation; if empty, there is no alarm."
+  description = "ARNs, e.g. of an SNS topic, that are notified when the function fails, a managed secret fails to rotate, or EventBridge Scheduler cannot start a rotation. If empty, there is no alarm."
   type        = list(string)
   default     = []
   nullable    = false
@@ -207,7 +207,7 @@ variable "initial_value_version" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the customer key that encrypts the secret; for a managed secret, the key that its service uses; null if an AWS managed key encrypts it."
+  description = "ARN of the customer key that encrypts the secret. For a managed secret, the key that its service uses. Null if an AWS managed key encrypts it."
   type        = string
   default     = null
 
@@ -319,7 +319,7 @@ variable "readers" {
 }
 
 variable "readers_exclusive" {
-  description = "Whether the secret's resource policy denies reading its value to everyone except readers, administrators, the role of the function that this module makes, and the service of a managed secret."
+  description = "Whether the secret's resource policy denies reading to everyone except readers, administrators, the function's role, and the service of a managed secret."
   type        = bool
   default     = false
   nullable    = false
@@ -389,7 +389,7 @@ variable "replica_regions" {
 }
 
 variable "rotate_immediately" {
-  description = "Whether the secret rotates immediately when its rotation is set up, or when Secrets Manager's schedule or the function changes; false leaves a new secret empty until its first rotation window."
+  description = "Whether the secret rotates immediately when its rotation is set up, or when its schedule or function changes. If false, a new secret stays empty until its first rotation window."
   type        = bool
   default     = true
   nullable    = false

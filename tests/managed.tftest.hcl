@@ -1,4 +1,4 @@
-# What the module makes for a secret that an AWS service rotates.
+# The resources for a secret that an AWS service rotates.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -47,7 +47,7 @@ variable "expression" {
   }
   validation {
     condition     = !startswith(var.expression, "cron(") || can(regex("^cron[(](?:[1-5]?[0-9]|0/[1-5][0-9]) ", var.expression))
-    error_message = "The minute in schedule_expression must be one number, or 0/N with an N of at least 10, because AWS advises against more than one new version of a secret every ten minutes. Write e.g. \"cron(30 8 * * ? *)\" or \"cron(0/15 * * * ? *)\". Found: ${jsonencode(var.expression)}."
+    error_message = "The minute in schedule_expression must be one number, or 0/N with an N of at least 10. AWS advises against more than one new version of a secret every ten minutes. Write e.g. \"cron(30 8 * * ? *)\" or \"cron(0/15 * * * ? *)\". Found: ${jsonencode(var.expression)}."
   }
   validation {
     condition     = !startswith(var.expression, "cron(") || length(regexall("[?]", var.expression)) == 1

@@ -1,7 +1,7 @@
 """Imports all that a package may ever import; a bare interpreter runs it, not pytest.
 
-Imports inside functions count too: Lambda meets them only at the step that needs them. What comes
-in a layer does not: tests/readme builds that layer as the page says.
+Imports inside functions count too: Lambda meets them only at the step that needs them. A library
+of a layer is not checked here: tests/readme builds that layer as the page says.
 """
 
 import ast

@@ -16,7 +16,7 @@ from python_terraform import Terraform as PythonTerraform
 
 from testing.local_aws import LocalAws, local_aws
 
-# What the validations need of the rest of the module.
+# The locals of other files that the validations read.
 STUB = """
 locals {
   account = {
@@ -77,7 +77,7 @@ def refuse(
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """What a plan shows of one instance of the module."""
+    """The planned resources and outputs of one instance of the module."""
 
     resources: dict[str, dict[str, Any]]
     """The known attributes of each managed resource, by its address in the module."""

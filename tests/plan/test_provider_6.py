@@ -13,7 +13,7 @@ from typing import Any
 import hcl2
 import pytest
 
-# What Terraform itself reads in a resource, and what the parser adds.
+# Arguments that Terraform itself reads in a resource, and one that the parser adds.
 _TERRAFORM = {"count", "depends_on", "for_each", "lifecycle", "provider", "__is_block__"}
 
 

@@ -24,7 +24,7 @@ def _variables(expression: str, duration: str | None = None) -> dict[str, object
     }
 
 
-# What Secrets Manager supports.
+# Secrets Manager supports these.
 _SLOW = [
     "rate(4 hours)",
     "rate(12 hours)",
@@ -47,8 +47,8 @@ _SLOW = [
     "cron(0 0 ? * 1,7 *)",
     "cron(0 0 ? JAN,APR,JUL,OCT L *)",
 ]
-# What it doesn't support: the shortest interval in minutes, and a backstop that is longer than
-# the longest interval.
+# Secrets Manager doesn't support these. Beside each: its shortest interval in minutes, and a
+# backstop that is longer than its longest interval.
 _FAST = {
     "rate(10 minutes)": (10, "rate(1 day)"),
     "rate(45 minutes)": (45, "rate(1 day)"),
@@ -174,7 +174,7 @@ def test_a_window_is_a_number_of_hours(duration: str, refuse: Refuse) -> None:
 def read(
     repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
-    """What the module reads from each expression."""
+    """The outputs of the module for each expression."""
     folder = tmp_path_factory.mktemp("expressions")
     (folder / "variables").mkdir()
     copy_variables(repository, folder / "variables")

@@ -89,7 +89,7 @@ def test_a_module_sets_no_trait_that_strategies_tf_does_not_describe(repository:
         assert {name.strip('"') for name in value} - {"name"} <= described
 
 
-# What the module makes of a strategy, in place of its resources.
+# Resources that depend on a strategy as those of the module do.
 _READERS = """
 resource "terraform_data" "function" {
   count = local.makes_function ? 1 : 0
@@ -103,7 +103,7 @@ resource "terraform_data" "existing" {
 
 
 def _marked(options: Variables, expression: str) -> Variables:
-    """Return the options with another expression for each text; VALUE stands for the text."""
+    """Return the options with another expression for each text; VALUE is the text."""
     return {
         name: "${" + expression.replace("VALUE", json.dumps(value)) + "}"
         for name, value in options.items()

@@ -83,7 +83,7 @@ variable "options" {
   }
   validation {
     condition     = var.options.settling_seconds >= 0 && var.options.settling_seconds <= 60 && floor(var.options.settling_seconds) == var.options.settling_seconds
-    error_message = "rotation.iam_service_credential.settling_seconds must be a whole number from 0 to 60: how long the service must accept a new credential without a refusal before it becomes current. Found: ${var.options.settling_seconds}."
+    error_message = "rotation.iam_service_credential.settling_seconds must be a whole number from 0 to 60. The service must accept a new credential for so many seconds before it becomes current. Found: ${var.options.settling_seconds}."
   }
   validation {
     condition     = length(setintersection(keys(var.options.constants), local._value_keys)) == 0
