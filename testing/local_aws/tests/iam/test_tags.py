@@ -22,7 +22,7 @@ FIFTY = [(f"key-{number}", "a") for number in range(50)]
         pytest.param("team", "a,b", id="comma"),
         pytest.param("team", "billing (eu)", id="parentheses"),
         pytest.param("team", "what?", id="question-mark"),
-        pytest.param("te*m", "a", id="key"),
+        pytest.param("cost*", "a", id="key"),
         pytest.param("k" * 129, "a", id="long-key"),
         pytest.param("team", "v" * 257, id="long-value"),
     ],
