@@ -33,6 +33,7 @@ BEHAVIOURS: Final = (
     "functions.logs",
     "alarms",
     "secretsmanager.managed",
+    "secretsmanager.rotation_windows",
     "scheduler",
     "functions.throttling",
 )

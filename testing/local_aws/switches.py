@@ -51,6 +51,12 @@ class Switches:
     version_retention_seconds: float = 86_400.0
     """How long Secrets Manager keeps a version without a label, even beyond the limit."""
 
+    rotation_seconds_ahead: float = 0.0
+    """How far the clock of Secrets Manager's own schedules is ahead; at 0 they do not rotate."""
+
+    rotation_window_share: float = 0.0
+    """Which part of a rotation window passes before Secrets Manager rotates, from 0 to 1."""
+
     scheduler_seconds_ahead: float = 0.0
     """How far the clock of EventBridge Scheduler is ahead of the real time."""
 

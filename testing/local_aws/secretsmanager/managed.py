@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_manag
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from typing import Final
 
@@ -26,7 +25,7 @@ from testing.local_aws.patching import (
     success,
 )
 from testing.local_aws.refusals import InvalidRequest, OneSchedule
-from testing.local_aws.secretsmanager.rotation_schedule import next_rotation
+from testing.local_aws.secretsmanager.rotation_schedule import now, plan_rotation
 from testing.local_aws.secretsmanager.versions import touch
 
 _WEEKLY: Final = {"AutomaticallyAfterDays": 7}
@@ -69,12 +68,12 @@ def _store(instance: Json, password: str) -> str:
         OwningService="rds",
         RotationEnabled=True,
         RotationRules=_WEEKLY,
-        NextRotationDate=next_rotation(_WEEKLY, time.time()),
         Tags=[
             {"Key": "aws:rds:primaryDBInstanceArn", "Value": instance["DBInstanceArn"]},
             {"Key": "aws:secretsmanager:owningService", "Value": "rds"},
         ],
     )
+    plan_rotation(secret)
     return arn
 
 
@@ -116,8 +115,7 @@ def rotate_secret(original: Handler, request: Json) -> Response:
     if "AutomaticallyAfterDays" in rules and "ScheduleExpression" in rules:
         raise OneSchedule
     secret.update(RotationRules=rules, RotationEnabled=True)
-    now = time.time()
-    secret["NextRotationDate"] = next_rotation(rules, now)
+    plan_rotation(secret)
     touch(secret)
     fields = {"ARN": secret["ARN"], "Name": secret["Name"]}
     if not request.get("RotateImmediately", True):
@@ -136,7 +134,7 @@ def rotate_secret(original: Handler, request: Json) -> Response:
     instance["_MasterUserPassword"] = password = rds._generate_master_user_password()
     text = json.dumps({"username": instance["MasterUsername"], "password": password})
     fields["VersionId"] = secretsmanager._publish_new_version(secret, secret_string=text)
-    secret["LastRotatedDate"] = round(now, 3)
+    secret["LastRotatedDate"] = round(now(), 3)
     return success(**fields)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +35,7 @@ from testing.local_aws.refusals import (
     PreviousRotation,
     ServiceMayNotInvoke,
 )
-from testing.local_aws.secretsmanager.rotation_schedule import describe_rules, next_rotation
+from testing.local_aws.secretsmanager.rotation_schedule import describe_rules, now, plan_rotation
 from testing.local_aws.secretsmanager.versions import attach, stage_empty, touch, version_with_label
 from testing.local_aws.switches import Current
 
@@ -90,16 +89,31 @@ def rotate_secret(request: Json) -> Response:
             _start(_rotate, secret["ARN"], str(version_with_label(secret, "AWSPENDING")))
         raise PreviousRotation
     secret.update(RotationLambdaARN=function_arn, RotationRules=rules, RotationEnabled=True)
-    secret["NextRotationDate"] = next_rotation(rules, time.time())
+    plan_rotation(secret)
     if request.get("RotateImmediately", True):
-        if token not in secret["Versions"]:
-            stage_empty(secret, token)
-        attach(secret, token, "AWSPENDING")
-        _start(_rotate, secret["ARN"], token)
+        _start_rotation(secret, token)
     else:
         _start(_test, secret["ARN"], token)
     touch(secret)
     return success(ARN=secret["ARN"], Name=secret["Name"], VersionId=token)
+
+
+def _start_rotation(secret: Json, token: str) -> None:
+    if token not in secret["Versions"]:
+        stage_empty(secret, token)
+    attach(secret, token, "AWSPENDING")
+    _start(_rotate, secret["ARN"], token)
+
+
+def start_scheduled_rotation(secret: Json) -> None:
+    """Start a rotation, or reattempt the one that is incomplete.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+    """
+    if secret["ARN"] in _running:
+        return
+    pending = version_with_label(secret, "AWSPENDING")
+    _start_rotation(secret, str(uuid.uuid4() if _is_complete(secret) else pending))
 
 
 @new_action("CancelRotateSecret")
@@ -192,8 +206,8 @@ async def _run_steps(secret_arn: str, token: str) -> bool:
         return True
     if not _is_complete(secret):
         return False
-    secret["LastRotatedDate"] = round(time.time(), 3)
-    secret["NextRotationDate"] = next_rotation(secret["RotationRules"], time.time())
+    secret["LastRotatedDate"] = round(now(), 3)
+    plan_rotation(secret)
     touch(secret)
     return True
 
