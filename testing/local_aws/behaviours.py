@@ -8,6 +8,7 @@ from typing import Final
 BEHAVIOURS: Final = (
     "secretsmanager.versions",
     "secretsmanager.pruning",
+    "secretsmanager.other_accounts",
     "secretsmanager.customer_keys",
     "secretsmanager.replicas",
     "secretsmanager.policies",

@@ -4,7 +4,7 @@ Refused
  ├─ AccessDenied ─ KeyDenied · CallerMayNotInvoke · ServiceMayNotInvoke
  ├─ InvalidParameter ─ OneValue · OneSchedule · NoRegion · CurrentMustStay
  ├─ InvalidRequest ─ MarkedForDeletion · NameMarkedForDeletion · IsReplica ·
- │                   NoFunction · PreviousRotation · OtherVersion
+ │                   NoFunction · PreviousRotation · OtherVersion · ManagedKeyOfAnotherAccount
  ├─ NotFound ─ NoSecret · NoValue
  ├─ PublicPolicy
  ├─ UnknownPrincipal
@@ -133,6 +133,15 @@ class OtherVersion(InvalidRequest):
     """VersionId and VersionStage name different versions."""
 
     message = "You provided a VersionStage that is not associated to the provided VersionId."
+
+
+class ManagedKeyOfAnotherAccount(InvalidRequest):
+    """The secret is encrypted with AWS's own key, and the caller is in another account."""
+
+    message = (
+        "You can't access a secret from a different AWS account if you encrypt the secret with "
+        "the default KMS service key."
+    )
 
 
 class NotFound(Refused):

@@ -9,8 +9,10 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import kms, secretsmanager
 
+from testing.local_aws.iam.member_accounts import in_account
 from testing.local_aws.patching import OK, Handler, Json, Response, around, caller
-from testing.local_aws.refusals import KeyDenied
+from testing.local_aws.refusals import KeyDenied, ManagedKeyOfAnotherAccount
+from testing.local_aws.secretsmanager.other_accounts import calling_account
 from testing.local_aws.secretsmanager.versions import has_value, version_with_label
 
 _MANAGED_KEY = "alias/aws/secretsmanager"
@@ -19,22 +21,32 @@ _VALIDATION = "RequestToValidateKeyAccess"
 _REENCRYPTED = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
 
 
+def _is_managed(key_id: str | None) -> bool:
+    return not key_id or key_id.endswith(_MANAGED_KEY)
+
+
 def _may(action: str, key_id: str | None, secret_arn: str) -> bool:
-    """Return whether the caller may use the key, which Secrets Manager uses for the caller."""
-    if not key_id or key_id.endswith(_MANAGED_KEY):
-        return True
+    """Return whether the caller may use the key, which Secrets Manager uses for the caller.
+
+    AWS's own key admits only its account.
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
+    """
+    account_id = calling_account()
+    if _is_managed(key_id):
+        return bool(account_id == get_account_id())
     key = kms._resolve_key(key_id)
     if key is None or kms._check_key_state(key) is not None:
         return False
     context = {
         "kms:ViaService": f"secretsmanager.{get_region()}.amazonaws.com",
-        "kms:CallerAccount": get_account_id(),
+        "kms:CallerAccount": account_id,
         "kms:EncryptionContextKeys": ["SecretARN", "SecretVersionId"],
         "kms:EncryptionContext:SecretARN": secret_arn,
     }
-    return not iam_evaluator.enforce(
-        caller(), action, "kms", get_region(), resource_arn=key["Arn"], service_context=context
-    )
+    with in_account(account_id):
+        return not iam_evaluator.enforce(
+            caller(), action, "kms", get_region(), resource_arn=key["Arn"], service_context=context
+        )
 
 
 def _keys(secret: Json, version: Json) -> list[str | None]:
@@ -74,7 +86,7 @@ def get_secret_value(original: Handler, request: Json) -> Response:
     if version is not None and has_value(version):
         keys = _keys(secret, version)
         if not any(_may("kms:Decrypt", key, secret["ARN"]) for key in keys):
-            raise KeyDenied
+            raise ManagedKeyOfAnotherAccount if all(map(_is_managed, keys)) else KeyDenied
     return original(request)
 
 
