@@ -6,6 +6,7 @@ Refused
  ├─ InvalidRequest ─ MarkedForDeletion · NameMarkedForDeletion · IsReplica ·
  │                   NoFunction · PreviousRotation · OtherVersion · ManagedKeyOfAnotherAccount
  ├─ NotFound ─ NoSecret · NoValue
+ ├─ LongPolicy
  ├─ PublicPolicy
  ├─ UnknownPrincipal
  ├─ InvalidValue (Lambda) ─ RoleMayNot · LargeEnvironment · LatestHasNoPolicy
@@ -162,6 +163,18 @@ class NoValue(NotFound):
     def __init__(self, *, version_id: str | None, stage: str | None) -> None:
         which = f"VersionId: {version_id}" if version_id else f"staging label: {stage}"
         self.message = f"Secrets Manager can't find the specified secret value for {which}"
+
+
+class LongPolicy(Refused):
+    """The policy has too many characters."""
+
+    code = "ValidationException"
+
+    def __init__(self, *, most: int) -> None:
+        self.message = (
+            "1 validation error detected: Value at 'resourcePolicy' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {most}"
+        )
 
 
 class PublicPolicy(Refused):

@@ -1,4 +1,4 @@
-"""BlockPublicPolicy rejects a resource policy that grants public access to a secret."""
+"""The length of a resource policy, and BlockPublicPolicy, which rejects a public one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Final
 from ministack.services import secretsmanager
 
 from testing.local_aws.patching import Handler, Json, Response, around
-from testing.local_aws.refusals import PublicPolicy
+from testing.local_aws.refusals import LongPolicy, PublicPolicy
 
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
+_LONGEST: Final = 20_480
 # A policy is not public if a condition compares one of these keys with fixed values.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status
 _NARROWING: Final = {
@@ -44,10 +46,12 @@ def _is_public(statement: Json) -> bool:
 
 @around(secretsmanager, "_put_resource_policy")
 def put_resource_policy(original: Handler, request: Json) -> Response:
-    """Refuse a public policy if the request sets BlockPublicPolicy.
+    """Refuse a long policy, and a public one if the request sets BlockPublicPolicy.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
     """
+    if len(request["ResourcePolicy"]) > _LONGEST:
+        raise LongPolicy(most=_LONGEST)
     if request.get("BlockPublicPolicy"):
         statements = _as_list(json.loads(request["ResourcePolicy"]).get("Statement", []))
         if any(isinstance(one, dict) and _is_public(one) for one in statements):

@@ -85,3 +85,23 @@ def test_a_deny_in_the_policy_overrides_every_allow(
     assert eventual_code(read(other), "AccessDeniedException", SecretId=arn)
     batch = other.client("secretsmanager").batch_get_secret_value(SecretIdList=[arn])
     assert batch["SecretValues"] == []
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        pytest.param(20_480, "", id="20480-characters"),
+        pytest.param(20_481, "ValidationException", id="20481-characters"),
+    ],
+)
+def test_a_policy_has_at_most_20480_characters(
+    account: Account, secrets: Client, create_secret: CreateSecret, length: int, expected: str
+) -> None:
+    """AWS: "Length Constraints: Minimum length of 1. Maximum length of 20480."
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
+    """
+    arn = create_secret()
+    document = policy({**allow(READ, "*"), "Principal": {"AWS": account.account_id}})
+    padded = document.ljust(length)
+
+    assert error_code(secrets.put_resource_policy, SecretId=arn, ResourcePolicy=padded) == expected
