@@ -32,7 +32,7 @@ class KeyInSecret(CredentialProvider):
         return RefreshableCredentials(
             first["access_key"],
             first["secret_key"],
-            token="",  # Only temporary credentials have a token.
+            first["token"],
             expiry_time=datetime.fromisoformat(first["expiry_time"]),
             refresh_using=self._read,
             method=self.METHOD,
@@ -51,14 +51,16 @@ class KeyInSecret(CredentialProvider):
         self._refused.set()
         return 0
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, Any]:
         self._refused.clear()
         answer = self._reader.get_secret_value(SecretId=self._secret_id)
         value = json.loads(answer["SecretString"])
         return {
             "access_key": value["AccessKeyId"],
             "secret_key": value["SecretAccessKey"],
-            "token": "",
+            # Only temporary credentials have a token. botocore would write an empty one into
+            # presigned URLs and forms.
+            "token": None,
             "expiry_time": (datetime.now(UTC) + self._maximum_age).isoformat(),
         }
 
