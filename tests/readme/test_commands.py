@@ -11,14 +11,17 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from testing.harness.account import eventually
@@ -68,6 +71,63 @@ ssh.require_library()
 pair = ssh.generate("ed25519")
 print(ssh.fit(pair.private_key, pair.public_key))
 """
+
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+# Counts the commands, and stops a profile that starts itself.
+_WRAPPER = """#!/bin/sh
+echo started >>{counter}
+[ "$(wc -l <{counter})" -le 4 ] || exit 1
+exec {real} "$@"
+"""
+
+_IDENTITY = """
+import sys, boto3
+session = boto3.Session(profile_name=sys.argv[1]) if sys.argv[1:] else boto3.Session()
+print(session.client("sts").get_caller_identity()["Arn"])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiles:
+    """The environment of an application that has profiles only, and an `aws` that counts."""
+
+    environment: dict[str, str]
+    counter: Path
+
+    def write(self, name: str, text: str) -> None:
+        (self.counter.parent / name).write_text(text)
+
+    def run(self, command: list[str], extra: dict[str, str]) -> str:
+        result = subprocess.run(
+            command,
+            check=False,
+            env=self.environment | extra,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert result.returncode == 0, f"{self.started()} commands:\n{result.stdout}"
+        return result.stdout
+
+    def started(self) -> int:
+        return len(self.counter.read_text().splitlines()) if self.counter.exists() else 0
+
+
+def _container(role: dict[str, str]) -> type[BaseHTTPRequestHandler]:
+    """The endpoint that gives a container its role."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(role).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    return Handler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,15 +237,70 @@ def test_the_value_is_as_shown(applied: Applied) -> None:
     assert applied.value()["Version"] == shown["Version"]
 
 
-def test_the_sdk_accepts_the_value_of_a_credential_process(
-    applied: Applied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def profiles(applied: Applied, tmp_path: Path) -> Profiles:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    counter = tmp_path / "started"
+    wrapper = folder / "aws"
+    real = shutil.which("aws", path=applied.environment["PATH"])
+    wrapper.write_text(_WRAPPER.format(counter=counter, real=real))
+    wrapper.chmod(0o755)
+    environment = {
+        name: value
+        for name, value in applied.environment.items()
+        if not name.startswith("AWS_") or name.startswith("AWS_ENDPOINT_URL")
+    }
+    environment |= {
+        "PATH": f"{folder}{os.pathsep}{environment['PATH']}",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+    }
+    return Profiles(environment=environment, counter=counter)
+
+
+_CLIENTS = {
+    "cli": (["aws", "sts", "get-caller-identity"], ["--profile", "uploader"]),
+    "boto3": ([sys.executable, "-c", _IDENTITY], ["uploader"]),
+}
+
+
+@pytest.mark.parametrize("client", _CLIENTS)
+@pytest.mark.parametrize("way", ["argument", "AWS_PROFILE", "default"])
+def test_the_profile_works_in_each_way_and_starts_one_command(
+    applied: Applied, profiles: Profiles, way: str, client: str
 ) -> None:
-    config = tmp_path / "config"
-    config.write_text(block("run", "credential-process"))
-    for name, value in (applied.environment | {"AWS_CONFIG_FILE": str(config)}).items():
-        monkeypatch.setenv(name, value)
-    session = boto3.Session(profile_name="uploader")
-    assert session.client("sts").get_caller_identity()["Arn"].endswith(f":user/{USER}")
+    shown = block("run", "credential-process")
+    if way == "default":
+        shown = shown.replace("[profile uploader]", "[default]")
+    keys = {name.lower(): applied.environment[name] for name in _KEYS}
+    lines = [f"{name} = {value}" for name, value in keys.items()]
+    profiles.write("credentials", "\n".join(["[uploader-reader]", *lines, ""]))
+    profiles.write("config", shown)
+    command, argument = _CLIENTS[client]
+    extra = {"AWS_PROFILE": "uploader"} if way == "AWS_PROFILE" else {}
+    found = profiles.run([*command, *(argument if way == "argument" else [])], extra)
+    assert f":user/{USER}" in found
+    assert profiles.started() == {"cli": 2, "boto3": 1}[client]
+
+
+def test_the_profile_reads_the_secret_with_the_role_of_the_container(
+    applied: Applied, profiles: Profiles
+) -> None:
+    """It has no keys of its own, and there is no other source."""
+    key_id, secret = (applied.environment[name] for name in _KEYS)
+    expiration = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    role = {"AccessKeyId": key_id, "SecretAccessKey": secret, "Expiration": expiration}
+    profiles.write("config", block("run", "credential-process"))
+    with HTTPServer(("127.0.0.1", 0), _container({**role, "Token": ""})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        extra = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_port}/",
+            "AWS_PROFILE": "uploader",
+        }
+        found = profiles.run(_CLIENTS["boto3"][0], extra)
+        server.shutdown()
+    assert f":user/{USER}" in found
 
 
 def test_the_log_record_is_as_shown(applied: Applied) -> None:
