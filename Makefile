@@ -68,6 +68,11 @@ test-slow: $(SETUP) ## Run the campaigns whole, or go on with the run of a SEED
 		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
 		--record=.cache/campaigns --write-campaigns=docs/reliability.md $(ONLY) tests testing
 
+.PHONY: test-aws-clean
+test-aws-clean: $(VENV) ## Remove what a RUN created in the real ACCOUNT and REGION
+	@$(REAP) .venv/bin/python -m testing.real_aws clean \
+		--account="$(ACCOUNT)" --region="$(REGION)" --run="$(RUN)"
+
 .PHONY: local-aws
 local-aws: $(VENV) ## Start the local AWS and print the environment to export
 	@$(REAP) .venv/bin/python -m testing.local_aws

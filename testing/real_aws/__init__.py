@@ -1,0 +1,1 @@
+"""Runs tests in a real AWS account, and removes what a run created."""
