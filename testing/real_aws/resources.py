@@ -307,7 +307,7 @@ def _networks(aws: Aws) -> Iterator[Resource]:
             )
 
 
-# The first kinds can start others, and must not create anything again. A role, a log group and a key
+# The first kinds can start others, and must not create anything again. Roles, log groups and keys
 # come after what uses them.
 KINDS: Final[tuple[Callable[[Aws], Iterator[Resource]], ...]] = (
     *(_rules, _schedules, _functions, _layers, _secrets, _alarms, _queues, _databases, _buckets),
