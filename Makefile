@@ -25,15 +25,17 @@ PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
 # Each of these pins older libraries than the tests use, and so has its own environment.
 COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
-# The libraries of Lambda's runtime, those of a layer, and the generated bindings of provider 6.x.
-LIBRARIES := .cache/lambda/.installed .cache/layer/.downloaded .cache/aws-provider-6/.downloaded
+# The libraries of Lambda's runtime and those of a layer.
+LIBRARIES := .cache/lambda/.installed .cache/layer/.downloaded
+# Packages that the tests only read: the bindings of provider 6.x, and AWS's own descriptions.
+WHEELS := .cache/aws-provider-6/.downloaded .cache/reference/.downloaded
 # The example that is a Go test, compiled here so that no test needs the compiler or the network.
 TERRATEST := .cache/terratest/.built
 # GitHub's description of its API, to which the tests compare the local GitHub.
 OPENAPI := .cache/openapi/.installed
 # textlint, for `make prose`.
 PROSE := .cache/prose/.installed
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(TERRATEST) $(OPENAPI) $(PROSE)
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(WHEELS) $(TERRATEST) $(OPENAPI) $(PROSE)
 
 # After Ctrl-C, this ends the providers of Terraform and deletes temporary folders.
 REAP := .venv/bin/python dev/reap.py
@@ -95,7 +97,7 @@ docs: $(LINTERS) ## Write the inputs and outputs into README.md
 .PHONY: lock
 lock: $(VENV) ## Update the pinned Python packages
 	@cd requirements; for input in dev.in $(filter-out dev.in,$(notdir $(wildcard requirements/*.in))); do \
-		options=; [[ $$input != aws-provider-6.in ]] || options=--no-deps; \
+		options=; case $$input in aws-provider-6.in|reference.in) options=--no-deps; esac; \
 		../.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 $$options \
 			--generate-hashes --no-emit-index-url "$$input" --output-file "$${input%.in}.txt"; done
 
@@ -137,8 +139,8 @@ $(COMMANDS): .cache/%/.installed: requirements/%.txt
 		--platform "manylinux2014_$$(uname -m | sed s/arm64/aarch64/)" --dest $(@D)
 	@touch $@
 
-.cache/aws-provider-6/.downloaded: requirements/aws-provider-6.txt $(VENV)
-	@echo "setup: the bindings of AWS provider 6.x into .cache/aws-provider-6" >&2
+$(WHEELS): .cache/%/.downloaded: requirements/%.txt $(VENV)
+	@echo "setup: the wheels of $* into .cache/$*" >&2
 	@rm -rf $(@D)
 	@.venv/bin/pip download $(PIP_OPTIONS) --requirement $< --no-deps --only-binary=:all: --dest $(@D)
 	@touch $@

@@ -5,7 +5,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -15,6 +15,7 @@ from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
 from tests.e2e.walk import Walk
+from tests.policies import faults
 from tests.strategies import ALL, StrategyUnderTest, case, secret_parts
 
 _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -92,6 +93,8 @@ def test_example_keeps_its_promises(
         terraform.run("plan", "-out=first.tfplan")
         try:
             terraform.apply("first.tfplan")
+            for address, policy in _policies(terraform):
+                assert faults(policy) == [], address
             secret = Secret(aws, terraform.outputs()["secret_arn"])
             own.wait_for_the_first(secret)
             for _ in range(2):
@@ -107,6 +110,17 @@ def test_example_keeps_its_promises(
             terraform.destroy()
         assert inventory(aws) - found == own.left_behind()
     assert inventory(aws) == before
+
+
+def _policies(terraform: Terraform) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the policies in the state: those of the example and those of the module."""
+    modules = [json.loads(terraform.run("show", "-json"))["values"]["root_module"]]
+    for module in modules:
+        modules += module.get("child_modules", [])
+        for resource in module.get("resources", []):
+            for name in ("assume_role_policy", "policy"):
+                if resource["mode"] == "managed" and resource["values"].get(name):
+                    yield resource["address"], json.loads(resource["values"][name])
 
 
 def _leaks(

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
 from testing.local_aws import LocalAws, local_aws
+from tests.strategies import ROTATORS
 
 # The locals of other files that the validations read.
 STUB = """
@@ -28,6 +30,8 @@ locals {
 }
 """
 
+INVENTORIES = sorted((Path(__file__).parent / "inventories").glob("*.yaml"))
+_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 Variables = Mapping[str, Any]
 Refuse = Callable[[Variables], list[str]]
@@ -219,3 +223,36 @@ def plan_all(make_root: MakeRoot) -> Callable[[Mapping[str, Variables]], Plan]:
 
 
 PlanAll = Callable[[Mapping[str, Variables]], Plan]
+
+
+def inventory(path: Path) -> dict[str, Any]:
+    """Read an inventory."""
+    read: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.fixture(scope="session")
+def inventories_plan(plan_all: PlanAll) -> Plan:
+    """The instances of all inventories."""
+    return plan_all({path.stem: inventory(path)["variables"] for path in INVENTORIES})
+
+
+@pytest.fixture(scope="session")
+def granted(plan_all: PlanAll) -> list[Instance]:
+    """Each strategy that has a function, with all that adds a grant."""
+    plan = plan_all(
+        {
+            strategy.name: {
+                "name": "reports/uploader",
+                "kms_key_arn": _KEY,
+                "rotation": {strategy.name: strategy.grants.planned},
+                "function": {
+                    "layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"],
+                    "tracing_mode": "Active",
+                    "vpc": {"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]},
+                },
+            }
+            for strategy in ROTATORS
+        }
+    )
+    return [plan.instance(strategy.name) for strategy in ROTATORS]

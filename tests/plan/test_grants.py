@@ -6,33 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.plan.conftest import Instance, MakeRoot, PlanAll
-from tests.strategies import ALL, ROTATORS
+from tests.plan.conftest import Instance, MakeRoot
+from tests.strategies import ALL
 
 pytestmark = [pytest.mark.xdist_group("plan"), pytest.mark.campaign("Grants")]
-
-_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-
-
-@pytest.fixture(scope="module")
-def instances(plan_all: PlanAll) -> list[Instance]:
-    """Each strategy that has a function, with all that adds a grant."""
-    plan = plan_all(
-        {
-            strategy.name: {
-                "name": "reports/uploader",
-                "kms_key_arn": _KEY,
-                "rotation": {strategy.name: strategy.grants.planned},
-                "function": {
-                    "layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"],
-                    "tracing_mode": "Active",
-                    "vpc": {"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]},
-                },
-            }
-            for strategy in ROTATORS
-        }
-    )
-    return [plan.instance(strategy.name) for strategy in ROTATORS]
 
 
 def _statements(instance: Instance) -> list[dict[str, Any]]:
@@ -52,8 +29,8 @@ def test_each_strategy_has_a_record(repository: Path) -> None:
     assert {*names} == {strategy.name for strategy in ALL}
 
 
-def test_actions_are_sorted_and_have_no_wildcard(instances: list[Instance]) -> None:
-    for instance in instances:
+def test_actions_are_sorted_and_have_no_wildcard(granted: list[Instance]) -> None:
+    for instance in granted:
         for statement in _statements(instance):
             actions = statement["Action"]
             assert actions == sorted(actions)
@@ -61,11 +38,11 @@ def test_actions_are_sorted_and_have_no_wildcard(instances: list[Instance]) -> N
 
 
 def test_a_grant_on_everything_is_for_an_action_without_resource_support(
-    instances: list[Instance],
+    granted: list[Instance],
 ) -> None:
     unlimited = {
         action
-        for instance in instances
+        for instance in granted
         for statement in _statements(instance)
         if statement["Effect"] == "Allow" and statement["Resource"] == "*"
         for action in statement["Action"]
@@ -81,9 +58,9 @@ def test_a_grant_on_everything_is_for_an_action_without_resource_support(
 
 
 def test_the_function_itself_is_denied_the_network_actions_of_lambda(
-    instances: list[Instance],
+    granted: list[Instance],
 ) -> None:
-    for instance in instances:
+    for instance in granted:
         network = [one for one in _statements(instance) if one["Action"][0].startswith("ec2:")]
         *allowed, denied = network
         assert denied["Effect"] == "Deny"
@@ -102,9 +79,9 @@ def test_each_unlimited_resource_is_below_a_link(repository: Path) -> None:
 
 
 def test_the_plan_shows_every_grant_before_anything_exists(
-    instances: list[Instance],
+    granted: list[Instance],
 ) -> None:
-    for instance in instances:
+    for instance in granted:
         policies = {name: one for name, one in instance.unknown.items() if "role_policy" in name}
         assert len([name for name in policies if name.startswith("module.function[0].")]) == 5
         assert not any("policy" in unknown for unknown in policies.values())

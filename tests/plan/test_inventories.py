@@ -3,22 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from tests.plan.conftest import Plan, PlanAll
+from tests.plan.conftest import INVENTORIES, Plan, inventory
 
 pytestmark = pytest.mark.xdist_group("plan")
 
-_INVENTORIES = sorted((Path(__file__).parent / "inventories").glob("*.yaml"))
 _MISSING = "__missing__"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    inventory: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return inventory
 
 
 def _differences(expected: object, found: object, place: str) -> Iterator[str]:
@@ -35,25 +27,20 @@ def _differences(expected: object, found: object, place: str) -> Iterator[str]:
         yield f"{place}: expected {expected!r}, found {found!r}"
 
 
-@pytest.fixture(scope="module")
-def plan(plan_all: PlanAll) -> Plan:
-    return plan_all({path.stem: _read(path)["variables"] for path in _INVENTORIES})
-
-
-@pytest.mark.parametrize("path", _INVENTORIES, ids=lambda path: path.stem)
-def test_the_plan_keeps_the_promise(path: Path, plan: Plan) -> None:
-    inventory, found = _read(path), plan.instance(path.stem)
-    assert found.counts == inventory["counts"]
+@pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.stem)
+def test_the_plan_keeps_the_promise(path: Path, inventories_plan: Plan) -> None:
+    expected, found = inventory(path), inventories_plan.instance(path.stem)
+    assert found.counts == expected["counts"]
     assert [
-        *_differences(inventory.get("resources", {}), found.resources, "resources"),
-        *_differences(inventory.get("outputs", {}), found.outputs, "outputs"),
+        *_differences(expected.get("resources", {}), found.resources, "resources"),
+        *_differences(expected.get("outputs", {}), found.outputs, "outputs"),
     ] == []
 
 
-@pytest.mark.parametrize("path", _INVENTORIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.stem)
 def test_the_inventory_says_which_promise(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# Promise ")
-    assert set(_read(path)) <= {"variables", "counts", "resources", "outputs"}
+    assert set(inventory(path)) <= {"variables", "counts", "resources", "outputs"}
 
 
 @pytest.mark.parametrize(
