@@ -103,6 +103,8 @@ class RotatorUnderTest(StrategyUnderTest):
     """Operations of AWS, each with the fault that `make test` lets it meet."""
     github_requests: Sequence[str] = ()
     """The requests of a rotation to GitHub, as GitHub's API description names them."""
+    newer_than_the_oldest_sdk: Collection[str] = ()
+    """Parameters and fields of AWS that the oldest SDK in Lambda doesn't have."""
     represents_all: bool = False
     """`make test` shows with this strategy what all have in common; `make test-slow` with each."""
 

@@ -311,6 +311,14 @@ STRATEGY = RotatorUnderTest(
         "CreateServiceSpecificCredential": Fault.RESET,
         "DeleteServiceSpecificCredential": Fault.BROKEN,
     },
+    # Bedrock's keys are in botocore since 1.39.0. An older one rejects the parameter before a key
+    # is made. Without the parameter, a key is made, its secret is dropped, and the rotation fails.
+    newer_than_the_oldest_sdk={
+        "create_service_specific_credential(CredentialAgeDays)",
+        "ExpirationDate",
+        "ServiceCredentialAlias",
+        "ServiceCredentialSecret",
+    },
     secret_fields=frozenset({"ServiceCredentialSecret"}),
     walks={"iam-service-credential": _Walk},
     grants=Grants(
