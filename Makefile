@@ -23,8 +23,8 @@ VENV := .venv/.installed
 ARCHIVE := .cache/terraform/built/terraform-provider-archive
 PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
-# Each of these pins older libraries than the tests use, and so has its own environment.
-COMMANDS := .cache/awscli/.installed .cache/checkov/.installed
+# Each of these needs other libraries than the tests, and so has its own environment.
+COMMANDS := .cache/awscli/.installed .cache/checkov/.installed .cache/moto/.installed
 # The libraries of Lambda's runtime and those of a layer.
 LIBRARIES := .cache/lambda/.installed .cache/layer/.downloaded
 # Packages that the tests only read: the bindings of provider 6.x, and AWS's own descriptions.
