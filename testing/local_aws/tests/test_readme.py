@@ -8,6 +8,7 @@ import pytest
 from testing.local_aws.behaviours import BEHAVIOURS
 
 _FOLDER = Path(__file__).resolve().parents[1]
+_REPOSITORY = _FOLDER.parents[1]
 _TESTS = _FOLDER / "tests"
 
 
@@ -38,8 +39,12 @@ def test_the_table_has_every_test_of_a_behaviour() -> None:
 
 
 @pytest.mark.parametrize("row", _table(), ids=lambda row: row[0][:40])
-def test_each_row_has_an_aws_page_and_a_consequence(row: list[str]) -> None:
-    behaviour, _, aws, _, consequence = row
+def test_each_row_has_an_aws_page_a_confirmation_and_a_consequence(row: list[str]) -> None:
+    behaviour, _, aws, _, confirmation, consequence = row
     assert behaviour.endswith(".")
     assert re.search(r"\]\(https://docs\.aws\.amazon\.com/", aws)
+    others = re.findall(r"\]\((https://(?!docs\.aws)[^)]+)\)", confirmation)
+    ours = re.findall(r"`(tests/[\w/]+\.py)`", confirmation)
+    assert others or ours or confirmation == "AWS's page only"
+    assert [path for path in ours if not (_REPOSITORY / path).is_file()] == []
     assert consequence.endswith(".")
