@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import secrets
+import shlex
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,13 +66,25 @@ class NotAPrivateKeyError(NotImportedError):
         )
 
 
+class NotTheOnlyFileError(NotImportedError):
+    """Deleting the file would leave the private key in another place."""
+
+    def __init__(self, path: Path, found: str) -> None:
+        super().__init__(
+            f"{path} {found}, so --delete would not delete the private key. Nothing was imported. "
+            "Use the path of the only file that has the key, or run this without --delete."
+        )
+
+
 class EncryptedError(NotImportedError):
     """The key is encrypted with a passphrase."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is encrypted. Use the file as GitHub gave it to you, or remove the "
-            f"passphrase: openssl pkcs8 -topk8 -nocrypt -in {path}"
+            f"{path} is encrypted. Use the file as GitHub gave it to you. Or write a copy without "
+            "the passphrase, which only you can read, use the copy, and delete both files: "
+            f"openssl pkcs8 -topk8 -nocrypt -in {shlex.quote(str(path))} "
+            f"-out {shlex.quote(f'{path}.decrypted')}"
         )
 
 
@@ -138,16 +153,66 @@ class NotTheSameError(NotImportedError):
         )
 
 
-def read_private_key(path: Path) -> RSAPrivateKey:
-    """Read the private key from GitHub's file.
+class NotDeletedError(Exception):
+    """KMS has the key, and the file has it too."""
+
+    def __init__(self, path: Path, reason: str | None) -> None:
+        super().__init__(
+            f"KMS has the private key, but {path} was not deleted ({reason}). Delete the file and "
+            "every copy now: anyone who has the key can act as the App."
+        )
+
+
+def read_file(path: Path, *, delete: bool) -> bytes:
+    """Read GitHub's file, and check that it can be deleted if that is asked for.
+
+    Raises:
+        NotImportedError: The file cannot be read, or its key is also in another place.
+    """
+    try:
+        if delete and (found := _another_place(path)):
+            raise NotTheOnlyFileError(path, found)
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(path, error.strerror) from None
+
+
+def _another_place(path: Path) -> str | None:
+    """Return why deleting the path would not delete its content."""
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        return f"is a symbolic link to {path.resolve()}"
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_nlink > 1:
+        return f"has {status.st_nlink} hard links"
+    return None
+
+
+def delete_file(path: Path, content: bytes) -> None:
+    """Delete the file that had this content.
+
+    Raises:
+        NotDeletedError: The file is still there, or its key is in another place.
+    """
+    try:
+        if found := _another_place(path):
+            raise NotDeletedError(path, f"it {found}")
+        if path.read_bytes() != content:
+            raise NotDeletedError(path, "it has other content than before")
+        path.unlink()
+    except OSError as error:
+        raise NotDeletedError(path, error.strerror) from None
+
+
+def parse_private_key(path: Path, content: bytes) -> RSAPrivateKey:
+    """Parse the private key in the content of GitHub's file.
 
     Raises:
         NotImportedError: The file has no such key.
     """
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise UnreadableError(path, error.strerror) from None
+        key = load_pem_private_key(content, password=None)
     except TypeError:
         raise EncryptedError(path) from None
     # "from None", here and above: the cause may contain the key.
@@ -286,6 +351,17 @@ def _client(arguments: argparse.Namespace) -> KMSClient:
     return kms  # type: ignore[no-any-return]
 
 
+def _warn_of_other_readers(path: Path) -> None:
+    mode = path.stat().st_mode
+    # Windows keeps access lists instead, which the mode does not show.
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        _say(
+            f"{path} has the mode {stat.S_IMODE(mode):04o}, so other users of this machine may "
+            "have read it. If there are any, generate a new private key in the App's settings and "
+            "use that."
+        )
+
+
 def _say(sentence: str) -> None:
     sys.stderr.write(f"{sentence}\n")
 
@@ -293,8 +369,11 @@ def _say(sentence: str) -> None:
 def main(command_line: Sequence[str] | None = None) -> int:
     """Import the private key and return the exit code."""
     arguments = _parse(command_line)
+    path: Path = arguments.pem
     try:
-        private_key = read_private_key(arguments.pem)
+        content = read_file(path, delete=arguments.delete)
+        private_key = parse_private_key(path, content)
+        _warn_of_other_readers(path)
         kms = _client(arguments)
         key_id = arguments.key
         if arguments.create:
@@ -305,12 +384,18 @@ def main(command_line: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 1
     _say("KMS has the private key and signs with it.")
-    if arguments.delete:
-        arguments.pem.unlink()
-        _say(f"Deleted {arguments.pem}. Check that no backup or bin has a copy.")
-    else:
-        _say(f"Delete {arguments.pem} and every copy now: anyone who has it can act as the App.")
+    # The ARN comes first, so that it is not lost if the file cannot be deleted.
     sys.stdout.write(f"{arn}\n")
+    sys.stdout.flush()
+    if not arguments.delete:
+        _say(f"Delete {path.resolve()} and every copy now: anyone who has it can act as the App.")
+        return 0
+    try:
+        delete_file(path, content)
+    except NotDeletedError as error:
+        _say(str(error))
+        return 1
+    _say(f"Deleted {path}. Check that no backup or bin has a copy.")
     return 0
 
 

@@ -1,10 +1,12 @@
 """The private key of a GitHub App is imported into KMS, works there, and is in no other place."""
 
+import errno
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,158 @@ def test_another_private_key_is_refused_and_its_file_is_kept(
     in_kms = kms.get_public_key(KeyId=imported)["PublicKey"]
     expected = private_key.public_key()
     assert in_kms == expected.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+# Each makes something that --delete cannot delete for good, and returns its path.
+
+
+def _symbolic_link(pem: Path) -> Path:
+    link = pem.with_name("link.pem")
+    link.symlink_to(pem)
+    return link
+
+
+def _hard_link(pem: Path) -> Path:
+    link = pem.with_name("link.pem")
+    link.hardlink_to(pem)
+    return link
+
+
+def _pipe(pem: Path) -> Path:
+    pipe = pem.with_name("pipe.pem")
+    os.mkfifo(pipe)
+    return pipe
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "message"),
+    [
+        pytest.param(_symbolic_link, "is a symbolic link to {pem}, so --delete", id="symbolic"),
+        pytest.param(_hard_link, "has 2 hard links, so --delete", id="hard"),
+        pytest.param(_pipe, "is not a regular file, so --delete", id="pipe"),
+        pytest.param(lambda pem: pem.parent, "is not a regular file, so --delete", id="folder"),
+    ],
+)
+def test_a_file_whose_deletion_would_keep_the_key_is_refused_without_a_request_to_aws(
+    pem: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: Callable[[Path], Path],
+    message: str,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    path = elsewhere(pem)
+    assert run("--create", "--delete", path) == 1
+    output = capsys.readouterr()
+    assert (message.format(pem=pem) in output.err, output.out) == (True, "")
+    assert pem.exists()
+    assert path.exists()
+
+
+def test_the_target_of_a_symbolic_link_is_the_file_to_delete(
+    imported: str, pem: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--key", imported, _symbolic_link(pem)) == 0
+    assert f"Delete {pem} and every copy" in capsys.readouterr().err
+
+
+def _replaced(pem: Path) -> None:
+    pem.unlink()
+    pem.write_text("another file")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "message"),
+    [
+        pytest.param(_replaced, "it has other content than before", id="replaced"),
+        pytest.param(_hard_link, "it has 2 hard links", id="linked"),
+        pytest.param(lambda pem: pem.rename(f"{pem}.moved"), "No such file", id="moved"),
+        pytest.param(
+            lambda pem: _symbolic_link(pem.rename(f"{pem}.moved")).rename(pem),
+            "it is a symbolic link to",
+            id="behind-a-link",
+        ),
+    ],
+)
+def test_a_file_that_changes_during_the_import_is_kept_and_its_arn_is_printed(
+    kms: Any,  # noqa: ANN401
+    imported: str,
+    pem: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[Path], object],
+    message: str,
+) -> None:
+    def sign(**request: object) -> Any:  # noqa: ANN401
+        meanwhile(pem)
+        return kms.sign(**request)
+
+    monkeypatch.setattr(import_github_app_key, "_client", lambda _: _Kms(kms, sign=sign))
+    assert run("--key", imported, "--delete", pem) == 1
+    output = capsys.readouterr()
+    assert output.out == f"{imported}\n"
+    assert f"KMS has the private key, but {pem} was not deleted ({message}" in output.err
+    assert "Deleted" not in output.err
+    assert list(pem.parent.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.EBUSY, errno.EIO])
+def test_the_arn_is_printed_if_the_file_cannot_be_deleted(
+    imported: str,
+    pem: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    # An administrator may delete files in a read-only folder, so a test cannot rely on one.
+    monkeypatch.setattr(os, "unlink", fail)
+    assert run("--key", imported, "--delete", pem) == 1
+    output = capsys.readouterr()
+    assert output.out == f"{imported}\n"
+    assert f"{pem} was not deleted ({os.strerror(code)}). Delete the file" in output.err
+    assert "Deleted" not in output.err
+
+
+def test_the_file_stays_until_the_arn_is_printed(
+    imported: str, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open() as unwritable:
+        monkeypatch.setattr(sys, "stdout", unwritable)
+        with pytest.raises(io.UnsupportedOperation):
+            run("--key", imported, "--delete", pem)
+    assert pem.exists()
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
+def test_a_file_that_others_can_read_is_reported(
+    imported: str, pem: Path, capsys: pytest.CaptureFixture[str], mode: int, *, warned: bool
+) -> None:
+    pem.chmod(mode)
+    assert run("--key", imported, pem) == 0
+    warning = f"{pem} has the mode {mode:04o}, so other users"
+    assert (warning in capsys.readouterr().err) == warned
+
+
+def test_the_advised_command_writes_the_key_where_only_its_owner_reads_it(
+    imported: str, private_key: rsa.RSAPrivateKey, pem: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encrypted = pem.with_name("with a space.pem")
+    encrypted.write_bytes(as_pem(private_key, BestAvailableEncryption(b"passphrase")))
+    assert run("--key", imported, encrypted) == 1
+    advised = capsys.readouterr().err.partition("openssl ")
+    result = subprocess.run(
+        ["sh", "-c", f"{''.join(advised[1:]).strip()} -passin pass:passphrase"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "PRIVATE KEY" not in result.stdout + result.stderr
+    decrypted = encrypted.with_name("with a space.pem.decrypted")
+    assert decrypted.stat().st_mode & 0o077 == 0
+    assert run("--key", imported, "--delete", decrypted) == 0
 
 
 def _longer() -> bytes:
