@@ -81,8 +81,8 @@ class EncryptedError(NotImportedError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is encrypted. Use the file as GitHub gave it to you. Or write a copy without "
-            "the passphrase, which only you can read, use the copy, and delete both files: "
+            f"{path} is encrypted. Use the file as GitHub gave it to you. Or import a copy without "
+            "the passphrase, and delete both files: "
             f"openssl pkcs8 -topk8 -nocrypt -in {shlex.quote(str(path))} "
             f"-out {shlex.quote(f'{path}.decrypted')}"
         )

@@ -1,6 +1,7 @@
 """The pipelines in examples/ci run unchanged, each job on its own machine."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,3 +127,29 @@ def test_the_pipelines_differ_only_in_their_tests() -> None:
     one, other = _workflow("pytest"), _workflow("terratest")
     del one["jobs"]["test"], other["jobs"]["test"]
     assert one == other
+
+
+@pytest.mark.parametrize("name", ["pytest", "terratest"])
+def test_each_action_is_pinned_by_its_commit(name: str) -> None:
+    text = (_REPOSITORY / "examples" / "ci" / f"{name}.yml").read_text()
+    used = re.findall(r"uses: (.*)", text)
+    assert used
+    pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert [one for one in used if not pinned.fullmatch(one)] == []
+    # One version of each action.
+    assert len({*used}) == len({one.partition("@")[0] for one in used})
+
+
+@pytest.mark.parametrize("name", ["pytest", "terratest"])
+def test_each_job_has_only_what_it_needs(name: str) -> None:
+    workflow = _workflow(name)
+    assert workflow["permissions"] == {}
+    jobs = workflow["jobs"].values()
+    for job in jobs:
+        # To check out the code, and to assume the role.
+        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"] == {"persist-credentials": False}
+    # A role can trust one job alone, because a token names the environment.
+    assert len({job["environment"] for job in jobs}) == len(jobs)
