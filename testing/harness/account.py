@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 _PATIENCE_SECONDS: Final = 120
 _PAUSE_SECONDS: Final = 0.1
+_SETTLING_SECONDS: Final = 2
 
 
 class Aws(Protocol):
@@ -164,6 +165,19 @@ def is_accepted(aws: Aws, key: Mapping[str, str]) -> bool:
     return True
 
 
+def _has_settled(aws: Aws, key: Mapping[str, str]) -> bool:
+    """Return whether a new key is accepted without a rejection for some seconds.
+
+    For a while, some places accept a new key and others reject it.
+    """
+    end = time.monotonic() + _SETTLING_SECONDS
+    while is_accepted(aws, key):
+        if time.monotonic() > end:
+            return True
+        time.sleep(_PAUSE_SECONDS)
+    return False
+
+
 def messages(aws: Aws, log_group_name: str) -> list[str]:
     """Return all messages of a log group, the oldest first."""
     pages = aws.client("logs").get_paginator("filter_log_events")
@@ -188,8 +202,7 @@ def reader(aws: Aws, policy_json: str) -> Iterator[dict[str, str]]:
     client.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy_json)
     key = client.create_access_key(UserName=name)["AccessKey"]
     try:
-        # For a while, some requests with a new key are accepted and some are rejected.
-        eventually("The reader's key", lambda: all(is_accepted(aws, key) for _ in range(10)))
+        eventually("The reader's key", lambda: _has_settled(aws, key))
         yield {
             **aws.environment,
             "AWS_ACCESS_KEY_ID": key["AccessKeyId"],

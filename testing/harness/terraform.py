@@ -66,6 +66,8 @@ class Terraform:
                 if not name.startswith(("AWS_", "TF_"))
             },
             "CHECKPOINT_DISABLE": "1",
+            # A sixth less processor time for some more memory.
+            "GOGC": "400",
             "TF_CLI_CONFIG_FILE": str(_CLI_CONFIG),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",

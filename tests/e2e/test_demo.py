@@ -67,5 +67,5 @@ def test_ctrl_c_leaves_no_process_and_no_file() -> None:
             if "application uses AKIA" in line:
                 break
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate()
-    assert process.returncode == 130
+        output, _ = process.communicate()
+    assert process.returncode == 130, output

@@ -366,6 +366,8 @@ def test_another_customer_key_is_denied(
     key = kms.create_key()["KeyMetadata"]["Arn"]
     try:
         secrets.update_secret(SecretId=secret, KmsKeyId=key)
+        # The former key still decrypts a version that it encrypted. It never encrypted this one.
+        secrets.put_secret_value(SecretId=secret, SecretString=deployed.secret.text())
         denied = _code(roles[strategy.name], through, secret)
     finally:
         secrets.update_secret(SecretId=secret, KmsKeyId=estate.key_arn)

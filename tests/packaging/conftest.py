@@ -15,7 +15,7 @@ from tests.strategies import ROTATORS
 Build = Callable[[Path], Mapping[str, Path]]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build]:
     """Builds all packages of a copy of the module, by the name of the strategy.
 
@@ -37,8 +37,12 @@ def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build
         }
         (module / "build").mkdir(exist_ok=True)
         (module / "build" / "package.tftest.json").write_text(json.dumps(test), encoding="utf-8")
-        terraform(module, "init", "-backend=false", "-test-directory=build")
-        terraform(module, "test", "-test-directory=build")
+        # Only for these commands: the other tests of this process start their own provider.
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in provider.environment.items():
+                patch.setitem(terraform_env, name, value)
+            terraform(module, "init", "-backend=false", "-test-directory=build")
+            terraform(module, "test", "-test-directory=build")
         built = {}
         for file in (module / ".terraform" / "rotating-secret").glob("*.zip"):
             with zipfile.ZipFile(file) as package:
@@ -50,12 +54,7 @@ def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build
         assert built.keys() == {one.name for one in ROTATORS}
         return built
 
-    with (
-        closing(AwsProvider(Path.cwd(), terraform_env)) as provider,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in provider.environment.items():
-            patch.setitem(terraform_env, name, value)
+    with closing(AwsProvider(Path.cwd(), terraform_env)) as provider:
         yield run
 
 
@@ -65,6 +64,6 @@ def module(copy_module: Callable[[Path], Path], tmp_path_factory: pytest.TempPat
     return copy_module(tmp_path_factory.mktemp("package") / "module")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def packages(build: Build, module: Path) -> Mapping[str, Path]:
     return build(module)
