@@ -23,6 +23,7 @@ VENV := .venv/.installed
 ARCHIVE := .cache/terraform/built/terraform-provider-archive
 PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
+OPENTOFU := .cache/opentofu/.installed
 # Each of these needs other libraries than the tests, and so has its own environment.
 COMMANDS := .cache/awscli/.installed .cache/checkov/.installed .cache/moto/.installed
 # The libraries of Lambda's runtime and those of a layer.
@@ -35,7 +36,7 @@ TERRATEST := .cache/terratest/.built
 OPENAPI := .cache/openapi/.installed
 # textlint, for `make prose`.
 PROSE := .cache/prose/.installed
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(COMMANDS) $(LIBRARIES) $(WHEELS) $(TERRATEST) $(OPENAPI) $(PROSE)
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(OPENTOFU) $(COMMANDS) $(LIBRARIES) $(WHEELS) $(TERRATEST) $(OPENAPI) $(PROSE)
 
 # After Ctrl-C, this ends the providers of Terraform and deletes temporary folders.
 REAP := .venv/bin/python dev/reap.py
@@ -156,6 +157,11 @@ $(PROVIDERS): dev/setup.py $(ARCHIVE)
 $(LINTERS): dev/toolchain/lint/go.mod dev/toolchain/lint/go.sum
 	@echo "setup: building tflint and terraform-docs (a minute or two, once)" >&2
 	@$(call go_build,dev/toolchain/lint,$(@D))
+	@touch $@
+
+$(OPENTOFU): dev/toolchain/opentofu/go.mod dev/toolchain/opentofu/go.sum
+	@echo "setup: building OpenTofu (two or three minutes, once)" >&2
+	@$(call go_build,dev/toolchain/opentofu,$(@D))
 	@touch $@
 
 $(TERRATEST): $(wildcard examples/ci/terratest/*)
