@@ -71,6 +71,16 @@ test-slow: $(SETUP) ## Run the campaigns whole, or go on with the run of a SEED
 		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
 		--record=.cache/campaigns --write-campaigns=docs/reliability.md $(ONLY) tests testing
 
+# The limits of `make test-aws`, and pytest's -k for a part of the tests.
+BUDGET_USD ?= 5
+HOURS ?= 3
+KEYWORD ?=
+
+.PHONY: test-aws
+test-aws: $(SETUP) ## Run tests in the real ACCOUNT and REGION, within BUDGET_USD, and clean up
+	@.venv/bin/python -m testing.real_aws run --account="$(ACCOUNT)" --region="$(REGION)" \
+		--budget="$(BUDGET_USD)" --hours="$(HOURS)" --keyword="$(KEYWORD)"
+
 .PHONY: test-aws-clean
 test-aws-clean: $(VENV) ## Remove what a RUN created in the real ACCOUNT and REGION
 	@$(REAP) .venv/bin/python -m testing.real_aws clean \

@@ -21,6 +21,7 @@ class RealAws:
     """An account in one Region."""
 
     account_id: str
+    region: str
     environment: dict[str, str]
     session: boto3.Session
 
@@ -56,4 +57,4 @@ def named_account(account_id: str, region: str) -> RealAws:
         raise WrongAccountError(message)
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    return RealAws(account_id, environment, session)
+    return RealAws(account_id, region, environment, session)

@@ -1,12 +1,12 @@
 """The account that the examples are applied in, and a copy of the module to apply them from.
 
 E2E_TARGET chooses the account: `local` (the default) starts one local AWS per pytest worker;
-`account` takes the credentials and the region from the environment.
+`make test-aws` sets `account`, which takes the credentials and the region from the environment.
 """
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from testing.local_aws import LocalAws, local_aws
 from testing.local_github import LocalGitHub, local_github
 from testing.local_logins import LocalLogins, local_logins
 from testing.local_redis import LocalRedis, local_redis
+from testing.real_aws.guard import Guard
 from tests.e2e.estate import Estate, applied
 from tests.e2e.roles import Clients, as_role
 from tests.selection import Rotators
@@ -26,17 +27,21 @@ from tests.selection import Rotators
 _TARGET = os.environ.get("E2E_TARGET", "local")
 
 
-def _credentials() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-
-
 @dataclass(frozen=True)
 class _RealAws:
-    environment: dict[str, str] = field(default_factory=_credentials)
+    environment: dict[str, str]
+    session: boto3.Session
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- boto3 makes the type
-        make: Any = boto3.client
+        make: Any = self.session.client
         return make(service, **options)
+
+
+def _real_aws() -> _RealAws:
+    guard = Guard.of_environment()
+    credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    # Terraform tags by its environment, boto3 by the guard.
+    return _RealAws({**credentials, **guard.environment}, guard.watch(boto3.Session()))
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +53,7 @@ def github() -> Iterator[LocalGitHub]:
 @pytest.fixture(scope="session")
 def aws(github: LocalGitHub) -> Iterator[Aws]:
     if _TARGET == "account":
-        yield _RealAws()
+        yield _real_aws()
     else:
         # The pause between two attempts of a rotation is not under test here.
         with local_aws(rotation_retry_seconds=0.2, trusted=github.certificate) as local:

@@ -56,6 +56,10 @@ class _FixedValue(Walk):
 _OTHERS: Final[dict[str, type[Walk]]] = {"fixed-value": _FixedValue}
 
 
+def _marks(walk: type[Walk]) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.local_only(walk.local_only)] if walk.local_only else []
+
+
 def test_each_example_has_a_walk() -> None:
     walks = [*_OTHERS, *(example for strategy in ALL for example in strategy.walks)]
     assert sorted(walks) == sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
@@ -67,7 +71,7 @@ def test_each_example_has_a_walk() -> None:
     [
         *(pytest.param(None, example, walk, id=example) for example, walk in _OTHERS.items()),
         *(
-            case(strategy, example, walk, id=example)
+            case(strategy, example, walk, id=example, marks=_marks(walk))
             for strategy in ALL
             for example, walk in strategy.walks.items()
         ),

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from testing.harness.account import Aws, Secret, eventually, messages
 from testing.harness.terraform import Terraform
@@ -26,6 +26,9 @@ class Walk:
 
     A strategy overrides what differs.
     """
+
+    local_only: ClassVar[str | None] = None
+    """Why it cannot go through a real account."""
 
     def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
         self.github = github

@@ -47,6 +47,8 @@ def _log_in(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
 class _Walk(Walk):
     """The value is the password of a Redis user; the previous password works, too."""
 
+    local_only = "Its function uses the local Redis, which AWS cannot reach."
+
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
         with redis_users(aws, self.redis, "cache") as variables:

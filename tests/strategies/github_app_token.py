@@ -41,6 +41,8 @@ _READ: Final = {"contents": "read", "metadata": "read"}
 class _Walk(Walk):
     """The value is a token of an App; each token works for an hour."""
 
+    local_only = "Its function uses the local GitHub, which AWS cannot reach."
+
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
         with app(aws, self.github, "octo-org/reports") as variables:

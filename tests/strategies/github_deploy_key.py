@@ -44,6 +44,8 @@ def _compare(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
 class _Walk(Walk):
     """The value is a deploy key; GitHub has it until the rotation after the next."""
 
+    local_only = "Its function uses the local GitHub, which AWS cannot reach."
+
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
         with (

@@ -1,8 +1,8 @@
 """The AWS account that the tests run in, and fixtures that create resources in it.
 
 CONTRACT_TARGET selects the account. `local`, the default, starts the local AWS. `plain` starts
-MiniStack without the added behaviours, so that each test for one of them fails. `account` uses the
-credentials and the Region of the environment.
+MiniStack without the added behaviours, so that each test for one of them fails. `make test-aws`
+sets `account`, which uses the credentials and the Region of the environment.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 
 from testing.harness import account as harness
 from testing.local_aws import LocalAws, local_aws
+from testing.real_aws.guard import Guard
 
 Client: TypeAlias = Any  # boto3 makes its methods at run time.
 Json: TypeAlias = dict[str, Any]
@@ -70,6 +71,7 @@ class Account:
 
     session: boto3.Session
     account_id: str
+    guard: Guard | None = None
 
     @property
     def region(self) -> str:
@@ -90,7 +92,9 @@ class Account:
             aws_session_token=key.get("SessionToken"),
             region_name=self.region,
         )
-        return Account(session, self.account_id)
+        # Most users here have no permission to add a tag.
+        session = self.guard.watch(session, may_tag=False) if self.guard else session
+        return Account(session, self.account_id, self.guard)
 
 
 @pytest.fixture(scope="session")
@@ -104,19 +108,24 @@ def server() -> Iterator[LocalAws | None]:
 
 @pytest.fixture
 def local(server: LocalAws | None) -> LocalAws:
-    if server is None:
-        pytest.skip("A real account has no switches.")
+    assert server is not None, "testing/real_aws/selection.py selects no test with switches"
     return server
 
 
 @pytest.fixture(scope="session")
-def account(server: LocalAws | None) -> Iterator[Account]:
+def guard() -> Guard | None:
+    """Tags and pays for everything in a real account."""
+    return Guard.of_environment() if _TARGET == "account" else None
+
+
+@pytest.fixture(scope="session")
+def account(server: LocalAws | None, guard: Guard | None) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (server.environment if server else {}).items():
             patch.setenv(name, value)
-        session = boto3.Session()
+        session = guard.watch(boto3.Session()) if guard else boto3.Session()
         identity = session.client("sts").get_caller_identity()
-        yield Account(session, identity["Account"])
+        yield Account(session, identity["Account"], guard)
 
 
 @pytest.fixture
@@ -139,8 +148,9 @@ def later() -> Iterator[contextlib.ExitStack]:
 
 
 @pytest.fixture
-def name() -> str:
-    return f"contract-{uuid.uuid4().hex[:12]}"
+def name(guard: Guard | None) -> str:
+    prefix = guard.run.prefix if guard else "contract-"
+    return f"{prefix}{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture

@@ -14,9 +14,13 @@ import pytest
 
 from testing.local_aws.tests.conftest import eventually, package, policy
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/net/tcp").exists(), reason="The test reads listening sockets from /proc."
-)
+pytestmark = [
+    pytest.mark.local_only("It tests the local AWS itself."),
+    pytest.mark.skipif(
+        not Path("/proc/self/net/tcp").exists(),
+        reason="The test reads listening sockets from /proc.",
+    ),
+]
 
 _LISTENS = "0A"
 _LOOPBACK = "0100007F"

@@ -55,9 +55,12 @@ def test_letters_of_all_languages_and_eight_signs_are_accepted(
 
     iam.tag_user(UserName=name, Tags=tags)
 
-    assert iam.list_user_tags(UserName=name)["Tags"] == tags
+    # In a real account, the user has the tag of the run, too.
+    stored = iam.list_user_tags(UserName=name)["Tags"]
+    assert [tag for tag in stored if tag in tags] == tags
 
 
+@pytest.mark.local_only("It needs a user without the tag of the run.")
 def test_a_user_has_at_most_fifty_tags(iam: Client, create_user: CreateUser, name: str) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
     create_user()
