@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from testing.harness.account import eventually
 from testing.local_aws import local_aws
@@ -208,6 +209,11 @@ def applied(
         yield one
 
 
+def test_waiting_ends_with_advice(applied: Applied) -> None:
+    printed = applied.run(block("run", "wait").replace("300", "0"))
+    assert printed.endswith(f"then run: {block('run', 'rotate')}")
+
+
 def test_waiting_prints_the_last_error_and_ends_with_the_first_value(applied: Applied) -> None:
     iam = applied.aws.client("iam")
     for _ in range(2):
@@ -370,9 +376,98 @@ def test_a_rotation_is_given_up_and_started_again(applied: Applied) -> None:
     assert applied.keys() == {before, applied.value()["AccessKeyId"]}
 
 
-def test_a_destroyed_secret_is_restored_and_imported(applied: Applied) -> None:
+def test_the_policy_is_written_again_after_a_reader_was_deleted(applied: Applied) -> None:
+    iam, secrets = applied.aws.client("iam"), applied.aws.client("secretsmanager")
+
+    def readers() -> list[str]:
+        policy = json.loads(secrets.get_resource_policy(SecretId=SECRET)["ResourcePolicy"])
+        found = policy["Statement"][0]["Principal"]["AWS"]
+        return found if isinstance(found, list) else [found]
+
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
+    document = json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]})
+    for number in (1, 2):
+        role = iam.create_role(RoleName="gone", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        if number == 1:
+            call = f'module "rotating_secret" {{\n  readers = ["{role}"]\n}}\n'
+            (applied.root / "reader_override.tf").write_text(call)
+            applied.run("terraform apply")
+            assert readers() == [role]
+            iam.delete_role(RoleName="gone")
+            assert readers() != [role]
+    applied.run(block("run", "write-policy-again"))
+    assert readers() == [role]
+
+
+def test_a_reader_of_another_account_needs_the_statement_in_the_policy_of_the_key(
+    applied: Applied,
+) -> None:
+    aws = applied.aws
+    created = aws.client("organizations").create_account(Email="a@example.com", AccountName="a")
+    another = created["CreateAccountStatus"]["AccountId"]
+    reader = f"arn:aws:iam::{another}:role/OrganizationAccountAccessRole"
+    session = aws.client("sts").assume_role(RoleArn=reader, RoleSessionName="reader")["Credentials"]
+    own = aws.client("sts").get_caller_identity()["Account"]
+    administration = {"Effect": "Allow", "Principal": {"AWS": own}, "Action": "kms:*"}
+    shown = json.loads(block("value", "reader-key"))
+    assert shown["Principal"]["AWS"].partition(":role/")[0] == "arn:aws:iam::999999999999"
+    shown["Principal"]["AWS"] = reader
+    kms, secrets = aws.client("kms"), aws.client("secretsmanager")
+    there = aws.client(
+        "secretsmanager",
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )
+    read = {"Effect": "Allow", "Principal": {"AWS": reader}, "Resource": "*"}
+    allowed = {"Statement": [{**read, "Action": "secretsmanager:GetSecretValue"}]}
+    outcomes = []
+    for statements in ([shown], []):
+        policy = {"Statement": [{**administration, "Resource": "*"}, *statements]}
+        key = kms.create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"]
+        arn = secrets.create_secret(Name=key[-12:], SecretString="v", KmsKeyId=key)["ARN"]
+        secrets.put_resource_policy(SecretId=arn, ResourcePolicy=json.dumps(allowed))
+        try:
+            outcomes.append(there.get_secret_value(SecretId=arn)["SecretString"])
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+        secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    assert outcomes == ["v", "AccessDeniedException"]
+
+
+def test_the_statement_for_the_log_names_the_group_of_the_function(applied: Applied) -> None:
+    """The local AWS doesn't check CloudWatch Logs' use of a key, so this compares only names."""
+    shown = json.loads(block("value", "log-key"))
+    (group,) = applied.aws.client("logs").describe_log_groups()["logGroups"]
+    named = shown["Condition"]["ArnEquals"]["kms:EncryptionContext:aws:logs:arn"]
+    assert f"{named}:*" == group["arn"]
+    region = named.split(":")[3]
+    assert shown["Principal"] == {"Service": f"logs.{region}.amazonaws.com"}
+
+
+def test_a_destroyed_secret_is_restored_and_imported_and_its_log_was_kept(
+    applied: Applied,
+) -> None:
     version = applied.described()["VersionIdsToStages"]
+    records = len(applied.records())
+    applied.run(block("run", "keep-log"))
     applied.run("terraform destroy")
+    assert len(applied.records()) == records > 0
+    applied.run(block("run", "import-log"))
     applied.run(block("run", "restore"))
     assert applied.described()["VersionIdsToStages"].keys() >= version.keys()
+    applied.run("terraform plan -detailed-exitcode -no-color")
+
+
+def test_a_secret_that_was_destroyed_during_a_rotation_is_restored(applied: Applied) -> None:
+    iam = applied.aws.client("iam")
+    for _ in range(2):
+        iam.create_access_key(UserName=USER)
+    applied.run(block("run", "rotate"))
+    eventually("The unfinished rotation", applied.pending)
+    applied.run("terraform destroy")
+    restore, *rest = block("run", "restore").splitlines(keepends=True)
+    *remove_the_label, rotate = block("run", "give-up").splitlines(keepends=True)
+    assert rotate == block("run", "rotate")
+    applied.run("".join([restore, *remove_the_label, *rest]))
     applied.run("terraform plan -detailed-exitcode -no-color")
