@@ -376,6 +376,30 @@ def test_a_rotation_is_given_up_and_started_again(applied: Applied) -> None:
     assert applied.keys() == {before, applied.value()["AccessKeyId"]}
 
 
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        pytest.param(
+            'schedule_expression = sensitive("rate(1 minute)")',
+            "The error message included a sensitive value, so it will not be displayed",
+            id="hides-a-message",
+        ),
+        pytest.param("function = { memory_sise = 512 }", "No changes.", id="drops-an-option"),
+    ],
+)
+def test_terraform_treats_an_input_as_the_page_says(
+    applied: Applied, argument: str, expected: str
+) -> None:
+    call = f'module "rotating_secret" {{\n  {argument}\n}}\n'
+    override = applied.root / "input_override.tf"
+    override.write_text(call)
+    try:
+        output, _ = applied.start("terraform plan -no-color").communicate()
+    finally:
+        override.unlink()
+    assert expected in output
+
+
 def test_the_policy_is_written_again_after_a_reader_was_deleted(applied: Applied) -> None:
     iam, secrets = applied.aws.client("iam"), applied.aws.client("secretsmanager")
 
