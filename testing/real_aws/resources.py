@@ -275,16 +275,20 @@ def _keys(aws: Aws) -> Iterator[Resource]:
     """AWS deletes a key after seven days, and charges nothing for it until then."""
     client = aws.client("kms")
 
+    def tags(key: str) -> dict[str, str]:
+        # The policy of another key can deny this call, and must not hide the keys of the run.
+        described = client.describe_key(KeyId=key)["KeyMetadata"]
+        if described["KeyManager"] != "CUSTOMER" or described["KeyState"] == "PendingDeletion":
+            return {}
+        return _tags_of(client.list_resource_tags, "Tags", KeyId=key)
+
     def remove(key: str) -> None:
         for alias in _items(client, "list_aliases", "Aliases[].AliasName", KeyId=key):
             client.delete_alias(AliasName=alias)
         client.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
     for key in _items(client, "list_keys", "Keys[].KeyId"):
-        described = client.describe_key(KeyId=key)["KeyMetadata"]
-        if described["KeyManager"] == "CUSTOMER" and described["KeyState"] != "PendingDeletion":
-            tags = partial(_tags_of, client.list_resource_tags, "Tags", KeyId=key)
-            yield Resource("key", key, tags, partial(remove, key))
+        yield Resource("key", key, partial(tags, key), partial(remove, key))
 
 
 def _networks(aws: Aws) -> Iterator[Resource]:

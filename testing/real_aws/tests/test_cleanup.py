@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -83,6 +84,28 @@ def test_a_resource_that_cannot_be_removed_is_listed(
     assert [one for one in cleaned.removed if one.startswith("queue ")]
     iam.detach_user_policy(**which)
     assert _clean(aws).left == ()
+    assert everything(aws) == planted
+
+
+def test_a_foreign_key_that_cannot_be_read_is_listed_and_hides_no_other(
+    aws: QuickAws, planted: frozenset[str]
+) -> None:
+    kms = aws.client("kms")
+    allow = {"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": "*"}
+    deny = {**allow, "Effect": "Deny", "Action": "kms:DescribeKey"}
+
+    def policy(*statements: object) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+    foreign = kms.create_key(Policy=policy(allow, deny))["KeyMetadata"]["KeyId"]
+    creations.key(aws, _NAME, _RUN.tags)
+
+    cleaned = _clean(aws, patience=1)
+
+    assert cleaned.left == (f"key {foreign}: DescribeKey answered AccessDeniedException.",)
+    assert [one for one in cleaned.removed if one.startswith("key ")]
+    kms.put_key_policy(KeyId=foreign, PolicyName="default", Policy=policy(allow))
+    kms.schedule_key_deletion(KeyId=foreign, PendingWindowInDays=7)
     assert everything(aws) == planted
 
 
