@@ -20,8 +20,25 @@ from testing.real_aws.guard import Guard
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _TESTS: Final = ("testing/local_aws/tests", "tests/e2e/test_examples.py")
+_STOPPING: Final = "The tests stop and remove what they created. Ctrl-C again ends them at once."
+_ENDING: Final = "The tests end at once. The clean-up follows."
 # Terraform may have to delete a database.
 _STOP_SECONDS: Final = 1200
+
+
+def pytest_command(keyword: str) -> list[str]:
+    """Return the command that runs the tests, or those that pytest's -k selects."""
+    command = [sys.executable, "-m", "pytest", "-p", "testing.real_aws.selection", *_TESTS]
+    return [*command, "-k", keyword] if keyword else command
+
+
+def environment(guard: Guard) -> dict[str, str]:
+    """Return the variables by which the tests use a real account."""
+    return {"CONTRACT_TARGET": "account", "E2E_TARGET": "account", **guard.environment}
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 -- pytest writes to the same place
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,7 @@ class Runner:
     guard: Guard
     keyword: str = ""
     pause: float = PAUSE_SECONDS
-    report: Callable[[str], object] = print
+    report: Callable[[str], object] = _print
 
     def run(self) -> int:
         """Run the tests and the clean-up, and return the exit code."""
@@ -50,14 +67,11 @@ class Runner:
 
     def _tests(self) -> int:
         """Run the tests in a session of their own, so that Ctrl-C reaches them once."""
-        command = [sys.executable, "-m", "pytest", "-p", "testing.real_aws.selection", *_TESTS]
-        if self.keyword:
-            command += ["-k", self.keyword]
         child = subprocess.Popen(
             # This ends Terraform and its providers, before the clean-up starts.
-            [sys.executable, "dev/reap.py", *command],
+            [sys.executable, "dev/reap.py", *pytest_command(self.keyword)],
             cwd=_ROOT,
-            env=self._environment(),
+            env={**os.environ, **self.aws.environment, **environment(self.guard)},
             start_new_session=True,
         )
         stops = 0
@@ -65,6 +79,7 @@ class Runner:
         def stop(*_: object) -> None:
             nonlocal stops
             stops += 1
+            self.report(_ENDING if stops > 1 else _STOPPING)
             _stop(child, at_once=stops > 1)
 
         signal.signal(signal.SIGINT, stop)
@@ -77,10 +92,6 @@ class Runner:
                 self.report("The time limit is over.")
                 stop()
         return child.wait()
-
-    def _environment(self) -> dict[str, str]:
-        targets = {"CONTRACT_TARGET": "account", "E2E_TARGET": "account"}
-        return {**os.environ, **self.aws.environment, **targets, **self.guard.environment}
 
     def _plan(self) -> Iterator[str]:
         run, budget = self.guard.run, self.guard.budget

@@ -1,10 +1,10 @@
 """Runs of the real tests, with the local AWS in the place of the account."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,9 @@ import pytest
 
 from testing.harness.account import eventually
 from testing.local_aws.launch import ACCOUNT_ID, REGION
+from testing.real_aws.guard import Budget, Guard
+from testing.real_aws.run import Run
+from testing.real_aws.runner import environment, pytest_command
 from testing.real_aws.tests.conftest import QuickAws, everything
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -56,37 +59,58 @@ _CONTRACT = ("test_rotation_runs_four_steps", "lambda list_functions rst-")
 _EXAMPLE = ("random-value", "reports/signing")
 
 
-@pytest.mark.parametrize(
-    ("keyword", "sign", "signals"),
-    [
-        pytest.param(*_CONTRACT, 1, id="contract-stopped", marks=pytest.mark.slow),
-        pytest.param(*_CONTRACT, 2, id="contract-ended-at-once"),
-        pytest.param(*_EXAMPLE, 1, id="example-stopped", marks=pytest.mark.slow),
-        pytest.param(*_EXAMPLE, 2, id="example-ended-at-once"),
-    ],
+_CASES = pytest.mark.parametrize(
+    ("keyword", "sign"),
+    [pytest.param(*_CONTRACT, id="contract"), pytest.param(*_EXAMPLE, id="example")],
 )
-def test_an_interrupted_run_leaves_nothing(
+
+
+def _wait_for_a_creation(
+    aws: QuickAws, foreign: frozenset[str], process: subprocess.Popen[str], sign: str
+) -> None:
+    eventually(
+        "A creation",
+        lambda: process.poll() is not None or any(sign in one for one in everything(aws) - foreign),
+    )
+
+
+def _child(pid: int) -> int:
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+@_CASES
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="The test finds pytest in /proc.")
+def test_nothing_is_left_after_the_tests_were_killed(
+    aws: QuickAws, foreign: frozenset[str], keyword: str, sign: str
+) -> None:
+    """Neither pytest nor Terraform removes anything."""
+    with _run(aws, "--budget", "5", *_WHERE, "--keyword", keyword) as process:
+        _wait_for_a_creation(aws, foreign, process, sign)
+        os.kill(_child(_child(process.pid)), signal.SIGKILL)
+        output = _finished(process)
+
+    assert everything(aws) == foreign, output
+    assert process.returncode == 128 + signal.SIGKILL
+    assert "\nremoved " in output
+    assert "left: " not in output
+
+
+@_CASES
+@pytest.mark.slow
+@pytest.mark.parametrize("signals", [1, 2], ids=["once", "twice"])
+def test_nothing_is_left_after_ctrl_c(
     aws: QuickAws, foreign: frozenset[str], keyword: str, sign: str, signals: int
 ) -> None:
-    """Ended at once, pytest and Terraform remove nothing themselves."""
     with _run(aws, "--budget", "5", *_WHERE, "--keyword", keyword) as process:
-        eventually(
-            "A creation",
-            lambda: (
-                process.poll() is not None or any(sign in one for one in everything(aws) - foreign)
-            ),
-        )
+        _wait_for_a_creation(aws, foreign, process, sign)
         for _ in range(signals):
             process.send_signal(signal.SIGINT)
-            # The runner counts two signals at the same time as one.
-            time.sleep(0.5)
         output = _finished(process)
 
     assert everything(aws) == foreign, output
     assert process.returncode != 0
     assert "left: " not in output
-    if signals == 2:
-        assert "\nremoved " in output
 
 
 def test_a_run_says_what_is_new_and_not_its_own(aws: QuickAws, foreign: frozenset[str]) -> None:
@@ -102,6 +126,38 @@ def test_a_run_says_what_is_new_and_not_its_own(aws: QuickAws, foreign: frozense
     assert f"{not_removed} {url}" in output
     assert "Paid for at most 0.0150 USD: 1 test." in output
     aws.client("sqs").delete_queue(QueueUrl=url)
+    assert everything(aws) == foreign
+
+
+@pytest.mark.slow
+def test_a_run_ends_after_its_hours(aws: QuickAws, foreign: frozenset[str]) -> None:
+    arguments = ("--budget", "5", "--hours", "0.002", *_WHERE, "--keyword", _CONTRACT[0])
+    with _run(aws, *arguments) as process:
+        output = _finished(process)
+
+    assert process.returncode != 0
+    assert "The time limit is over." in output
+    assert everything(aws) == foreign
+
+
+def test_no_test_starts_after_the_budget_is_used_up(
+    aws: QuickAws, foreign: frozenset[str], tmp_path: Path
+) -> None:
+    guard = Guard(Run.start(), Budget(5, 3, tmp_path / "ledger"))
+    guard.budget.ledger.write_text(json.dumps({"kind": "test", "what": "a", "usd": 4.99}) + "\n")
+
+    ended = subprocess.run(
+        pytest_command("test_logs or test_qualifiers"),
+        check=False,
+        cwd=_ROOT,
+        env={**_without_aws_settings(), **aws.environment, **environment(guard)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    assert "BUDGET_USD must not be exceeded; nothing more is created." in ended.stdout
+    assert "The budget is used up." in ended.stdout
+    assert "1 error in " in ended.stdout
     assert everything(aws) == foreign
 
 
