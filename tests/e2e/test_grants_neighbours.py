@@ -99,12 +99,18 @@ def _granted(deployed: Deployed) -> set[str]:
     return {action for _, action in granted(deployed.aws, deployed.role)}
 
 
-def _code(clients: Clients, action: str, target: str, **options: object) -> str:
+def _code(
+    clients: Clients,
+    action: str,
+    target: str,
+    arguments: Mapping[str, object] | None = None,
+    **options: object,
+) -> str:
     """Call a granted action, and return the error code."""
     service, _, operation = action.partition(":")
     named = {} if "SubnetId" in _ARGUMENTS[action] else {_PARAMETERS[service]: target}
     call = getattr(clients(service, **options), xform_name(operation))
-    return error_code(call, **_ARGUMENTS[action], **named)
+    return error_code(call, **{**_ARGUMENTS[action], **(arguments or {})}, **named)
 
 
 def _required(shape: StructureShape | None) -> dict[str, object]:
@@ -366,9 +372,13 @@ def test_another_customer_key_is_denied(
     key = kms.create_key()["KeyMetadata"]["Arn"]
     try:
         secrets.update_secret(SecretId=secret, KmsKeyId=key)
-        # The former key still decrypts a version that it encrypted. It never encrypted this one.
-        secrets.put_secret_value(SecretId=secret, SecretString=deployed.secret.text())
-        denied = _code(roles[strategy.name], through, secret)
+        # The former key still decrypts a version that it encrypted. It never encrypted this one,
+        # whose label is not one of a rotation.
+        version = secrets.put_secret_value(
+            SecretId=secret, SecretString=deployed.secret.text(), VersionStages=["another-key"]
+        )["VersionId"]
+        read = {"VersionId": version} if through == "secretsmanager:GetSecretValue" else {}
+        denied = _code(roles[strategy.name], through, secret, read)
     finally:
         secrets.update_secret(SecretId=secret, KmsKeyId=estate.key_arn)
         kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
