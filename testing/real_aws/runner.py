@@ -63,6 +63,7 @@ class Runner:
         cleaned = clean(self.aws, self.guard.run, report=self.report, pause=self.pause)
         for line in self._conclusion(cleaned, inventory(self.aws) - before):
             self.report(line)
+        self.guard.budget.ledger.unlink(missing_ok=True)
         return code or (1 if cleaned.left else 0)
 
     def _tests(self) -> int:
