@@ -18,6 +18,7 @@ from testing.local_aws.tests.conftest import (
     allow,
     create_user,
     error_code,
+    guard,
     iam,
     later,
     local,
@@ -27,7 +28,7 @@ from testing.local_aws.tests.conftest import (
 from testing.local_aws.tests.iam.test_service_credentials import identity_of
 from testing.local_logins import LocalLogins, local_logins
 
-__all__ = ["account", "create_user", "iam", "later", "local", "name", "server"]
+__all__ = ["account", "create_user", "guard", "iam", "later", "local", "name", "server"]
 
 KEYSPACES = "cassandra.amazonaws.com"
 REPOSITORY = "reports"
