@@ -4,10 +4,12 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from testing.harness.provider import VARIABLE, AwsProvider
 from tests.conftest import Terraform
 from tests.strategies import ALL
 
@@ -45,7 +47,7 @@ def test_configuration_is_valid_without_a_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     terraform(module_copy / folder, "init", "-backend=false")
-    monkeypatch.setitem(terraform_env, "TF_REATTACH_PROVIDERS", provider)
+    monkeypatch.setitem(terraform_env, VARIABLE, provider)
     report = json.loads(terraform(module_copy / folder, "validate", "-json"))
     assert report["diagnostics"] == []
 
@@ -106,21 +108,13 @@ def test_checkov_fails_nothing_and_reads_every_folder(module_copy: Path, cache: 
 
 
 @pytest.fixture(scope="module")
-def provider(cache: Path) -> Iterator[str]:
+def provider(repository: Path, terraform_env: dict[str, str]) -> Iterator[str]:
     """One process of the AWS provider: the variable with which Terraform reaches it.
 
-    The native tests mock it, so Terraform only asks for its schema. It would start it for each run,
-    which takes half a second of processor time (https://developer.hashicorp.com/terraform/plugin/debugging).
+    The native tests mock it, so Terraform only asks for its schema.
     """
-    mirror = cache / "terraform" / "mirror" / "registry.terraform.io" / "hashicorp" / "aws"
-    (binary,) = mirror.glob("*/*/terraform-provider-aws_*")
-    with subprocess.Popen(
-        [binary, "-debug"], stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        reached = next(line for line in process.stdout if "TF_REATTACH_PROVIDERS=" in line)
-        yield reached.split("'")[1]
-        process.terminate()
+    with closing(AwsProvider(repository, terraform_env)) as process:
+        yield process.environment[VARIABLE]
 
 
 # One test per file, because Terraform runs them one after the other: another worker takes the next.
@@ -134,7 +128,7 @@ def test_native_tests_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     terraform(module_copy, "init", "-backend=false")
-    monkeypatch.setitem(terraform_env, "TF_REATTACH_PROVIDERS", provider)
+    monkeypatch.setitem(terraform_env, VARIABLE, provider)
     assert "Success!" in terraform(module_copy, "test", f"-filter=tests/{file}")
 
 
