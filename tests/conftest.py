@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import boto3
 import hypothesis
 import pytest
 
@@ -94,6 +95,15 @@ def copy_module(repository: Path) -> Callable[[Path], Path]:
         return Path(shutil.copytree(repository, destination, ignore=_LEFT_BEHIND))
 
     return copy
+
+
+@pytest.fixture
+def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the account that other tests of this process use."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    # It keeps the credentials that it has found.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture

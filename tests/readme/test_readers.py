@@ -33,12 +33,12 @@ S3_SIGNATURES = ["s3", "s3v4"]
 
 
 @pytest.fixture(autouse=True)
-def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account with the secret. The reader's identity is temporary, as that of a role."""
+    request.getfixturevalue("no_account")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "reader")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with mock_aws():
         boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString=_value("1"))
         yield

@@ -2,16 +2,11 @@
 
 import os
 
-import boto3
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_account(request: pytest.FixtureRequest) -> None:
     # Set on purpose, for test_cloud_contract.py.
-    if "CONTRACT_ENDPOINT" in os.environ:
-        return
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    # It keeps the credentials that it has found.
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    if "CONTRACT_ENDPOINT" not in os.environ:
+        request.getfixturevalue("no_account")
