@@ -6,6 +6,7 @@ The method is that of SQLite: fail at the k-th operation, for every k, until a r
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -13,7 +14,9 @@ import pickle
 import random
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from collections import Counter
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -41,6 +44,7 @@ from rotation_conformance.rotator import (
     watched,
 )
 from rotation_conformance.suite import Shared
+from tests.unit.cases import SEED, run_each
 from tests.unit.process import DEATH
 from tests.unit.subjects import (
     BEGINNINGS,
@@ -54,7 +58,7 @@ from tests.unit.subjects import (
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rotation_conformance.account import Trouble
@@ -66,22 +70,30 @@ pytestmark = pytest.mark.campaign("Kill matrix")
 _SIDES = (Side.BEFORE, Side.AFTER)
 # How many of the cases with two failures `make test` draws for each beginning.
 _SOME = 40
-_SEED = os.environ.get("SEED", "fixed")
 
 
-def _calls(subject: str, state: str) -> list[str]:
+@functools.cache
+def _calls(subject: str, state: str) -> tuple[str, ...]:
     """Return the names of the calls of a clean rotation."""
     rotation = prepared(subject, state)
     rotation.steps(rotation.stage())
-    return rotation.cloud.fuse.calls
+    return tuple(rotation.cloud.fuse.calls)
 
 
-def _numbered(subject: str, state: str) -> Iterator[tuple[int, str]]:
-    """Give each call an id that stays the same while no other call is added."""
-    seen: dict[str, int] = {}
+def _numbered(subject: str, state: str) -> Mapping[str, tuple[int]]:
+    """Give each call a name that stays the same while no other call is added."""
+    seen = Counter[str]()
+    numbered = {}
     for number, name in enumerate(_calls(subject, state), start=1):
-        seen[name] = seen.get(name, 0) + 1
-        yield number, f"{subject}-{state}-{name}_{seen[name]}"
+        seen[name] += 1
+        numbered[f"{name}_{seen[name]}"] = (number,)
+    return numbered
+
+
+def _deaths(subject: str, state: str) -> Mapping[str, tuple[int, Side]]:
+    """Return all places to stop a process, with a name."""
+    each = itertools.product(_numbered(subject, state).items(), _SIDES)
+    return {f"{name}-{side}": (number, side) for (name, (number,)), side in each}
 
 
 def _marks(subject: str, state: str) -> list[pytest.MarkDecorator]:
@@ -90,25 +102,14 @@ def _marks(subject: str, state: str) -> list[pytest.MarkDecorator]:
     return [] if is_fast else [pytest.mark.slow]
 
 
-_EACH_CALL = [
-    subject_case(subject, state, number, id=name, marks=_marks(subject, state))
-    for subject, state in BEGINNINGS
-    for number, name in _numbered(subject, state)
-]
-_EACH_SIDE = [pytest.param(side, id=side.value) for side in _SIDES]
-_EACH_NAME = [
-    subject_case(subject, state, name, id=f"{subject}-{state}-{name}", marks=_marks(subject, state))
-    for subject, state in BEGINNINGS
-    for name in dict.fromkeys(_calls(subject, state))
-]
 _EACH_BEGINNING = [
     subject_case(subject, state, id=f"{subject}-{state}", marks=_marks(subject, state))
     for subject, state in BEGINNINGS
 ]
 _EACH_SHARED_BEGINNING = [
     beginning
-    for beginning, (subject, state) in zip(_EACH_BEGINNING, BEGINNINGS, strict=True)
-    if isinstance(prepared(subject, state).service, Shared)
+    for beginning, (subject, _) in zip(_EACH_BEGINNING, BEGINNINGS, strict=True)
+    if isinstance(prepared(subject, "empty").service, Shared)
 ]
 
 
@@ -145,19 +146,9 @@ def _finish(rotation: Rotation, token: str, before: str | None) -> None:
     assert_converged(rotation)
 
 
-@contextmanager
-def _case(**of: object) -> Iterator[None]:
-    """Add the case to the message of a failure."""
-    try:
-        yield
-    except BaseException as error:
-        error.add_note(f"in the case {of}, SEED={_SEED}")
-        raise
-
-
 def _drawn(found: list[T], most: int, *names: str) -> list[T]:
     """Draw cases at random; the same SEED draws the same cases."""
-    drawn = random.Random(" ".join([_SEED, *names]))  # noqa: S311 -- no secret is made
+    drawn = random.Random(" ".join([SEED, *names]))  # noqa: S311 -- no secret is made
     return drawn.sample(found, min(most, len(found)))
 
 
@@ -168,48 +159,54 @@ def test_a_clean_rotation_converges(subject: str, state: str) -> None:
     _finish(rotation, rotation.stage(), before)
 
 
-@pytest.mark.parametrize("side", _EACH_SIDE)
-@pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
-def test_the_retry_completes_after_a_crash(
-    subject: str, state: str, number: int, side: Side
-) -> None:
-    rotation = prepared(subject, state)
-    before = _watched(rotation, kill(number, side))
-    token = rotation.stage()
-    with pytest.raises(Killed):
-        rotation.steps(token)
-    _finish(rotation, token, before)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+def test_the_retry_completes_after_a_crash(subject: str, state: str, cases: CountCases) -> None:
+    def case(number: int, side: Side) -> None:
+        rotation = prepared(subject, state)
+        before = _watched(rotation, kill(number, side))
+        token = rotation.stage()
+        with pytest.raises(Killed):
+            rotation.steps(token)
+        _finish(rotation, token, before)
+
+    run_each(case, _deaths(subject, state), cases)
 
 
-@pytest.mark.parametrize("side", _EACH_SIDE)
-@pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_a_new_rotation_completes_after_a_crash_and_a_cancellation(
-    subject: str, state: str, number: int, side: Side
+    subject: str, state: str, cases: CountCases
 ) -> None:
-    rotation = prepared(subject, state)
-    _watched(rotation, kill(number, side))
-    with pytest.raises(Killed):
-        rotation.steps(rotation.stage())
-    rotation.give_up()
-    rotation.wait_out_the_overlap()
-    _finish(rotation, rotation.stage(), rotation.secret.labels.get("AWSCURRENT"))
+    def case(number: int, side: Side) -> None:
+        rotation = prepared(subject, state)
+        _watched(rotation, kill(number, side))
+        with pytest.raises(Killed):
+            rotation.steps(rotation.stage())
+        rotation.give_up()
+        rotation.wait_out_the_overlap()
+        _finish(rotation, rotation.stage(), rotation.secret.labels.get("AWSCURRENT"))
+
+    run_each(case, _deaths(subject, state), cases)
 
 
 @pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_a_crash_while_rotation_is_turned_on_changes_nothing(
     subject: str, state: str, cases: CountCases
 ) -> None:
+    def case(death: Trouble | None) -> None:
+        rotation = prepared(subject, state)
+        before = _watched(rotation, *filter(None, [death]))
+        with pytest.raises(Killed) if death else nullcontext():
+            rotation.test_only()
+        _finish(rotation, rotation.stage(), before)
+
     rehearsal = prepared(subject, state)
     rehearsal.test_only()
-    deaths = list(itertools.product(range(1, len(rehearsal.cloud.fuse.calls) + 1), _SIDES))
-    for number, side in deaths:
-        with _case(number=number, side=side):
-            rotation = prepared(subject, state)
-            before = _watched(rotation, kill(number, side))
-            with pytest.raises(Killed):
-                rotation.test_only()
-            _finish(rotation, rotation.stage(), before)
-    cases(len(deaths) + 1)
+    calls = enumerate(rehearsal.cloud.fuse.calls, start=1)
+    deaths = {
+        f"{name}_{number}-{side}": (kill(number, side),)
+        for (number, name), side in itertools.product(calls, _SIDES)
+    }
+    run_each(case, {"alive": (None,), **deaths}, cases)
 
 
 def _pairs(subject: str, state: str) -> list[tuple[int, Side, int, Side]]:
@@ -224,20 +221,21 @@ def _pairs(subject: str, state: str) -> list[tuple[int, Side, int, Side]]:
     return pairs
 
 
-def _die_twice(subject: str, state: str, pairs: list[tuple[int, Side, int, Side]]) -> None:
-    for number, side, later, later_side in pairs:
-        with _case(number=number, side=side, later=later, later_side=later_side):
-            rotation = prepared(subject, state)
-            before = _watched(rotation, kill(number, side), kill(later, later_side))
-            _finish(rotation, rotation.stage(), before)
+def _die_twice(
+    subject: str, state: str, pairs: list[tuple[int, Side, int, Side]], count: CountCases
+) -> None:
+    def case(number: int, side: Side, later: int, later_side: Side) -> None:
+        rotation = prepared(subject, state)
+        before = _watched(rotation, kill(number, side), kill(later, later_side))
+        _finish(rotation, rotation.stage(), before)
+
+    run_each(case, {" ".join(map(str, pair)): pair for pair in pairs}, count)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_the_retry_completes_after_two_crashes(subject: str, state: str, cases: CountCases) -> None:
-    pairs = _pairs(subject, state)
-    _die_twice(subject, state, pairs)
-    cases(len(pairs))
+    _die_twice(subject, state, _pairs(subject, state), cases)
 
 
 @pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in ("empty", "steady")])
@@ -245,9 +243,7 @@ def test_the_retry_completes_after_two_crashes(subject: str, state: str, cases: 
 def test_the_retry_completes_after_some_pairs_of_crashes(
     subject: str, state: str, cases: CountCases
 ) -> None:
-    pairs = _drawn(_pairs(subject, state), _SOME, subject, state)
-    _die_twice(subject, state, pairs)
-    cases(len(pairs))
+    _die_twice(subject, state, _drawn(_pairs(subject, state), _SOME, subject, state), cases)
 
 
 @pytest.mark.parametrize(
@@ -258,20 +254,21 @@ def test_the_retry_completes_after_some_pairs_of_crashes(
         pytest.param(repeat, id="repeated"),
     ],
 )
-@pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_the_retry_completes_after_a_call_without_a_usable_response(
-    subject: str, state: str, number: int, fault: Callable[[int], Trouble]
+    subject: str, state: str, fault: Callable[[int], Trouble], cases: CountCases
 ) -> None:
-    rotation = prepared(subject, state)
-    # The call that issues has no retries of the SDK.
-    name = _calls(subject, state)[number - 1]
-    if fault is repeat and name == rotation.service.issues:
-        fault = lose_answer
-    before = _watched(rotation, fault(number))
-    _finish(rotation, rotation.stage(), before)
+    def case(number: int) -> None:
+        rotation = prepared(subject, state)
+        # The call that issues has no retries of the SDK.
+        issues = _calls(subject, state)[number - 1] == rotation.service.issues
+        before = _watched(rotation, (lose_answer if fault is repeat and issues else fault)(number))
+        _finish(rotation, rotation.stage(), before)
+
+    run_each(case, _numbered(subject, state), cases)
 
 
-@pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -281,11 +278,14 @@ def test_the_retry_completes_after_a_call_without_a_usable_response(
     ],
 )
 def test_the_retry_completes_after_a_refused_call(
-    subject: str, state: str, number: int, code: str, status: int
+    subject: str, state: str, code: str, status: int, cases: CountCases
 ) -> None:
-    rotation = prepared(subject, state)
-    before = _watched(rotation, refuse(number, code, status=status))
-    _finish(rotation, rotation.stage(), before)
+    def case(number: int) -> None:
+        rotation = prepared(subject, state)
+        before = _watched(rotation, refuse(number, code, status=status))
+        _finish(rotation, rotation.stage(), before)
+
+    run_each(case, _numbered(subject, state), cases)
 
 
 @pytest.mark.parametrize(
@@ -296,19 +296,22 @@ def test_the_retry_completes_after_a_refused_call(
         pytest.param(lose_answer, id="unanswered"),
     ],
 )
-@pytest.mark.parametrize(("subject", "state", "name"), _EACH_NAME)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_the_retry_completes_when_a_failing_call_works_again(
-    subject: str, state: str, name: str, fault: Callable[[str], Trouble]
+    subject: str, state: str, fault: Callable[[str], Trouble], cases: CountCases
 ) -> None:
-    rotation = prepared(subject, state)
-    before = _watched(rotation, fault(name))
-    token = rotation.stage()
-    for _ in range(TRIES):
-        # If only the response is lost, the next try may find all done.
-        with suppress(RotationError):
-            rotation.steps(token)
-    _watched(rotation)
-    _finish(rotation, token, before)
+    def case(name: str) -> None:
+        rotation = prepared(subject, state)
+        before = _watched(rotation, fault(name))
+        token = rotation.stage()
+        for _ in range(TRIES):
+            # If only the response is lost, the next try may find all done.
+            with suppress(RotationError):
+                rotation.steps(token)
+        _watched(rotation)
+        _finish(rotation, token, before)
+
+    run_each(case, {name: (name,) for name in _calls(subject, state)}, cases)
 
 
 @pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
@@ -322,26 +325,30 @@ def test_each_step_may_be_delivered_twice(subject: str, state: str) -> None:
     _finish(rotation, token, before)
 
 
-@pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_a_second_delivery_may_run_between_two_calls_of_the_first(
-    subject: str, state: str, number: int
+    subject: str, state: str, cases: CountCases
 ) -> None:
-    rotation = prepared(subject, state)
-    token = rotation.stage()
-    second = interpose(number, lambda: rotation.steps(token))
-    before = _watched(rotation, second)
-    _finish(rotation, token, before)
+    _interpose(subject, state, lambda rotation, token: rotation.steps(token), cases)
 
 
-@pytest.mark.parametrize(("subject", "state", "number"), _EACH_CALL)
+@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
 def test_a_second_create_secret_may_run_between_two_calls_of_the_first(
-    subject: str, state: str, number: int
+    subject: str, state: str, cases: CountCases
 ) -> None:
-    rotation = prepared(subject, state)
-    token = rotation.stage()
-    second = interpose(number, lambda: rotation.step(Step.CREATE, token))
-    before = _watched(rotation, second)
-    _finish(rotation, token, before)
+    _interpose(subject, state, lambda rotation, token: rotation.step(Step.CREATE, token), cases)
+
+
+def _interpose(
+    subject: str, state: str, second: Callable[[Rotation, str], object], count: CountCases
+) -> None:
+    def case(number: int) -> None:
+        rotation = prepared(subject, state)
+        token = rotation.stage()
+        before = _watched(rotation, interpose(number, partial(second, rotation, token)))
+        _finish(rotation, token, before)
+
+    run_each(case, _numbered(subject, state), count)
 
 
 # How the services lag and their clocks differ, within the limits that the engine allows.
@@ -360,20 +367,19 @@ _SKIES: dict[str, dict[str, float]] = {
 def test_a_process_may_crash_while_the_service_lags(
     subject: str, state: str, sky: str, cases: CountCases
 ) -> None:
-    deaths = list(itertools.product(range(1, len(_calls(subject, state)) + 1), _SIDES))
-    for number, side in deaths:
-        with _case(number=number, side=side):
-            rotation = prepared(subject, state)
-            for knob, seconds in _SKIES[sky].items():
-                setattr(rotation.cloud, knob, seconds)
-            before = _watched(rotation, kill(number, side))
-            token = rotation.stage()
-            with suppress(Killed, RotationError):
-                rotation.steps(token)
-            # The retry may come immediately.
-            rotation.cloud.time.advance(1)
-            _finish(rotation, token, before)
-    cases(len(deaths))
+    def case(number: int, side: Side) -> None:
+        rotation = prepared(subject, state)
+        for knob, seconds in _SKIES[sky].items():
+            setattr(rotation.cloud, knob, seconds)
+        before = _watched(rotation, kill(number, side))
+        token = rotation.stage()
+        with suppress(Killed, RotationError):
+            rotation.steps(token)
+        # The retry may come immediately.
+        rotation.cloud.time.advance(1)
+        _finish(rotation, token, before)
+
+    run_each(case, _deaths(subject, state), cases)
 
 
 def _with_foreign(subject: str, state: str, at: int, *troubles: Trouble) -> bool:
@@ -423,11 +429,10 @@ def _left_open(rotation: Rotation, token: str, made: list[str | None]) -> bool:
 def test_a_foreign_credential_may_appear_between_any_two_calls(
     subject: str, state: str, cases: CountCases
 ) -> None:
-    calls = len(_calls(subject, state))
-    for at in range(1, calls + 1):
-        with _case(at=at):
-            assert _with_foreign(subject, state, at)
-    cases(calls)
+    def case(at: int) -> None:
+        assert _with_foreign(subject, state, at), "no call failed, and the record explains the key"
+
+    run_each(case, _numbered(subject, state), cases)
 
 
 _FAULTS: dict[str, Callable[[int], Trouble]] = {
@@ -448,12 +453,11 @@ def _with_faults(subject: str, state: str) -> list[tuple[int, str, int]]:
     return found
 
 
-def _appear(subject: str, state: str, found: list[tuple[int, str, int]]) -> int:
-    closed = 0
-    for number, fault, at in found:
-        with _case(number=number, fault=fault, at=at):
-            closed += _with_foreign(subject, state, at, _FAULTS[fault](number))
-    return closed
+def _appear(subject: str, state: str, found: list[tuple[int, str, int]], count: CountCases) -> None:
+    def case(number: int, fault: str, at: int) -> bool:
+        return _with_foreign(subject, state, at, _FAULTS[fault](number))
+
+    run_each(case, {" ".join(map(str, one)): one for one in found}, count)
 
 
 @pytest.mark.slow
@@ -461,37 +465,35 @@ def _appear(subject: str, state: str, found: list[tuple[int, str, int]]) -> int:
 def test_a_foreign_credential_may_appear_where_a_call_fails(
     subject: str, state: str, cases: CountCases
 ) -> None:
-    found = _with_faults(subject, state)
-    cases(_appear(subject, state, found))
+    _appear(subject, state, _with_faults(subject, state), cases)
 
 
 @pytest.mark.parametrize(("subject", "state"), _EACH_SHARED_BEGINNING)
 def test_a_foreign_credential_may_appear_where_some_call_fails(
     subject: str, state: str, cases: CountCases
 ) -> None:
-    found = _drawn(_with_faults(subject, state), _SOME, subject, state)
-    cases(_appear(subject, state, found))
+    _appear(subject, state, _drawn(_with_faults(subject, state), _SOME, subject, state), cases)
 
 
-def _in_processes(subject: str, most: int, path: Path, repository: Path) -> int:
+def _in_processes(subject: str, most: int, path: Path, repository: Path, count: CountCases) -> None:
     """End one process of the operating system in a rotation, and complete it in another one."""
+
+    def case(state: str, number: int, side: Side) -> None:
+        rotation = prepared(subject, state)
+        before = rotation.secret.labels.get("AWSCURRENT")
+        token = rotation.stage()
+        path.write_bytes(pickle.dumps(rotation))
+        assert _process(path, token, str(number), side, repository=repository) == DEATH
+        assert _process(path, token, repository=repository) == 0
+        _finish(pickle.loads(path.read_bytes()), token, before)  # noqa: S301 -- ours
+
     deaths = [
-        (state, number, side)
+        (f"{state}-{name}", (state, *death))
         for known, state in BEGINNINGS
         if known == subject
-        for number, side in itertools.product(range(1, len(_calls(subject, state)) + 1), _SIDES)
+        for name, death in _deaths(subject, state).items()
     ]
-    drawn = _drawn(deaths, most, subject)
-    for state, number, side in drawn:
-        with _case(state=state, number=number, side=side):
-            rotation = prepared(subject, state)
-            before = rotation.secret.labels.get("AWSCURRENT")
-            token = rotation.stage()
-            path.write_bytes(pickle.dumps(rotation))
-            assert _process(path, token, str(number), side, repository=repository) == DEATH
-            assert _process(path, token, repository=repository) == 0
-            _finish(pickle.loads(path.read_bytes()), token, before)  # noqa: S301 -- ours
-    return len(drawn)
+    run_each(case, dict(_drawn(deaths, most, subject)), count)
 
 
 def _process(path: Path, *arguments: str, repository: Path) -> int:
@@ -508,11 +510,11 @@ def _process(path: Path, *arguments: str, repository: Path) -> int:
 def test_a_new_process_completes_the_rotation_of_a_killed_one(
     subject: str, tmp_path: Path, repository: Path, cases: CountCases
 ) -> None:
-    cases(_in_processes(subject, 30, tmp_path / "state", repository))
+    _in_processes(subject, 30, tmp_path / "state", repository, cases)
 
 
 @pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in REGISTRY])
 def test_a_new_process_completes_some_rotations_of_killed_ones(
     subject: str, tmp_path: Path, repository: Path, cases: CountCases
 ) -> None:
-    cases(_in_processes(subject, 2, tmp_path / "state", repository))
+    _in_processes(subject, 2, tmp_path / "state", repository, cases)
