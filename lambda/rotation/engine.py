@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rotation.errors import AlreadyStored, CredentialRejected, ProtocolError, ServiceUnavailable
 from rotation.event import Step
+from rotation.fields import kept_fields
 from rotation.issuing import STORING_SECONDS, Issuing
 from rotation.ownership import Stored, parse_ours, require_ours
 from rotation.proof import prove
@@ -117,7 +118,12 @@ class Engine:
             return Outcome.DONE if issuing.run() else Outcome.NOTHING_TO_DO
         credential = self._strategy.generate(current.credential if current else None)
         with suppress(AlreadyStored):
-            self._secret.put(event.token, credential.value, rotation_token=event.rotation_token)
+            self._secret.put(
+                event.token,
+                credential.value,
+                kept=kept_fields(self._strategy, current, credential.value),
+                rotation_token=event.rotation_token,
+            )
         return Outcome.DONE
 
     def _set(self, token: str) -> Outcome:

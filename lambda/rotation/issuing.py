@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rotation.attempt import Attempt, digest
 from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
 from rotation.errors import AlreadyStored, ForeignCredential, RotationError, TooSoon
+from rotation.fields import kept_fields
 from rotation.ownership import Facts, Marked, Recorded, parse_ours, sort_out
 from rotation.proof import prove
 from rotation.secret import Stage
@@ -217,7 +218,8 @@ class Issuing:
     def _store(self, credential: Credential, attempt: Attempt) -> None:
         token, rotation_token = self.event.token, self.event.rotation_token
         with suppress(AlreadyStored):
-            self.secret.put(token, credential.value, rotation_token=rotation_token)
+            kept = kept_fields(self.issuer, self.current, credential.value)
+            self.secret.put(token, credential.value, kept=kept, rotation_token=rotation_token)
             return
         # Another delivery of this step was faster. No retry would find our credential: the value
         # that the other one stored settles the record.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -144,13 +145,28 @@ class Secret:
             list_page = partial(list_page, NextToken=next_token)
         raise ProtocolError.endless(action=action, resource=self.arn, pages=_MOST_PAGES)
 
-    def put(self, token: str, value: Value, *, rotation_token: str | None) -> None:
+    def put(
+        self,
+        token: str,
+        value: Value,
+        *,
+        kept: Mapping[str, object],
+        rotation_token: str | None,
+    ) -> None:
         """Store a value as AWSPENDING. AWS also makes the first value of a secret AWSCURRENT.
+
+        Args:
+            token: the version.
+            value: the credential's own fields, or a plain text.
+            kept: fields of the current value, which constants and the credential replace.
+            rotation_token: the token of the event that PutSecretValue requires, if there is one.
 
         Raises:
             AlreadyStored: The version has another value.
         """
-        text = value if isinstance(value, str) else json.dumps({**self._constants, **value})
+        text = value
+        if not isinstance(text, str):
+            text = json.dumps({**kept, **self._constants, **text})
         # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
         token_of_event = {"RotationToken": rotation_token} if rotation_token else {}
         response = ask(
@@ -224,7 +240,9 @@ def _parsed(text: str | None) -> Value | None:
     if text is None:
         return None
     try:
-        value = json.loads(text, object_pairs_hook=_unambiguous, parse_constant=_reject)
+        value = json.loads(
+            text, object_pairs_hook=_unambiguous, parse_constant=_reject, parse_float=_finite
+        )
     except (ValueError, RecursionError):  # RecursionError: 64 KiB of brackets
         return text
     return value if isinstance(value, Mapping) else text
@@ -235,6 +253,17 @@ def _unambiguous(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
     if len(fields) < len(pairs):
         raise ValueError
     return fields
+
+
+def _finite(text: str) -> float:
+    """Reject a number that is infinite for most parsers, and could not be stored again.
+
+    https://www.rfc-editor.org/rfc/rfc8259#section-6
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _reject(_constant: str) -> NoReturn:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 # A secret's value: the fields of a JSON object, or a plain text.
-Value: TypeAlias = Mapping[str, str | int] | str
+Value: TypeAlias = Mapping[str, object] | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,11 +40,13 @@ _CORE = {
     "secret": {"attempt", "aws", "errors", "response", "strategy"},
     "proof": {"errors", "strategy"},
     "ownership": {"attempt", "errors", "secret", "strategy"},
+    "fields": {"ownership", "strategy"},
     "issuing": {
-        *("attempt", "aws", "errors", "event", "ownership", "proof", "secret", "strategy"),
+        *("attempt", "aws", "errors", "event", "fields", "ownership", "proof", "secret"),
+        "strategy",
     },
     "engine": {
-        *("errors", "event", "issuing", "ownership", "proof", "secret", "strategy"),
+        *("errors", "event", "fields", "issuing", "ownership", "proof", "secret", "strategy"),
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
 }

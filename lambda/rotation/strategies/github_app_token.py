@@ -39,6 +39,7 @@ _NAME = "[0-9A-Za-z._-]{1,100}"
 class GithubAppToken:
     """Issues tokens of one installation, and revokes them if configured."""
 
+    own_fields = frozenset({"api_url", "expires_at", "installation_id", "token", "username"})
     slots = None
     adopted = None
     adopt_with = None
@@ -89,7 +90,7 @@ class GithubAppToken:
         token = self._installation.token(
             repositories=self._repositories, permissions=self._permissions
         )
-        value: dict[str, str | int] = {
+        value = {
             "token": token.value,
             "expires_at": token.expires_at,
             "installation_id": self._installation.number,
@@ -120,7 +121,7 @@ class GithubAppToken:
             self._installation.revoke(_token(credential))
 
 
-def _credential(owner: str, expires_at: str, value: Mapping[str, str | int]) -> Credential:
+def _credential(owner: str, expires_at: str, value: Mapping[str, object]) -> Credential:
     return Credential(
         identity=f"the token until {expires_at}",
         owner=owner,

@@ -137,6 +137,12 @@ class TokenInSecret:
 class GithubDeployKey:
     """Adds keys to one repository, and deletes them."""
 
+    own_fields = frozenset(
+        {
+            *("api_url", "key_id", "private_key", "public_key"),
+            *("read_only", "repository", "ssh_url"),
+        }
+    )
     slots = None
     adopted = None
     adopt_with = None
@@ -225,7 +231,7 @@ class GithubDeployKey:
         if reply.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise _disabled(self.owner)
         response = self._api.read(reply, request, self.owner)
-        value: dict[str, str | int] = {
+        value: dict[str, object] = {
             "private_key": pair.private_key,
             "public_key": pair.public_key,
             "key_id": _key_id(response),

@@ -45,12 +45,20 @@ _KEY_ID = r"[A-Z0-9]{16,128}"
 _ADOPTED = r"AKIA[A-Z0-9]{12,124}"
 # IAM documents no alphabet; these characters can be used for signing.
 _SIGNING_KEY = r"[!-~]{1,256}"
+# Also the other fields of a `credential_process`, which must not outlive their key.
+_FIELDS = frozenset(
+    {
+        *("AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken"),
+        *("SmtpPassword", "SmtpUserName", "UserName", "Version"),
+    }
+)
 _REGION = r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]"
 
 
 class IamAccessKey:
     """Issues and retires the access keys of one IAM user."""
 
+    own_fields = _FIELDS
     slots = 2
     adopt_with = "rotation.iam_access_key.adopted_access_key_id"
     retires_demoted = False
@@ -116,7 +124,7 @@ class IamAccessKey:
         secret = key.text(
             "SecretAccessKey", pattern=_SIGNING_KEY, allowed="a string of printable characters"
         )
-        value: dict[str, str | int] = {
+        value: dict[str, object] = {
             "Version": 1,
             "AccessKeyId": key_id,
             "SecretAccessKey": secret,

@@ -81,6 +81,13 @@ class Service:
 class IamServiceCredential:
     """Issues and retires the credentials of one IAM user for one service."""
 
+    own_fields = frozenset(
+        {
+            *("ExpirationDate", "ServiceName", "ServiceSpecificCredentialId", "UserName"),
+            *_API_KEY,
+            *_PASSWORD,
+        }
+    )
     slots = 2
     adopt_with = "rotation.iam_service_credential.adopted_credential_id"
     retires_demoted = False
