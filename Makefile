@@ -153,7 +153,8 @@ $(COMMANDS): .cache/%/.installed: requirements/%.txt
 $(WHEELS): .cache/%/.downloaded: requirements/%.txt $(VENV)
 	@echo "setup: the wheels of $* into .cache/$*" >&2
 	@rm -rf $(@D)
-	@.venv/bin/pip download $(PIP_OPTIONS) --requirement $< --no-deps --only-binary=:all: --dest $(@D)
+	@.venv/bin/pip download $(PIP_OPTIONS) --requirement $< --no-deps --only-binary=:all: \
+		--platform "manylinux2014_$$(uname -m | sed s/arm64/aarch64/)" --dest $(@D)
 	@touch $@
 
 # The archive provider is built from its Go module, because not all machines reach Terraform's registry.

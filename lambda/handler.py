@@ -7,7 +7,9 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from rotation import log
@@ -19,6 +21,7 @@ from rotation.log import Key
 from rotation.proof import Clock
 from rotation.secret import Secret
 from rotation.settings import Settings
+from rotation.silence import Silence
 from rotation.strategies import build, source_of
 
 # At DEBUG the SDK logs each request and response with the values, and Lambda's runtime sets every
@@ -31,6 +34,22 @@ _clients = SdkClients()
 
 _HERE = __file__.removesuffix("handler.py")
 _LOGGING_SECONDS = 1
+
+
+def _runtime_has_own_descriptor() -> bool:
+    """Say whether Lambda's runtime writes its lines to a descriptor of its own, not to 1 and 2.
+
+    The runtime removes the variable from os.environ before it imports the function, but the kernel
+    keeps what the process was started with:
+    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+    """
+    with suppress(OSError):
+        started_with = Path("/proc/self/environ").read_bytes().split(b"\0")
+        return any(one.startswith(b"_LAMBDA_TELEMETRY_LOG_FD=") for one in started_with)
+    return False
+
+
+_silence = Silence(lasting=_runtime_has_own_descriptor())
 
 
 class Context(Protocol):
@@ -53,14 +72,8 @@ def lambda_handler(event: object, context: Context) -> None:
     """
     started = time.monotonic()
     record: log.LogRecord = {Key.EVENT: "rotation_step"}
-    failure: RotationError | None = None
-    try:
-        record[Key.OUTCOME] = _run(event, context, record)
-    except RotationError as error:
-        failure = error
-    except Exception as error:  # noqa: BLE001 -- its text may quote a credential, so it is replaced
-        place = _place(error)
-        failure = InternalError(kind=type(error).__name__, place=place, source=source_of(place))
+    with _silence.kept() as stream:
+        failure = _failure(event, context, record)
     if failure is not None:
         record[Key.OUTCOME] = "failed"
         record[Key.ERROR] = type(failure).__name__
@@ -68,9 +81,45 @@ def lambda_handler(event: object, context: Context) -> None:
     record[Key.LEVEL] = _level(failure)
     record[Key.DURATION_MS] = round((time.monotonic() - started) * 1000)
     record[Key.REQUEST_ID] = context.aws_request_id
-    log.write(sys.stdout, record)
+    log.write(stream, record)
     if failure is not None:
         raise failure
+
+
+def _failure(event: object, context: Context, record: log.LogRecord) -> RotationError | None:
+    """Carry out the step; return the error that stopped it, which is safe to show."""
+    try:
+        record[Key.OUTCOME] = _run(event, context, record)
+    except RotationError as error:
+        return _bare(error)
+    # A custom rotator may call sys.exit: Lambda's runtime prints what that raises.
+    except BaseException as error:  # noqa: BLE001 -- its text may quote a credential, so it is replaced
+        place = _place(error)
+        return InternalError(kind=_kind(error), place=place, source=source_of(place))
+    return None
+
+
+def _bare(error: RotationError) -> RotationError:
+    """Return an error of the same message and class, but without all that a rotator may add.
+
+    That is a cause, notes, a traceback, or a class of its own with a method __str__.
+    """
+    kind = next(one for one in type(error).__mro__ if one.__module__ == RotationError.__module__)
+    bare: RotationError = kind.__new__(kind, *error.args[:1])
+    return bare
+
+
+def _kind(error: BaseException) -> str:
+    """Return the name of the class, or of the nearest one that a module has under that name.
+
+    A class that is made while the function runs may be named after a response.
+    """
+    named: type = next(
+        kind
+        for kind in type(error).__mro__
+        if vars(sys.modules.get(kind.__module__, sys)).get(kind.__name__) is kind
+    )
+    return named.__name__
 
 
 def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
@@ -100,7 +149,7 @@ def _level(failure: RotationError | None) -> str:
     return "WARN" if failure.retry_may_cure else "ERROR"
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Return the last line in the package that an unexpected error went through."""
     frames = traceback.extract_tb(error.__traceback__)
     packaged = [frame for frame in frames if frame.filename.startswith(_HERE)] or frames

@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import json
 import sys
+import traceback
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
 
 import handler
-from rotation.errors import ConfigurationError, InternalError
+from rotation.errors import (
+    ConfigurationError,
+    InternalError,
+    RotationError,
+    ServiceUnavailable,
+)
 from rotation.settings import ENVIRONMENT_VARIABLE, OptionReader
 from rotation.strategies import CUSTOM_MODULE, REGISTRY, build
 from rotation.strategy import Generator, Issuer, Setter
@@ -166,16 +172,14 @@ class _Context:
         return 120_000
 
 
-def test_an_error_in_the_file_is_shown_by_its_class_and_line_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its text may quote a credential."""
-    source = _SETTER.replace("return self.parse", "raise ValueError('hunter2')\n        self.parse")
-    path = tmp_path / f"{CUSTOM_MODULE}.py"
-    path.write_text(source)
-    monkeypatch.syspath_prepend(tmp_path)
+def _invoke(
+    source: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[RotationError, str]:
+    """Invoke the function with a file that fails; return the error and the output."""
+    (folder / f"{CUSTOM_MODULE}.py").write_text(source)
+    monkeypatch.syspath_prepend(folder)
     # In Lambda it is in the folder of handler.py.
-    monkeypatch.setattr(handler, "_HERE", f"{tmp_path}/")
+    monkeypatch.setattr(handler, "_HERE", f"{folder}/")
     sys.modules.pop(CUSTOM_MODULE, None)
     cloud = Cloud()
     secret = cloud.add_secret("reports/word")
@@ -191,22 +195,68 @@ def test_an_error_in_the_file_is_shown_by_its_class_and_line_only(
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, json.dumps(settings))
     monkeypatch.setattr(handler, "_clients", FakeClients(cloud))
     event = {"Step": "createSecret", "SecretId": secret.arn, "ClientRequestToken": token}
-    line = source.splitlines().index("        raise ValueError('hunter2')") + 1
     written = io.StringIO()
-    with (
-        redirect_stdout(written),
-        pytest.raises(
-            InternalError,
-            match=rf"^Unexpected ValueError at {CUSTOM_MODULE}.py:{line}. This is a bug in the "
-            r"file of rotation.custom.source_file: fix it, or raise an error class",
-        ) as failure,
-    ):
+    with redirect_stdout(written), pytest.raises(RotationError) as failure:
         handler.lambda_handler(event, _Context())
     sys.modules.pop(CUSTOM_MODULE)
-    record = json.loads(written.getvalue())
+    return failure.value, written.getvalue()
+
+
+# tests/leaks/test_output.py has more ways, each in a process of its own.
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        pytest.param("raise ValueError('hunter2')", "ValueError", id="error"),
+        pytest.param("sys.exit('hunter2')", "SystemExit", id="exit"),
+        pytest.param("raise BaseException('hunter2')", "BaseException", id="base"),
+        pytest.param("raise type('hunter2', (KeyError,), {})", "KeyError", id="name"),
+        pytest.param("print('hunter2'); raise ValueError", "ValueError", id="print"),
+    ],
+)
+def test_an_error_in_the_file_is_shown_by_its_class_and_line_only(
+    statement: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its text may quote a credential."""
+    source = f"import sys\n{_SETTER}".replace('return self.parse("word")', statement)
+    line = source.splitlines().index(f"        {statement}") + 1
+    failure, written = _invoke(source, tmp_path, monkeypatch)
+    assert isinstance(failure, InternalError)
+    assert str(failure).startswith(
+        f"Unexpected {kind} at {CUSTOM_MODULE}.py:{line}. This is a bug in the file of "
+        "rotation.custom.source_file: fix it, or raise an error class"
+    )
+    record = json.loads(written)
     assert (record["strategy"], record["error"], record["level"]) == (
         "custom",
         "InternalError",
         "ERROR",
     )
-    assert "hunter2" not in written.getvalue() + str(failure.value)
+    assert "hunter2" not in written + "".join(traceback.format_exception(failure))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("raise error from ValueError('hunter2')", id="cause"),
+        pytest.param("error.add_note('hunter2'); raise error", id="note"),
+        pytest.param("error.__class__ = Loud; raise error", id="text-of-its-own"),
+    ],
+)
+def test_only_the_message_of_an_error_of_ours_is_shown(
+    statement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"""
+from rotation.api import ServiceUnavailable
+class Loud(ServiceUnavailable):
+    def __str__(self):
+        return "hunter2"
+{_SETTER}
+""".replace(
+        'return self.parse("word")',
+        "error = ServiceUnavailable(action='a', resource='r', answer_lost=False)\n        "
+        + statement,
+    )
+    failure, written = _invoke(source, tmp_path, monkeypatch)
+    assert type(failure) is ServiceUnavailable
+    assert json.loads(written)["message"].startswith("a on r got no usable response")
+    assert "hunter2" not in written + "".join(traceback.format_exception(failure))

@@ -31,6 +31,7 @@ print(json.dumps(sorted(sys.modules)))
 _CORE = {
     "errors": set(),
     "log": set(),
+    "silence": set(),
     "strategy": set(),
     "event": {"errors"},
     "settings": {"errors"},
@@ -58,6 +59,7 @@ def _allowed(module: str) -> set[str]:
     match module.split("."):
         case ["handler"]:
             core = {"aws", "engine", "errors", "event", "log", "proof", "secret", "settings"}
+            core |= {"silence"}
             return {"rotation", "rotation.strategies", *_full(core)}
         case ["rotation", "services", *_]:
             return {name for name in MODULES if "services" in name} | _full(_FOR_SERVICES)
