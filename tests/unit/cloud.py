@@ -114,7 +114,7 @@ class Cloud(Account):
 
     def keys_seen(self, user: str) -> list[Key]:
         """Return the user's keys as a lagging list shows them."""
-        then = self.time.now - timedelta(seconds=self.list_lag)
+        then = self.time.now - timedelta(seconds=max(self.list_lag, self.read_lag))
         all_keys = [*self.users[user], *(key for key in self.removed if key.user == user)]
         seen = [key for key in all_keys if key.born <= then and (not key.gone or key.gone > then)]
         return sorted(seen, key=lambda key: key.key_id)

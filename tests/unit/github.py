@@ -60,6 +60,9 @@ class HeldKey:
     title: str
     read_only: bool
     created: datetime
+    # When it was created and deleted. The list shows both late.
+    born: datetime
+    gone: datetime | None = None
 
 
 class _Refused(Exception):  # noqa: N818 -- a response like any other
@@ -229,7 +232,12 @@ class DeployKeys(GitHub):
         self._numbers += 1
         created = self.cloud.time.now.replace(microsecond=0)
         made = HeldKey(
-            number=self._numbers, key=key, title=title, read_only=read_only, created=created
+            number=self._numbers,
+            key=key,
+            title=title,
+            read_only=read_only,
+            created=created,
+            born=self.cloud.time.now,
         )
         self.keys.append(made)
         return made
@@ -252,7 +260,10 @@ class DeployKeys(GitHub):
         return _reply(200, {"ssh_url": f"git@github.com:{owner}/{name}.git"})
 
     def list_keys(self, asked: _Asked) -> Reply:
-        return _reply(200, [_shown(one) for one in self._keys(asked)])
+        then = self.cloud.time.now - timedelta(seconds=self.cloud.read_lag)
+        keys = sorted([*self._keys(asked), *self.removed], key=lambda key: key.number)
+        seen = [key for key in keys if key.born <= then and (not key.gone or key.gone > then)]
+        return _reply(200, [_shown(one) for one in seen])
 
     def create_key(self, asked: _Asked) -> Reply:
         self._keys(asked)
@@ -264,6 +275,7 @@ class DeployKeys(GitHub):
     def delete_key(self, asked: _Asked) -> Reply:
         gone = self._key(asked)
         self.keys.remove(gone)
+        gone.gone = self.cloud.time.now
         self.removed.append(gone)
         return Reply(status=204, headers={}, body=b"")
 

@@ -7,8 +7,10 @@ the `Fuse`, where a test can make trouble.
 from __future__ import annotations
 
 import json
+import threading
 import uuid
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar, Unpack
@@ -18,7 +20,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from rotation.proof import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_secretsmanager.type_defs import (
         DescribeSecretRequestTypeDef,
@@ -37,6 +39,8 @@ Answer: TypeAlias = dict[str, Any]
 ACCOUNT_ID = "123456789012"
 CALL_SECONDS = 0.05
 LONGEST_VALUE = 65536
+# How long the states of secrets are kept for reads that show an earlier one.
+_KEPT_SECONDS = 60
 
 
 class Side(StrEnum):
@@ -59,12 +63,15 @@ class Trouble(Protocol):
 
 
 class Fuse:
-    """All calls go through it. A stopped process makes no further call, not even in finally."""
+    """All calls go through it. A stopped process makes no further call, not even in finally.
+
+    Each thread is a process.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.troubles: list[Trouble] = []
-        self._dead = False
+        self._dead: set[int] = set()
 
     def arm(self, *troubles: Trouble) -> None:
         """Count from 1 again, with other troubles."""
@@ -72,11 +79,11 @@ class Fuse:
         self.troubles = list(troubles)
 
     def revive(self) -> None:
-        """Start the next process."""
-        self._dead = False
+        """Start the next process in this thread."""
+        self._dead.discard(threading.get_ident())
 
     def call(self, name: str, effect: Callable[[], T]) -> T:
-        if self._dead:
+        if threading.get_ident() in self._dead:
             raise Killed
         self.calls.append(name)
         number = len(self.calls)
@@ -89,7 +96,7 @@ class Fuse:
         except RepeatedError:
             result = effect()
         except Killed:
-            self._dead = True
+            self._dead.add(threading.get_ident())
             raise
         return result
 
@@ -159,6 +166,25 @@ def interpose(at: int | str, action: Callable[[], object]) -> Trouble:
     return trouble
 
 
+def stale(account: Account, at: int, seconds: float) -> Trouble:
+    """Let one read show what was true some seconds earlier."""
+
+    def trouble(number: int, _name: str, side: Side) -> None:
+        if number == at:
+            account.read_lag = seconds if side is Side.BEFORE else 0
+
+    return trouble
+
+
+def each_stale(account: Account, lags: Iterator[float]) -> Trouble:
+    """Let each read show what was true some seconds earlier."""
+
+    def trouble(_number: int, _name: str, side: Side) -> None:
+        account.read_lag = next(lags) if side is Side.BEFORE else 0
+
+    return trouble
+
+
 def client_error(operation: str, code: str, *, text: str = "no", status: int = 400) -> ClientError:
     return ClientError(
         {
@@ -180,18 +206,50 @@ class VirtualTime:
 
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 12, 0, 0, 700_000, tzinfo=UTC)
+        # Is called when a process falls asleep. Time may pass in others until it wakes up.
+        self.asleep: Callable[[], None] = nothing
+        # When Lambda stops the invocation of a thread.
+        self._deadlines: dict[int, datetime] = {}
 
-    def invoked(self, timeout: float) -> Clock:
-        """Start an invocation that Lambda stops after the timeout."""
-        deadline = self.now + timedelta(seconds=timeout)
+    @contextmanager
+    def invocation(self, timeout: float) -> Iterator[Clock]:
+        """Run an invocation that Lambda stops after the timeout, also one that was suspended."""
+        thread = threading.get_ident()
+        outer = self._deadlines.get(thread)
+        deadline = self._deadlines[thread] = self.now + timedelta(seconds=timeout)
 
         def left() -> float:
             return (deadline - self.now).total_seconds()
 
-        return Clock(now=lambda: self.now, sleep=self.advance, left=left)
+        try:
+            yield Clock(now=lambda: self.now, sleep=self._sleep, left=left)
+        finally:
+            del self._deadlines[thread]
+            if outer:
+                self._deadlines[thread] = outer
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+    def require_life(self) -> None:
+        """Stop an invocation of this thread that is over.
+
+        Raises:
+            Killed: It is over.
+        """
+        deadline = self._deadlines.get(threading.get_ident())
+        if deadline is not None and self.now >= deadline:
+            raise Killed
+
+    def _sleep(self, seconds: float) -> None:
+        end = self.now + timedelta(seconds=seconds)
+        self.asleep()
+        self.now = max(self.now, end)
+        self.require_life()
+
+
+def nothing() -> None:
+    pass
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,6 +266,11 @@ class StoredSecret:
     tags: dict[str, str] = field(default_factory=dict)
     last_rotated: datetime | None = None
     deleted: bool = False
+
+    def copy(self) -> StoredSecret:
+        return replace(
+            self, versions=dict(self.versions), labels=dict(self.labels), tags=dict(self.tags)
+        )
 
     def attach(self, label: str, version_id: str) -> None:
         """Move a label. If it is AWSCURRENT, move AWSPREVIOUS to its former version.
@@ -244,6 +307,9 @@ class Account:
         self.rotation_tokens: list[str] = []
         self.first_value_becomes_current = True
         self.page = 100
+        # How old the state is that a read shows, in seconds.
+        self.read_lag = 0.0
+        self._states: list[tuple[datetime, dict[str, StoredSecret]]] = []
         # The message of each error that a service returns. No text of ours may repeat it.
         self.error_message = "no"
         self._number = 0
@@ -278,10 +344,30 @@ class Account:
         """Carry out one call, which takes some time."""
 
         def timed() -> T:
+            self._keep()
             self.time.advance(CALL_SECONDS)
-            return effect()
+            self.time.require_life()
+            try:
+                return effect()
+            finally:
+                self._keep()
 
         return self.fuse.call(name, timed)
+
+    def seen(self, arn: str) -> StoredSecret | None:
+        """Return the secret as a read shows it."""
+        if not self.read_lag:
+            return self.secrets.get(arn)
+        then = self.time.now - timedelta(seconds=self.read_lag)
+        known = [state for since, state in self._states if since <= then]
+        return (known[-1] if known else self._states[0][1]).get(arn)
+
+    def _keep(self) -> None:
+        """Keep the state of now for later reads."""
+        then = self.time.now - timedelta(seconds=_KEPT_SECONDS)
+        while len(self._states) > 1 and self._states[1][0] <= then:
+            del self._states[0]
+        self._states.append((self.time.now, {arn: one.copy() for arn, one in self.secrets.items()}))
 
 
 class UnknownServiceError(AssertionError):
@@ -319,7 +405,7 @@ class FakeSecretsManager:
 
     def describe_secret(self, **request: Unpack[DescribeSecretRequestTypeDef]) -> Answer:
         def effect() -> Answer:
-            secret = self._found("DescribeSecret", request["SecretId"])
+            secret = self._seen("DescribeSecret", request["SecretId"])
             # Versions without a label are omitted.
             labelled = {version: secret.labels_of(version) for version in secret.labels.values()}
             rotated = {"LastRotatedDate": secret.last_rotated} if secret.last_rotated else {}
@@ -334,7 +420,7 @@ class FakeSecretsManager:
 
     def get_secret_value(self, **request: Unpack[GetSecretValueRequestTypeDef]) -> Answer:
         def effect() -> Answer:
-            secret = self._found("GetSecretValue", request["SecretId"])
+            secret = self._seen("GetSecretValue", request["SecretId"])
             label = request.get("VersionStage", "AWSCURRENT")
             version_id = request.get("VersionId") or secret.labels.get(label, "")
             version = secret.versions.get(version_id)
@@ -401,7 +487,7 @@ class FakeSecretsManager:
         self, **request: Unpack[ListSecretVersionIdsRequestTypeDef]
     ) -> Answer:
         def effect() -> Answer:
-            secret = self._found("ListSecretVersionIds", request["SecretId"])
+            secret = self._seen("ListSecretVersionIds", request["SecretId"])
             listed = [
                 {
                     "VersionId": version_id,
@@ -430,10 +516,15 @@ class FakeSecretsManager:
 
         return self._account.request("tag_resource", effect)
 
+    def _seen(self, operation: str, arn: str) -> StoredSecret:
+        return self._require(operation, self._account.seen(arn))
+
     def _found(self, operation: str, arn: str) -> StoredSecret:
-        if arn not in self._account.secrets:
+        return self._require(operation, self._account.secrets.get(arn))
+
+    def _require(self, operation: str, secret: StoredSecret | None) -> StoredSecret:
+        if secret is None:
             self._account.refuse(operation, "ResourceNotFoundException")
-        secret = self._account.secrets[arn]
         # Until it is restored. The documentation of these two operations has no such error.
         if secret.deleted and operation not in {"DescribeSecret", "ListSecretVersionIds"}:
             self._account.refuse(operation, "InvalidRequestException")

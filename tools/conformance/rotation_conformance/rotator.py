@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from rotation.api import Clients, Generator, Issuer, ProtocolError, RotationError, Setter
+from rotation.api import Clients, Generator, Issuer, RotationError, Setter
 from rotation.engine import Engine, Outcome
 from rotation.event import Event, Step
 from rotation.secret import Secret
@@ -25,7 +25,7 @@ RETRY_SECONDS = 60
 
 
 class OvertakenError(Exception):
-    """The rotation was cancelled, because an operator has put or promoted another value."""
+    """The function has cancelled the rotation. The next one begins with a new version."""
 
 
 class NeverConvergedError(AssertionError):
@@ -100,15 +100,17 @@ class Rotation:
     ) -> Outcome:
         self.cloud.fuse.revive()
         clients = clients or self.cloud.clients()
-        engine = Engine(
-            Secret(clients, self.secret.arn, constants=self.constants),
-            self.strategy(clients),
-            clock=self.cloud.time.invoked(self.timeout),
-            minimum_overlap=self.minimum_overlap,
+        event = Event(
+            step=step, secret_arn=self.secret.arn, token=token, rotation_token=rotation_token
         )
-        outcome = engine.run(
-            Event(step=step, secret_arn=self.secret.arn, token=token, rotation_token=rotation_token)
-        )
+        with self.cloud.time.invocation(self.timeout) as clock:
+            engine = Engine(
+                Secret(clients, self.secret.arn, constants=self.constants),
+                self.strategy(clients),
+                clock=clock,
+                minimum_overlap=self.minimum_overlap,
+            )
+            outcome = engine.run(event)
         if step is Step.SET:
             self.set_versions.add(token)
         return outcome
@@ -126,7 +128,7 @@ class Rotation:
             try:
                 self.steps(token)
             except (Killed, RotationError) as error:
-                if isinstance(error, ProtocolError) and "AWSPENDING" not in self.secret.labels:
+                if isinstance(error, RotationError) and "AWSPENDING" not in self.secret.labels:
                     raise OvertakenError from None
                 last = error
                 self.cloud.time.advance(RETRY_SECONDS)
@@ -137,8 +139,8 @@ class Rotation:
     def rotate(self) -> str:
         """Rotate once, without trouble, after every overlap is over.
 
-        If an operator has overtaken the rotation that RotateSecret retries, start a new one, as
-        the error says.
+        If the function cancels the rotation that RotateSecret retries, start a new one, as the
+        error says.
         """
         self.wait_out_the_overlap()
         token = self.stage()
