@@ -95,8 +95,10 @@ locals {
       Sid       = "OnlyReadersRead"
       Effect    = "Deny"
       Principal = everyone
-      Action    = ["secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"]
-      Resource  = "*"
+      # BatchGetSecretValue requires this permission, too, and has no effect in the policy of a secret.
+      # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
+      Action   = ["secretsmanager:GetSecretValue"]
+      Resource = "*"
       Condition = merge(concat(
         [{
           ArnNotLike = {
@@ -110,6 +112,20 @@ locals {
         [for service in local._owning_services : { BoolIfExists = { "aws:PrincipalIsAWSService" = "false" } }],
       )...)
     } if var.readers_exclusive],
+
+    # A false record makes the function delete a credential that it didn't create. Terraform's own tags have other keys.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tagkeys
+    [for role_arn in module.function[*].role_arn : {
+      Sid       = "OnlyTheFunctionRecordsAttempts"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = ["secretsmanager:TagResource", "secretsmanager:UntagResource"]
+      Resource  = "*"
+      Condition = {
+        ArnNotEquals               = { "aws:PrincipalArn" = role_arn }
+        "ForAnyValue:StringEquals" = { "aws:TagKeys" = ["rotation-attempt"] }
+      }
+    } if local.records_attempts],
 
     [for sid, statement in var.policy_statements : merge(
       {

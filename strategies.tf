@@ -111,9 +111,10 @@ locals {
   strategy = one(local.chosen_strategies)
 
   # Answers for the rest of the module.
-  expires         = anytrue([for strategy in local.chosen_strategies : strategy.expires_after_minutes != null])
-  issues          = anytrue(local.chosen_strategies[*].issuer)
-  makes_function  = anytrue([for strategy in local.chosen_strategies : strategy.settings != null])
-  makes_secret    = alltrue(local.chosen_strategies[*].makes_secret)
-  _strategy_found = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
+  expires          = anytrue([for strategy in local.chosen_strategies : strategy.expires_after_minutes != null])
+  issues           = anytrue(local.chosen_strategies[*].issuer)
+  makes_function   = anytrue([for strategy in local.chosen_strategies : strategy.settings != null])
+  makes_secret     = alltrue(local.chosen_strategies[*].makes_secret)
+  records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
+  _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

@@ -336,6 +336,13 @@ CASES = [
         id="policy_statements-sid",
     ),
     pytest.param(
+        "The keys of policy_statements must be Sids of letters and digits",
+        {"policy_statements": {"OnlyTheFunctionRecordsAttempts": STATEMENT}},
+        '["OnlyTheFunctionRecordsAttempts"].',
+        statement(),
+        id="policy_statements-sid-of-the-record",
+    ),
+    pytest.param(
         "The effect of each of policy_statements must be",
         statement(effect="allow"),
         '{"AuditorsDescribe":"allow"}.',

@@ -328,6 +328,12 @@ def test_the_grants_are_as_shown(applied: Applied) -> None:
     assert shown == statements, f"Paste into docs/security.md:\n{json.dumps(statements, indent=2)}"
 
 
+def test_the_statement_about_the_record_is_as_shown(applied: Applied) -> None:
+    answer = applied.aws.client("secretsmanager").get_resource_policy(SecretId=SECRET)
+    shown = json.loads(block("grants", "attempt-record"))
+    assert shown in json.loads(answer["ResourcePolicy"])["Statement"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of a layer run on Linux")
 def test_the_layer_is_built_as_shown(
     applied: Applied, cache: Path, tmp_path: Path, repository: Path

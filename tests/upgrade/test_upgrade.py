@@ -44,6 +44,11 @@ _ROTATING: Final = [name for name in _INSTANCES if name != "fixed"]
 _CHANGING: Final = {"filename", "source_code_hash"}
 # AWS sets this after each change of a function.
 _SET_BY_AWS: Final = {"last_modified"}
+# The policies that change or are new; the changelog names each.
+_POLICIES: Final = {
+    f"module.{name}.aws_secretsmanager_secret_policy.this[0]"
+    for name in ("iam_access_key", "iam_service_credential")
+}
 
 
 class NoHistoryError(Exception):
@@ -211,6 +216,9 @@ def test_only_the_packages_of_functions_change(before: Before) -> None:
         changed = _changed(change)
         if "previous_address" in resource:
             wrong.append(f"{address} was {resource['previous_address']}")
+        elif address in _POLICIES:
+            if change["actions"] != ["create"] and changed != {"policy"}:
+                wrong.append(f"{address} changes {', '.join(sorted(changed))}")
         elif change["actions"] != ["no-op"] and (
             change["actions"] != ["update"]
             or resource["type"] != "aws_lambda_function"
@@ -238,7 +246,7 @@ def _created(plan: Json) -> dict[tuple[str, str, str], object]:
         for address, resource in _resources(plan).items()
         for part in ("after", "after_unknown", "after_sensitive")
         for name, value in resource["change"][part].items()
-        if name not in _CHANGING
+        if name not in _CHANGING and address not in _POLICIES
     }
 
 
