@@ -21,6 +21,8 @@ ONLY := $(if $(STRATEGY),--strategy=$(STRATEGY))
 
 VENV := .venv/.installed
 ARCHIVE := .cache/terraform/built/terraform-provider-archive
+# Terraform reads the whole schema of the AWS provider for each command, so the tests hide most of it.
+FILTER := .cache/terraform/aws/filter/terraform-provider-aws
 PROVIDERS := .cache/terraform/cli.tfrc
 LINTERS := .cache/bin/.installed
 OPENTOFU := .cache/opentofu/.installed
@@ -160,19 +162,23 @@ $(WHEELS): .cache/%/.downloaded: requirements/%.txt $(VENV)
 # The archive provider is built from its Go module, because not all machines reach Terraform's registry.
 $(ARCHIVE): dev/toolchain/archive/go.mod dev/toolchain/archive/go.sum
 	@echo "setup: building the archive provider (half a minute, once)" >&2
-	@$(call go_build,dev/toolchain/archive,$(@D))
+	@$(call go_build,dev/toolchain/archive,$(@D),tool)
 
-$(PROVIDERS): dev/setup.py $(ARCHIVE)
+$(FILTER): $(wildcard dev/toolchain/aws/*)
+	@echo "setup: building the filter of the AWS provider (half a minute, once)" >&2
+	@$(call go_build,dev/toolchain/aws,$(@D),.)
+
+$(PROVIDERS): dev/setup.py $(ARCHIVE) $(FILTER)
 	@$(PYTHON) dev/setup.py
 
 $(LINTERS): dev/toolchain/lint/go.mod dev/toolchain/lint/go.sum
 	@echo "setup: building tflint and terraform-docs (a minute or two, once)" >&2
-	@$(call go_build,dev/toolchain/lint,$(@D))
+	@$(call go_build,dev/toolchain/lint,$(@D),tool)
 	@touch $@
 
 $(OPENTOFU): dev/toolchain/opentofu/go.mod dev/toolchain/opentofu/go.sum
 	@echo "setup: building OpenTofu (two or three minutes, once)" >&2
-	@$(call go_build,dev/toolchain/opentofu,$(@D))
+	@$(call go_build,dev/toolchain/opentofu,$(@D),tool)
 	@touch $@
 
 $(TERRATEST): $(wildcard examples/ci/terratest/*)
@@ -197,6 +203,6 @@ $(PROSE): dev/toolchain/prose/package.json dev/toolchain/prose/package-lock.json
 	@npm ci --prefix $(@D) --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-# Builds the tools in a go.mod, at the versions in its go.sum.
-go_build = go build -C $(1) -mod=readonly -trimpath -o "$(CURDIR)/$(2)/" tool 2> >($(without_downloads))
+# Builds the tools in a go.mod, or the program beside it, at the versions in its go.sum.
+go_build = go build -C $(1) -mod=readonly -trimpath -o "$(CURDIR)/$(2)/" $(3) 2> >($(without_downloads))
 without_downloads = grep --invert-match '^go: downloading ' >&2

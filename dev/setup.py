@@ -39,7 +39,10 @@ NEVER_SEARCHED = (
 def main() -> None:
     """Fill the mirror, and write a CLI configuration with this mirror only."""
     platform = terraform_platform()
-    place(AWS, platform, find(AWS, platform) or from_terraform(AWS, platform))
+    # The filter reads the provider and writes its schema here.
+    link(CACHE / "aws" / "whole", find(AWS, platform) or from_terraform(AWS, platform))
+    (CACHE / "aws" / "schema").unlink(missing_ok=True)
+    place(AWS, platform, CACHE / "aws" / "filter")
     place(ARCHIVE, platform, CACHE / "built")
     # Without `direct {}`, a test that needs another provider or the network fails here, as in CI.
     CLI_CONFIG.write_text(
@@ -113,11 +116,15 @@ def from_terraform(provider: tuple[str, str], platform: str) -> Path:
 def place(provider: tuple[str, str], platform: str, folder: Path) -> None:
     """Link the folder into the mirror. Terraform follows a link at this level only."""
     source, version = provider
-    link = MIRROR / HOST / source / version / platform
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(folder, target_is_directory=True)
-    say(f"{source} {version}: {shorten(folder)}")
+    link(MIRROR / HOST / source / version / platform, folder)
+
+
+def link(path: Path, folder: Path) -> None:
+    """Replace the link, and report where it leads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(folder, target_is_directory=True)
+    say(f"{shorten(path)}: {shorten(folder)}")
 
 
 def shorten(folder: Path) -> str:

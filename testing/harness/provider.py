@@ -1,6 +1,6 @@
 """Runs one process of the AWS provider for many Terraform commands.
 
-Terraform starts a process for each command, which costs two seconds of processor time
+Terraform starts a process for each command, which costs half a second of processor time
 (https://developer.hashicorp.com/terraform/plugin/debugging). A root module with two configurations
 of the provider cannot use this, because each configuration needs its own process.
 """
@@ -19,7 +19,7 @@ class AwsProvider:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         """Start the provider in the root module, from which it reads the packages of functions."""
-        (binary,) = _MIRROR.glob("registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws_*")
+        (binary,) = _MIRROR.glob("registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*")
         self._process = subprocess.Popen(
             [binary, "-debug"],
             cwd=folder,
