@@ -1,6 +1,7 @@
 """No unit test reaches an account, not even one that another test of the same process uses."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -10,3 +11,10 @@ def _no_account(request: pytest.FixtureRequest) -> None:
     # Set on purpose, for test_cloud_contract.py.
     if "CONTRACT_ENDPOINT" not in os.environ:
         request.getfixturevalue("no_account")
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which tests.unit.tls writes a certificate that clients trust."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    return tmp_path

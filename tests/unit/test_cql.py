@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import ssl
 import struct
-import threading
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from rotation.errors import ProtocolError, ServiceUnavailable
 from rotation.services.login import RejectedError, keyspaces
-from testing.certificate import write_certificate
 from testing.local_logins.keyspaces import serve
 from tests.leaks.search import found, of_exception
+from tests.unit.tls import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -50,36 +47,6 @@ def _answering(*frames: bytes) -> Callable[[BinaryIO], None]:
     return serve
 
 
-@contextlib.contextmanager
-def _serving(folder: Path, serve: Callable[[BinaryIO], None]) -> Iterator[str]:
-    """Serve one connection over TLS."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(*write_certificate(folder))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            connection, _ = listener.accept()
-            # A client that does not trust the certificate closes the connection.
-            with (
-                connection,
-                contextlib.suppress(OSError),
-                tls.wrap_socket(connection, server_side=True) as stream,
-                stream.makefile("rwb") as file,
-            ):
-                serve(cast("BinaryIO", file))
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-        thread.join()
-
-
-@pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-    return tmp_path
-
-
 def test_a_user_name_and_a_password_are_accepted(trusted: Path) -> None:
     seen: list[tuple[str, str]] = []
 
@@ -87,14 +54,14 @@ def test_a_user_name_and_a_password_are_accepted(trusted: Path) -> None:
         seen.append((pair[0], pair[1]))
         return True
 
-    with _serving(trusted, lambda stream: serve(stream, log_in)) as endpoint:
+    with serving(trusted, lambda stream: serve(stream, log_in)) as endpoint:
         keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
     assert seen == [(_USER, _PASSWORD)]
 
 
 def test_a_wrong_password_is_rejected(trusted: Path) -> None:
     with (
-        _serving(trusted, lambda stream: serve(stream, lambda *_: False)) as endpoint,
+        serving(trusted, lambda stream: serve(stream, lambda *_: False)) as endpoint,
         pytest.raises(RejectedError),
     ):
         keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
@@ -138,7 +105,7 @@ def test_each_response_has_its_error(
     frames: list[bytes], error: type[Exception], says: str, trusted: Path
 ) -> None:
     with (
-        _serving(trusted, _answering(*frames)) as endpoint,
+        serving(trusted, _answering(*frames)) as endpoint,
         pytest.raises(error, match=says) as caught,
     ):
         keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
@@ -149,7 +116,7 @@ def test_each_response_has_its_error(
 def test_an_untrusted_server_receives_no_password(tmp_path: Path) -> None:
     heard: list[bytes] = []
     with (
-        _serving(tmp_path, lambda stream: heard.append(stream.read())) as endpoint,
+        serving(tmp_path, lambda stream: heard.append(stream.read())) as endpoint,
         pytest.raises(ServiceUnavailable, match=r"Keyspaces' log-in on 127\.0"),
     ):
         keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
@@ -173,14 +140,13 @@ def test_a_closed_port_is_unavailable() -> None:
 def test_the_default_port_is_that_of_keyspaces(
     endpoint: str, asked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
+    seen: list[object] = []
 
-    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
-        assert timeout == 3
-        seen.append(address[1])
+    def look_up(_host: str, port: int, **_: object) -> list[object]:
+        seen.append(port)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with pytest.raises(ServiceUnavailable):
         keyspaces.log_in(endpoint, user_name=_USER, password=_PASSWORD)
     assert seen == [asked]

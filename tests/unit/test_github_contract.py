@@ -96,8 +96,9 @@ def _fake(cloud: Cloud) -> Side:
 
 
 @pytest.fixture
-def local() -> Iterator[Side]:
-    with local_github() as github:
+def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
+    with local_github(tls=True) as github:
+        monkeypatch.setenv("SSL_CERT_FILE", str(github.certificate))
         for name in REPOSITORIES:
             github.add_repository(f"{OWNER}/{name}")
         app = github.add_app(private_key("app").public_key())

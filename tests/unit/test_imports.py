@@ -141,7 +141,7 @@ def test_the_init_of_a_package_of_services_imports_no_module_of_it(package: str)
 
 
 # Names of modules that are no names of services.
-_NOT_NAMES = {"api", "custom", "errors", "https", "login", "services", "strategies"}
+_NOT_NAMES = {"api", "custom", "errors", "https", "login", "services", "strategies", "tls"}
 
 
 def _names_of_services() -> set[str]:

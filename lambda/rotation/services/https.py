@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from rotation.aws import LONGEST_ATTEMPT_SECONDS
 from rotation.services import NoReplyError
+from rotation.services.tls import LIMITS, Connection, Limits, TooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from http.client import HTTPResponse
 
-    from urllib3 import PoolManager
+_PORT: Final = 443
+_PART_BYTES: Final = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +40,53 @@ class Send(Protocol):
 
 
 class Https:
-    """Sends through urllib3, which the runtime has beside boto3; connections are kept."""
+    """Sends over a new connection, and decompresses nothing."""
 
-    def __init__(self) -> None:
-        self._pool: PoolManager | None = None
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        """Take what a server may use up; no connection is made."""
+        self._limits = limits
 
     def __call__(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
     ) -> Reply:
-        """Send a request.
+        """Send a request. A body that is too long is empty in the reply.
 
         Raises:
             NoReplyError: No reply arrived.
         """
-        import urllib3
-        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+        import http.client
+        from urllib.parse import urlsplit, urlunsplit
 
-        if self._pool is None:
-            timeout = urllib3.Timeout(total=LONGEST_ATTEMPT_SECONDS)
-            self._pool = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=timeout)
+        _, server, *target = urlsplit(url)
+        host, _, port = server.partition(":")
+        own = {"Accept-Encoding": "identity", "Connection": "close", "Host": server}
+        sent = False
         try:
-            reply = self._pool.request(
-                method, url, headers=dict(headers), body=body, redirect=False, retries=False
-            )
-            # Servers differ in how they spell the names.
-            headers_found = {name.lower(): value for name, value in reply.headers.items()}
-            return Reply(status=reply.status, headers=headers_found, body=reply.data)
-        except HTTPError as error:
-            unsent = isinstance(error, NewConnectionError | ConnectTimeoutError)
-        raise NoReplyError(lost=not unsent)
+            with Connection(host, int(port or _PORT), self._limits) as connection:
+                client = http.client.HTTPConnection(host)
+                client.sock = cast("Any", connection)
+                sent = True
+                client.request(method, urlunsplit(("", "", *target)), body, {**headers, **own})
+                response = client.getresponse()
+                # Servers differ in how they spell the names.
+                found = {name.lower(): value for name, value in response.getheaders()}
+                return Reply(status=response.status, headers=found, body=_body(response))
+        except (OSError, UnicodeError, http.client.HTTPException):
+            pass
+        raise NoReplyError(lost=sent)
+
+
+def _body(response: HTTPResponse) -> bytes:
+    """Read in small parts, because http.client reserves memory for any length that is announced."""
+    parts = []
+    try:
+        while part := response.read(_PART_BYTES):
+            parts.append(part)
+    except TooLongError:
+        return b""
+    if response.length:
+        raise ConnectionResetError
+    return b"".join(parts)
 
 
 def parsed(reply: Reply) -> object:

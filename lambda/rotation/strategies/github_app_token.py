@@ -140,7 +140,7 @@ def build(options: OptionReader, clients: Clients, send: Send | None = None) -> 
     Args:
         options: the strategy's settings.
         clients: makes the client of KMS.
-        send: sends the requests to GitHub; None: urllib3 does.
+        send: sends the requests to GitHub; None: Https does.
 
     Raises:
         ConfigurationError: An option is missing or wrong.

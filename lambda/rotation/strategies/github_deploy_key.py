@@ -367,7 +367,7 @@ def build(options: OptionReader, clients: Clients, send: Send | None = None) -> 
     Args:
         options: the strategy's settings, with the three of an App or token_secret_arn.
         clients: makes the clients of KMS and Secrets Manager.
-        send: sends the requests to GitHub; None: urllib3 does.
+        send: sends the requests to GitHub; None: Https does.
 
     Raises:
         ConfigurationError: An option is missing or wrong, or the library is missing.

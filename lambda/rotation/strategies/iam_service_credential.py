@@ -265,7 +265,7 @@ def build(
     Args:
         options: the strategy's settings; repository is only for CodeCommit.
         clients: makes the client of IAM.
-        send: sends the requests to Bedrock and CodeCommit; None: urllib3 does.
+        send: sends the requests to Bedrock and CodeCommit; None: Https does.
 
     Raises:
         ConfigurationError: An option is missing or wrong.

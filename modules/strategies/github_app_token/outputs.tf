@@ -6,7 +6,7 @@ output "strategy" {
     name                  = "github_app_token"
     expires_after_minutes = 60
     issuer                = true
-    services              = ["github/{__init__,api,errors}.py", "https.py"]
+    services              = ["github/{__init__,api,errors}.py", "https.py", "tls.py"]
     settings = {
       constants = var.options.constants
       options = {

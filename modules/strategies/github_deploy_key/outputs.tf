@@ -7,7 +7,7 @@ output "strategy" {
     issuer            = true
     library           = "cryptography"
     searches_versions = true
-    services          = ["github/*.py", "https.py"]
+    services          = ["github/*.py", "https.py", "tls.py"]
     settings = {
       constants = var.options.constants
       options = merge(concat(

@@ -12,7 +12,7 @@ output "strategy" {
     issuer             = true
     records_attempts   = true
     searches_versions  = true
-    services           = ["https.py", "iam.py", "login/*.py"]
+    services           = ["https.py", "iam.py", "login/*.py", "tls.py"]
     settling_seconds   = var.options.settling_seconds
     settings = {
       constants = var.options.constants

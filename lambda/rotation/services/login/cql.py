@@ -6,13 +6,14 @@ https://github.com/apache/cassandra/blob/trunk/doc/native_protocol_v4.spec
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rotation.aws import CONNECT_SECONDS, READ_SECONDS
 from rotation.services import NoReplyError
+from rotation.services.tls import LIMITS, Connection, Limits
 
 if TYPE_CHECKING:
-    from ssl import SSLSocket
+    from typing import BinaryIO
 
 _REQUEST: Final = 0x04
 _RESPONSE: Final = 0x84
@@ -40,7 +41,7 @@ class NoCqlError(Exception):
     """The server uses another protocol, or does not request a password."""
 
 
-def log_in(host: str, port: int, *, user_name: str, password: str) -> None:
+def log_in(host: str, port: int, *, user_name: str, password: str, limits: Limits = LIMITS) -> None:
     """Log in with a user name and a password.
 
     Raises:
@@ -48,43 +49,37 @@ def log_in(host: str, port: int, *, user_name: str, password: str) -> None:
         NoCqlError: The server uses another protocol, or does not request a password.
         NoReplyError: No server replied, or its certificate is not of this host.
     """
-    import socket
-    import ssl
-
     try:
-        with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as plain:
-            plain.settimeout(READ_SECONDS)
-            context = ssl.create_default_context()
-            with context.wrap_socket(plain, server_hostname=host) as stream:
-                _ask(stream, _STARTUP, _map("CQL_VERSION", "3.0.0"), expected=_AUTHENTICATE)
-                # https://datatracker.ietf.org/doc/html/rfc4616
-                plain_text = f"\0{user_name}\0{password}".encode()
-                _ask(stream, _AUTH_RESPONSE, _bytes(plain_text), expected=_AUTH_SUCCESS)
-                return
+        with Connection(host, port, limits) as connection:
+            ask = partial(_ask, connection, connection.makefile())
+            ask(_STARTUP, _map("CQL_VERSION", "3.0.0"), expected=_AUTHENTICATE)
+            # https://datatracker.ietf.org/doc/html/rfc4616
+            plain_text = f"\0{user_name}\0{password}".encode()
+            ask(_AUTH_RESPONSE, _bytes(plain_text), expected=_AUTH_SUCCESS)
+            return
     except OSError:  # also ssl's errors
         pass
     raise NoReplyError(lost=False)
 
 
-def _ask(stream: SSLSocket, operation: int, body: bytes, *, expected: int) -> None:
-    stream.sendall(_HEADER.pack(_REQUEST, 0, 0, operation, len(body)) + body)
-    version, _, _, answered, length = _HEADER.unpack(_read(stream, _HEADER.size))
+def _ask(
+    connection: Connection, replies: BinaryIO, operation: int, body: bytes, *, expected: int
+) -> None:
+    connection.sendall(_HEADER.pack(_REQUEST, 0, 0, operation, len(body)) + body)
+    version, _, _, answered, length = _HEADER.unpack(_read(replies, _HEADER.size))
     if version != _RESPONSE or not 0 <= length <= _MOST_BYTES:
         raise NoCqlError
-    content = _read(stream, length)
+    content = _read(replies, length)
     if answered == _ERROR and length >= _CODE.size:
         raise CqlError(*_CODE.unpack_from(content))
     if answered != expected:
         raise NoCqlError
 
 
-def _read(stream: SSLSocket, length: int) -> bytes:
-    content = b""
-    while len(content) < length:
-        part = stream.recv(length - len(content))
-        if not part:
-            raise ConnectionResetError
-        content += part
+def _read(replies: BinaryIO, length: int) -> bytes:
+    content = replies.read(length)
+    if len(content) < length:
+        raise ConnectionResetError
     return content
 
 
