@@ -2,19 +2,19 @@
 
 A test is part of a campaign by `@pytest.mark.campaign("Faults")`. It is one case, or as many as it
 reports to the fixture `cases`. `--record FOLDER` keeps the result of each test and leaves out the
-tests that passed before with the same SEED and the same code of the product.
+tests that passed before with the same SEED and the same code under test.
 `--write-campaigns FILE` writes the table into a page.
 """
 
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 from _pytest.terminal import TerminalReporter  # pytest gives one to its hook under no public name.
@@ -30,10 +30,15 @@ ROWS: Final = (*(strategy.name for strategy in ALL), SHARED)
 BEGIN, END = "<!-- BEGIN_CAMPAIGNS -->\n", "<!-- END_CAMPAIGNS -->\n"
 
 CountCases = Callable[[int], None]
+Code: TypeAlias = tuple[str, ...]
+"""Patterns of files."""
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[1]
 # A run goes on after a change of tests, but starts again after a change of these.
-_PRODUCT: Final = ("*.tf", "modules/**/*.tf", "lambda/**/*.py", "tools/conformance/**/*.py")
+_PAYLOAD: Final[Code] = ("examples/custom/*.py", "lambda/**/*.py", "tools/conformance/**/*.py")
+_PRODUCT: Final[Code] = (*_PAYLOAD, "*.tf", "modules/**/*.tf")
+# The tests in these folders deploy nothing, so only the payload is under test.
+_OF_PAYLOAD: Final[Code] = ("tests/conformance/", "tests/unit/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,28 +59,35 @@ class Result:
 class Results:
     """The results of this run and, with a record, of the runs before it."""
 
-    def __init__(self, record: Path | None) -> None:
-        """Read the record, if there is one."""
-        self._record = record
+    def __init__(self, folder: Path | None) -> None:
+        """Read the records in the folder, if there are any."""
+        self._records = {
+            code: folder / f"{_hash(code)}-{_seed()}.jsonl"
+            for code in (_PAYLOAD, _PRODUCT)
+            if folder
+        }
         self._reports: dict[str, list[pytest.TestReport]] = {}
         self.by_test: dict[str, Result] = {}
-        if record and record.exists():
-            for line in record.read_text().splitlines():
+        for record in self._records.values():
+            for line in record.read_text().splitlines() if record.exists() else ():
                 result = Result(**json.loads(line))
                 self.by_test[result.test] = result
 
     @property
     def expected(self) -> Counter[str]:
         """How many tests there are for a cell of the table, by `_cell`; empty without a record."""
-        path = self._record and self._record.with_suffix(".expected.json")
-        return Counter(json.loads(path.read_text()) if path and path.exists() else {})
+        return sum(map(_expected, self._records.values()), Counter())
 
-    def expect(self, cells: Counter[str]) -> None:
-        """Keep what a collection has found, for the process that writes the table."""
-        if self._record:
-            self._record.parent.mkdir(parents=True, exist_ok=True)
-            path = self._record.with_suffix(".expected.json")
-            path.write_text(json.dumps({**self.expected, **cells}))
+    def expect(self, cells: Mapping[Code, Counter[str]]) -> None:
+        """Keep what a collection has found, for the process that writes the table.
+
+        Args:
+            cells: how many tests of each code there are for a cell.
+        """
+        for code, record in self._records.items():
+            record.parent.mkdir(parents=True, exist_ok=True)
+            found = {**_expected(record), **cells[code]}
+            _beside(record).write_text(json.dumps(found))
 
     def passed(self) -> list[str]:
         """Return the tests that need not run again."""
@@ -108,10 +120,19 @@ class Results:
             date=datetime.now(UTC).date().isoformat(),
         )
         self.by_test[result.test] = result
-        if self._record:
-            self._record.parent.mkdir(parents=True, exist_ok=True)
-            with self._record.open("a") as file:
+        if record := self._records.get(_code(result.test)):
+            record.parent.mkdir(parents=True, exist_ok=True)
+            with record.open("a") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
+
+
+def _beside(record: Path) -> Path:
+    return record.with_suffix(".expected.json")
+
+
+def _expected(record: Path) -> Counter[str]:
+    path = _beside(record)
+    return Counter(json.loads(path.read_text()) if path.exists() else {})
 
 
 _RESULTS: Final = pytest.StashKey[Results]()
@@ -127,9 +148,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    folder: Path | None = config.getoption("record")
-    record = folder and folder / f"{_product()}-{_seed()}.jsonl"
-    results = config.stash[_RESULTS] = Results(record)
+    results = config.stash[_RESULTS] = Results(config.getoption("record"))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(results, "campaign-results")
 
@@ -142,10 +161,14 @@ def _cell(row: str, campaign: str) -> str:
     return f"{row} | {campaign}"
 
 
-def _product() -> str:
-    """Return the hash of the code that the campaigns are about."""
+def _code(test: str) -> Code:
+    """Return the patterns of the files that a test depends on."""
+    return _PAYLOAD if test.startswith(_OF_PAYLOAD) else _PRODUCT
+
+
+def _hash(code: Code) -> str:
     found = hashlib.sha256()
-    for path in sorted(path for pattern in _PRODUCT for path in _REPOSITORY.glob(pattern)):
+    for path in sorted(path for pattern in code for path in _REPOSITORY.glob(pattern)):
         found.update(f"{path.relative_to(_REPOSITORY)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:12]
 
@@ -162,7 +185,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     worker: dict[str, Any] = getattr(config, "workerinput", {})
     passed = set(worker.get("passed", results.passed()))
     only: str | None = config.getoption("strategy")
-    cells: Counter[str] = Counter()
+    cells: defaultdict[Code, Counter[str]] = defaultdict(Counter)
     for item in items:
         campaign = _campaign(item)
         if campaign is None:
@@ -174,7 +197,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             row, test = str(only), f"{test} with {only}"
         properties = {"campaign": campaign, "strategy": row, "test": test}
         item.user_properties += properties.items()
-        cells[_cell(row, campaign)] += 1
+        cells[_code(test)][_cell(row, campaign)] += 1
     if worker.get("workerid", "gw0") == "gw0":
         results.expect(cells)
     tests = {item: dict(item.user_properties).get("test") for item in items}
@@ -268,7 +291,8 @@ def _remarks(results: Sequence[Result], expected: Counter[str]) -> list[str]:
     remarks = [
         f"{passed:,} of {len(results) + missing:,} tests passed, in {minutes:,.0f} minutes.",
         f"Date: {' to '.join(dict.fromkeys([dates[0], dates[-1]])) if dates else 'none'}.",
-        f"Seed: {_seed()}. Hash of the tested code: `{_product()}`.",
+        f"Seed: {_seed()}. Hash of the tested code: `{_hash(_PRODUCT)}`.",
+        f"Hash of the payload, which is all that unit tests depend on: `{_hash(_PAYLOAD)}`.",
     ]
     if missing:
         remarks.append("A cell without a number was not run.")

@@ -34,6 +34,13 @@ def test_of_another_strategy():
 def test_of_no_campaign():
     pass
 """
+_OF_LEAKS = """
+import pytest
+
+@pytest.mark.campaign("Leaks")
+def test_of_one_case():
+    pass
+"""
 _PLUGINS = ("-p", "tests.selection", "-p", "tests.campaigns")
 _SEVERAL = ("-p", "xdist", "-n2")
 
@@ -160,6 +167,30 @@ def test_another_seed_starts_again(
     _run(pytester, "--record=kept")
     monkeypatch.setenv("SEED", "78")
     assert " 6 passed" in _run(pytester, "--record=kept").outlines[-1]
+
+
+def test_a_change_outside_the_payload_runs_only_tests_that_deploy_again(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = pytester.mkdir("product")
+    (product / "lambda").mkdir()
+    monkeypatch.setattr("tests.campaigns._REPOSITORY", product)
+    for name in ("unit", "leaks"):
+        folder = pytester.path / "tests" / name
+        folder.mkdir(parents=True)
+        (folder / f"test_{name}.py").write_text(_OF_LEAKS)
+
+    def passed(changed: str) -> int:
+        with (product / changed).open("a") as file:
+            file.write("# A line.")
+        result = pytester.runpytest(*_PLUGINS, "--record=kept", "--import-mode=importlib")
+        assert ("tests of several", "Leaks", "2") in _cells(result.stdout.str())
+        return result.parseoutcomes().get("passed", 0)
+
+    assert passed("main.tf") == 2
+    assert passed("main.tf") == 1
+    assert passed("lambda/handler.py") == 2
+    assert passed("README.md") == 0
 
 
 def test_one_strategy_is_run_at_a_time(pytester: pytest.Pytester) -> None:
