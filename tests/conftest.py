@@ -11,7 +11,9 @@ import boto3
 import hypothesis
 import pytest
 
-pytest_plugins = ["pytester", "tests.selection", "tests.campaigns", "tests.load.account"]
+pytest_plugins = [
+    *("pytester", "tests.selection", "tests.order", "tests.campaigns", "tests.load.account"),
+]
 
 # `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.
 # There is no deadline, because the time of one example depends on the machine.

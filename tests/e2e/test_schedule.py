@@ -193,6 +193,8 @@ def test_a_scheduled_call_needs_each_grant_and_does_not_disturb_a_rotation(
 
 
 @pytest.mark.slow
+# In a process of its own, because it waits for half an hour.
+@pytest.mark.xdist_group("real-time")
 def test_three_ticks_in_real_time_rotate_three_times(scheduled: Scheduled) -> None:
     if isinstance(scheduled.aws, LocalAws):
         scheduled.move(0)

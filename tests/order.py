@@ -1,0 +1,39 @@
+"""The order of the tests in several processes: the longest first.
+
+Otherwise one process still works while the others have nothing left. pytest-xdist hands out groups
+in this order only with `--no-loadscope-reorder`; alone, it begins with those of the most tests.
+"""
+
+from typing import Final
+
+import pytest
+
+# Groups, and the beginnings of the names of tests, from the longest to the shortest.
+LONGEST: Final = (
+    "real-time",
+    *("load", "leaks", "grants", "upgrade", "readme", "schedule", "managed", "plan", "package"),
+    "tests/e2e/",
+    "tests/static/test_terraform.py::test_checkov",
+    "tests/static/test_terraform.py::test_native_tests_pass",
+    "tests/static/test_python.py",
+    "tests/unit/test_kill_matrix.py",
+    "tests/unit/test_sequences.py",
+    "tests/",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    groups = {mark.args[0] for mark in item.iter_markers("xdist_group")}
+    return next(
+        (
+            place
+            for place, name in enumerate(LONGEST)
+            if name in groups or item.nodeid.startswith(name)
+        ),
+        len(LONGEST),
+    )
