@@ -231,7 +231,7 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   # If EventBridge Scheduler keeps the schedule, this one is the backstop.
   rotation_rules {
     duration            = var.schedule_duration
-    schedule_expression = local.schedule_is_fast ? local.schedule.backstop_expression : local.schedule_expression
+    schedule_expression = local.schedule.secrets_manager_expression
   }
 
   depends_on = [

@@ -7,8 +7,11 @@ locals {
 module "schedule_expression" {
   source = "./modules/schedule_expression"
 
+  duration              = var.schedule_duration
   expires_after_minutes = one(local.strategy[*].expires_after_minutes)
   expression            = local.schedule_expression
+  secret                = local._secret
+  timezone              = var.schedule_timezone
 }
 
 locals {
@@ -25,20 +28,10 @@ variable "schedule_duration" {
     condition     = var.schedule_duration == null || var.rotation != null
     error_message = "schedule_duration must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
   }
-  validation {
-    condition     = var.schedule_duration == null || !local.schedule_is_fast
-    error_message = "schedule_duration must be null if EventBridge Scheduler keeps the schedule, which has no window. Remove schedule_duration, or write a schedule on the hour with at least four hours between rotations. Found: ${local.schedule_expression}."
-  }
-  validation {
-    condition = alltrue([for duration in var.schedule_duration[*] :
-      can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local.schedule.longest_window_in_hours if !local.schedule_is_fast
-    ])
-    error_message = "schedule_duration must end the window before the next one opens and before the day ends in UTC. Write \"1h\" to \"${local.schedule.longest_window_in_hours}h\" for ${local.schedule_expression}. Found: \"${coalesce(var.schedule_duration, "none")}\"."
-  }
 }
 
 variable "schedule_expression" {
-  description = "When the secret rotates: rate(…) or cron(…), at most every ten minutes. EventBridge Scheduler keeps a schedule that Secrets Manager does not support. Null is rate(30 days), or rate(30 minutes) if each credential expires after an hour."
+  description = "When the secret rotates: rate(…) or cron(…), at most every 15 minutes. EventBridge Scheduler keeps a schedule that Secrets Manager does not support. Null is rate(30 days), or rate(30 minutes) if each credential expires after an hour."
   type        = string
   default     = null
 
@@ -52,15 +45,6 @@ variable "schedule_timezone" {
   description = "Time zone of a cron expression that EventBridge Scheduler keeps, e.g. Europe/Berlin; null is UTC, which Secrets Manager always uses."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.schedule_timezone == null || (local.schedule_is_fast && startswith(local.schedule_expression, "cron("))
-    error_message = "schedule_timezone must be null unless EventBridge Scheduler keeps a cron expression: Secrets Manager uses UTC, and a rate has no time of day. Remove it, or write a cron expression that Secrets Manager does not support, e.g. \"cron(30 8 * * ? *)\". Found: ${local.schedule_expression}."
-  }
-  validation {
-    condition     = alltrue([for zone in var.schedule_timezone[*] : can(regex("^[A-Za-z][0-9A-Za-z_+-]*(/[0-9A-Za-z_+-]+){0,2}$", zone))])
-    error_message = "schedule_timezone must be a name in the IANA time zone database. Write e.g. \"Europe/Berlin\". Found: \"${coalesce(var.schedule_timezone, "none")}\"."
-  }
 }
 
 variable "scheduler" {

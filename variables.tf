@@ -234,9 +234,14 @@ variable "minimum_overlap_minutes" {
     condition     = var.minimum_overlap_minutes == null || local.makes_function
     error_message = "minimum_overlap_minutes must be null if this module makes no function. Remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
+  # Secrets Manager may rotate at the end of one window and at the beginning of the next.
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
   validation {
-    condition     = alltrue([for minutes in local.schedule.shortest_interval_in_minutes[*] : coalesce(var.minimum_overlap_minutes, 60) < minutes if local.makes_function && local.issues && !local.expires])
-    error_message = "The rotation interval must be longer than minimum_overlap_minutes. Set a longer interval, or a shorter overlap. Found: ${local.schedule_expression} and ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+    condition = (
+      !local.makes_function || !local.issues || local.expires ||
+      coalesce(var.minimum_overlap_minutes, 60) < local.schedule.shortest_interval_in_minutes - local.schedule.window_in_minutes
+    )
+    error_message = "The shortest time between two rotations must be longer than minimum_overlap_minutes. ${local.schedule.window_in_minutes > 0 ? "Set a shorter schedule_duration, e.g. \"1h\", a longer interval" : "Set a longer interval"}, or a shorter overlap. Found: ${local.schedule_expression} with ${local.schedule.shortest_interval_in_minutes} minutes, less ${local.schedule.window_in_minutes} for its window, and an overlap of ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
   # The last day is for the rotation window and for retries.
   validation {
@@ -247,6 +252,12 @@ variable "minimum_overlap_minutes" {
   }
 }
 
+locals {
+  # How each message names the secret, since Terraform names no instance of a module, and no line of an input that isn't set.
+  # The rules of name and rotation can't use it: it depends on them.
+  _secret = "Secret ${coalesce(var.name, "without a name")}"
+}
+
 variable "name" {
   description = "Name of the secret, to which the IAM grants are limited; null for a managed secret."
   type        = string
@@ -255,14 +266,6 @@ variable "name" {
   validation {
     condition     = alltrue([for name in var.name[*] : can(regex("^[0-9A-Za-z/_+=.@-]{1,512}$", name))])
     error_message = "name must have 1 to 512 letters, digits and /_+=.@- characters. Write e.g. \"reports/uploader\". Found: ${jsonencode(var.name)}."
-  }
-  validation {
-    condition     = var.name != null || !local.makes_secret
-    error_message = "name must be set if this module makes the secret. Set name, e.g. to \"reports/uploader\". Found: no name."
-  }
-  validation {
-    condition     = var.name == null || local.makes_secret
-    error_message = "name must be null for a managed secret, which keeps the name of its service. Remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
   }
 }
 
@@ -474,6 +477,15 @@ variable "rotation" {
   validation {
     condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
     error_message = "rotation must have exactly one strategy. Write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
+  }
+  # These are here because the options of a strategy need name for their messages.
+  validation {
+    condition     = var.name != null || one(var.rotation[*].managed) != null
+    error_message = "name must be set if this module makes the secret. Set name, e.g. to \"reports/uploader\". Found: no name."
+  }
+  validation {
+    condition     = var.name == null || one(var.rotation[*].managed) == null
+    error_message = "name must be null for a managed secret, which keeps the name of its service. Remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
   }
 }
 

@@ -54,7 +54,7 @@ run "function_accepts_every_option" {
       runtime                        = "python3.12"
       timeout                        = 900
       tracing_mode                   = "Active"
-      vpc                            = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1"] }
+      vpc                            = { security_group_ids = ["sg-0123456789abcdef0"], subnet_ids = ["subnet-0123456789abcdef0"] }
     }
   }
 

@@ -127,7 +127,7 @@ run "schedule_expression_accepts_a_minute_of_the_day" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(2 days)"
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(3 days)"
     error_message = "The backstop is ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
   }
 }

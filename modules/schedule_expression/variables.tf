@@ -1,22 +1,21 @@
-# A schedule expression, and the rules for it.
+# A schedule expression with its window and time zone, and the rules for them.
 
-locals {
-  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
-  _hour    = "(?:1?[0-9]|2[0-3])"
-  _day     = "(?:[12]?[1-9]|[123]0|31)"
-  _month   = "(?:[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
-  _weekday = "(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)"
-  _lists = { for name, value in { day = local._day, hour = local._hour, month = local._month, weekday = local._weekday } :
-    name => replace("ITEM(?:,ITEM)*", "ITEM", "(?:[*]|${value}(?:-${value})?)(?:/[1-9][0-9]?)?")
+# tflint-ignore: terraform_unused_declarations # main.tf reads it only for a schedule of Secrets Manager.
+variable "duration" {
+  description = "Length of the rotation window, e.g. 2h; null is AWS's default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.duration == null || !local._is_fast
+    error_message = "${var.secret}: schedule_duration must be null if EventBridge Scheduler keeps the schedule, which has no window. Remove schedule_duration, or write a schedule on the hour with at least four hours between rotations. Found: ${var.expression}."
   }
-  _cron_pattern = "^cron[(]${join(" ", [
-    "[^ ]+",
-    local._lists.hour,
-    "(?:[?]|L|${local._lists.day})",
-    local._lists.month,
-    "(?:[?]|L|${local._weekday}L|${local._weekday}#[1-5]|${local._lists.weekday})",
-    "[*]",
-  ])}[)]$"
+  validation {
+    condition = alltrue([for duration in var.duration[*] :
+      can(regex("^[1-9][0-9]?h$", duration)) && tonumber(try(regex("^[0-9]+", duration), 99)) <= local._longest_window_in_hours if !local._is_fast
+    ])
+    error_message = "${var.secret}: schedule_duration must end the window before the next one opens and before the day ends in UTC. Write \"1h\" to \"${local._longest_window_in_hours}h\" for ${var.expression}. Found: ${jsonencode(var.duration)}."
+  }
 }
 
 variable "expression" {
@@ -26,32 +25,19 @@ variable "expression" {
 
   validation {
     condition     = can(regex("^(rate|cron)[(][^()]*[)]$", var.expression))
-    error_message = "schedule_expression must be a rate or a cron expression. Write e.g. \"rate(30 days)\" or \"cron(0 8 1 * ? *)\". Found: ${jsonencode(var.expression)}."
+    error_message = "${var.secret}: schedule_expression must be a rate or a cron expression. Write e.g. \"rate(30 days)\" or \"cron(0 8 1 * ? *)\". Found: ${jsonencode(var.expression)}."
   }
   validation {
-    condition     = !startswith(var.expression, "rate(") || can(regex("^rate[(](1 (minute|hour|day)|([2-9]|[1-9][0-9]|1[0-9]{2}|2[0-3][0-9]) minutes|([2-9]|[1-9][0-9]{1,2}) (hours|days))[)]$", var.expression))
-    error_message = "The rate in schedule_expression must be 10 to 239 minutes, 1 to 999 hours, or 1 to 999 days. Write e.g. \"rate(30 minutes)\", \"rate(4 hours)\", \"rate(1 day)\" or \"rate(30 days)\". Found: ${jsonencode(var.expression)}."
-  }
-  # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-  validation {
-    condition     = !can(regex("^rate[(][1-9] minutes?[)]$", var.expression))
-    error_message = "The rate in schedule_expression must be at least ten minutes, because AWS advises against more new versions of a secret. Write e.g. \"rate(10 minutes)\". Found: ${jsonencode(var.expression)}."
+    condition     = !can(regex("^rate[(][^()]*[)]$", var.expression)) || can(regex("^rate[(](1 (minute|hour|day)|([2-9]|[1-9][0-9]{1,6}) (minutes|hours|days))[)]$", var.expression))
+    error_message = "${var.secret}: The rate in schedule_expression must have a whole number of minutes, hours or days. AWS rejects \"1 days\" and \"2 day\". Write e.g. \"rate(30 minutes)\", \"rate(4 hours)\", \"rate(1 day)\" or \"rate(30 days)\". Found: ${jsonencode(var.expression)}."
   }
   validation {
-    condition     = !startswith(var.expression, "cron(") || can(regex(local._cron_pattern, var.expression))
-    error_message = "The cron expression in schedule_expression must have the fields minute, hour, day of month, month, day of week, *. Write e.g. \"cron(0 8 1 * ? *)\", \"cron(0/30 * * * ? *)\" or \"cron(0 0 ? * SUN#1 *)\". Found: ${jsonencode(var.expression)}."
+    condition     = !can(regex("^cron[(][^()]*[)]$", var.expression)) || can(regex("^cron[(]([^() ]+ ){5}[^() ]+[)]$", var.expression))
+    error_message = "${var.secret}: The cron expression in schedule_expression must have six fields with one space between them: minute, hour, day of month, month, day of week, year. Write e.g. \"cron(0 8 1 * ? *)\", \"cron(0/30 * * * ? *)\" or \"cron(0 0 ? * SUN#1 *)\". Found: ${jsonencode(var.expression)}."
   }
   validation {
-    condition     = alltrue([for hours in regexall("([0-9]+)-([0-9]+)", try(split(" ", var.expression)[1], "")) : tonumber(hours[0]) <= tonumber(hours[1])])
-    error_message = "A range of hours in schedule_expression must not pass midnight. Write e.g. \"cron(30 0-2,22-23 * * ? *)\". Found: ${jsonencode(var.expression)}."
-  }
-  validation {
-    condition     = !startswith(var.expression, "cron(") || can(regex("^cron[(](?:[1-5]?[0-9]|0/[1-5][0-9]) ", var.expression))
-    error_message = "The minute in schedule_expression must be one number, or 0/N with an N of at least 10. AWS advises against more than one new version of a secret every ten minutes. Write e.g. \"cron(30 8 * * ? *)\" or \"cron(0/15 * * * ? *)\". Found: ${jsonencode(var.expression)}."
-  }
-  validation {
-    condition     = !startswith(var.expression, "cron(") || length(regexall("[?]", var.expression)) == 1
-    error_message = "The cron expression in schedule_expression must have a ? either as day of month or as day of week. Write e.g. \"cron(0 8 1 * ? *)\" or \"cron(0 8 ? * MON *)\". Found: ${jsonencode(var.expression)}."
+    condition     = !can(regex("^cron[(]([^() ]+ ){5}[^() ]+[)]$", var.expression)) || length(regexall("[?]", var.expression)) == 1
+    error_message = "${var.secret}: The cron expression in schedule_expression must have a ? either as day of month or as day of week, because AWS supports only one of them at a time. Write e.g. \"cron(0 8 1 * ? *)\" or \"cron(0 8 ? * MON *)\". Found: ${jsonencode(var.expression)}."
   }
 }
 
@@ -62,7 +48,29 @@ variable "expires_after_minutes" {
 
   # Ten minutes are for retries.
   validation {
-    condition     = var.expires_after_minutes == null ? true : local._longest_interval_in_minutes <= var.expires_after_minutes - 10
-    error_message = "schedule_expression must rotate at least every ${coalesce(var.expires_after_minutes, 60) - 10} minutes, all day, because each credential expires after ${coalesce(var.expires_after_minutes, 60)} minutes. Write \"rate(30 minutes)\". Found: ${jsonencode(var.expression)}."
+    condition     = var.expires_after_minutes == null ? true : local._longest_interval <= var.expires_after_minutes - 10
+    error_message = "${var.secret}: schedule_expression must rotate at least every ${coalesce(var.expires_after_minutes, 60) - 10} minutes, all day, because each credential expires after ${coalesce(var.expires_after_minutes, 60)} minutes. Write \"rate(30 minutes)\". Found: ${jsonencode(var.expression)}."
+  }
+}
+
+variable "secret" {
+  description = "How each message names the secret, since Terraform doesn't name the instance of a module."
+  type        = string
+  nullable    = false
+}
+
+variable "timezone" {
+  description = "Time zone of a cron expression that EventBridge Scheduler keeps; null is UTC."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.timezone == null || (local._is_fast && local._rate == null)
+    error_message = "${var.secret}: schedule_timezone must be null unless EventBridge Scheduler keeps a cron expression: Secrets Manager uses UTC, and a rate has no time of day. Remove it, or write a cron expression that Secrets Manager does not support, e.g. \"cron(30 8 * * ? *)\". Found: ${var.expression}."
+  }
+  # time_zones.txt has the names of the IANA database; a test compares them.
+  validation {
+    condition     = var.timezone == null || contains(split("\n", file("${path.module}/time_zones.txt")), coalesce(var.timezone, "-"))
+    error_message = "${var.secret}: schedule_timezone must be a name in the IANA time zone database. Write e.g. \"Europe/Berlin\". Found: ${jsonencode(var.timezone)}."
   }
 }

@@ -35,6 +35,7 @@ BEHAVIOURS: Final = (
     "alarms",
     "secretsmanager.managed",
     "secretsmanager.rotation_windows",
+    "cron",
     "scheduler",
     "functions.throttling",
 )

@@ -9,6 +9,7 @@ Refused
  ├─ LongPolicy
  ├─ PublicPolicy
  ├─ UnknownPrincipal
+ ├─ TooManyVersions
  ├─ InvalidValue (Lambda) ─ RoleMayNot · LargeEnvironment · LatestHasNoPolicy
  └─ TokenInUse
 
@@ -189,6 +190,15 @@ class UnknownPrincipal(Refused):
 
     code = "MalformedPolicyDocumentException"
     message = "This resource policy contains an unsupported principal."
+
+
+class TooManyVersions(Refused):
+    """The secret has as many versions as it can have."""
+
+    code = "LimitExceededException"
+
+    def __init__(self, *, most: int) -> None:
+        self.message = f"You have reached the quota of {most} versions of this secret."
 
 
 class InvalidValue(Refused):

@@ -24,6 +24,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge, iam, scheduler, sts
 
+from testing.local_aws.cron import next_occurrence
 from testing.local_aws.patching import OK, Function, Json, Response, around
 from testing.local_aws.switches import Current
 
@@ -150,13 +151,10 @@ def _following(schedule: Json, moment: float) -> float | None:
     interval = eventbridge._parse_rate_seconds(expression)
     if interval is not None:
         return moment + float(interval)
-    fields = eventbridge._parse_cron_fields(expression)
-    if fields is None:
-        return None
     zone = zoneinfo.ZoneInfo(schedule["ScheduleExpressionTimezone"])
     # MiniStack searches in UTC only, so pass the zone's local time as if it were UTC.
     local_time = datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC)
-    found = eventbridge._cron_next_fire(fields, local_time)
+    found = next_occurrence(expression, local_time)
     return None if found is None else float(found.replace(tzinfo=zone).timestamp())
 
 

@@ -51,6 +51,9 @@ class Switches:
     version_retention_seconds: float = 86_400.0
     """How long Secrets Manager keeps a version without a label, even beyond the limit."""
 
+    version_quota: int = 0
+    """How many versions a secret can have, for which AWS gives no number; 0 is no limit."""
+
     rotation_seconds_ahead: float = 0.0
     """How far the clock of Secrets Manager's own schedules is ahead; at 0 they do not rotate."""
 

@@ -15,7 +15,7 @@ from tests.e2e.roles import granted, without
 pytestmark = pytest.mark.xdist_group("schedule")
 
 # EventBridge calls within a minute of the scheduled time.
-_TICK_SECONDS: Final = 660
+_TICK_SECONDS: Final = 960
 # How often the local AWS attempts a rotation that fails.
 _TRIES: Final = 3
 
@@ -198,7 +198,7 @@ def test_a_scheduled_call_needs_each_grant_and_does_not_disturb_a_rotation(
 def test_three_ticks_in_real_time_rotate_three_times(scheduled: Scheduled) -> None:
     if isinstance(scheduled.aws, LocalAws):
         scheduled.move(0)
-    scheduled.terraform.set(schedule_expression="rate(10 minutes)")
+    scheduled.terraform.set(schedule_expression="rate(15 minutes)")
     scheduled.terraform.apply()
     found = scheduled.holder()
     for _ in range(3):

@@ -30,6 +30,14 @@ locals {
 }
 """
 
+# A rule of a variable, or of an output: it needs what is computed from the variable.
+_RULES = {"Invalid value for variable", "Module output value precondition failed"}
+
+VPC = {
+    "security_group_ids": ["sg-0123456789abcdef0"],
+    "subnet_ids": ["subnet-0123456789abcdef0"],
+}
+
 INVENTORIES = sorted((Path(__file__).parent / "inventories").glob("*.yaml"))
 _KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -39,9 +47,9 @@ Refuse = Callable[[Variables], list[str]]
 
 def copy_variables(repository: Path, folder: Path) -> None:
     """Copy what has no resource, so that Terraform starts no provider."""
-    for name in ("variables.tf", "variables-schedule.tf", "strategies.tf"):
+    for name in ("rules.tf", "strategies.tf", "variables.tf", "variables-schedule.tf"):
         shutil.copy(repository / name, folder)
-    for name in ("schedule_expression", "strategies"):
+    for name in ("aws_rules", "schedule_expression", "strategies"):
         shutil.copytree(repository / "modules" / name, folder / "modules" / name)
     (folder / "stub.tf").write_text(STUB, encoding="utf-8")
 
@@ -62,21 +70,73 @@ def refuse(
 
     def messages(variables: Variables) -> list[str]:
         (folder / "case.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
-        result = subprocess.run(
-            ["terraform", "plan", "-json", "-lock=false", "-var-file=case.tfvars.json"],
-            check=False,
-            cwd=folder,
-            capture_output=True,
-            env=terraform_env,
-            text=True,
-        )
-        records = [json.loads(line) for line in result.stdout.splitlines()]
-        found = [one["diagnostic"] for one in records if "diagnostic" in one]
-        assert [one for one in found if one["summary"] != "Invalid value for variable"] == []
-        assert result.returncode == bool(found), result.stdout
-        return [one["detail"].partition("\n\nThis was checked by")[0] for one in found]
+        prefix = f"Secret {variables.get('name') or 'without a name'}: "
+        found = _rule_messages(folder, terraform_env, "-var-file=case.tfvars.json")
+        return [message.removeprefix(prefix) for message in found]
 
     return messages
+
+
+RefuseEach = Callable[[Mapping[str, Variables]], dict[str, list[str]]]
+
+
+@pytest.fixture(scope="session")
+def refuse_each(
+    repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> RefuseEach:
+    """Returns the same for many instances of the module in one plan, by the names of their secrets.
+
+    Each message names its secret: without that, this fixture and a user could not tell the
+    instances apart.
+    """
+
+    def plan(cases: Mapping[str, Variables]) -> dict[str, list[str]]:
+        folder = tmp_path_factory.mktemp("instances")
+        (folder / "variables").mkdir()
+        copy_variables(repository, folder / "variables")
+        names = {name for variables in cases.values() for name in variables}
+        # One call with instances is faster than many calls. A null variable has its default.
+        call = {
+            "source": "./variables",
+            "for_each": "${local.cases}",
+            "name": "${each.key}",
+            **{name: f"${{try(each.value.{name}, null)}}" for name in names},
+        }
+        configuration = {"locals": {"cases": cases}, "module": {"case": call}}
+        (folder / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
+        subprocess.run(
+            ["terraform", "init"], check=True, cwd=folder, env=terraform_env, capture_output=True
+        )
+        found: dict[str, list[str]] = {name: [] for name in cases}
+        for message in _rule_messages(folder, terraform_env):
+            secret, _, rule = message.removeprefix("Secret ").partition(": ")
+            found[secret].append(rule)
+        return found
+
+    def messages(cases: Mapping[str, Variables]) -> dict[str, list[str]]:
+        found = plan(cases)
+        # A rule that one instance breaks hides what depends on its variable, in all instances.
+        if any(found.values()) and not all(found.values()):
+            found |= messages({name: cases[name] for name in cases if not found[name]})
+        return found
+
+    return messages
+
+
+def _rule_messages(folder: Path, env: Mapping[str, str], *arguments: str) -> list[str]:
+    result = subprocess.run(
+        ["terraform", "plan", "-json", "-lock=false", *arguments],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        env=env,
+        text=True,
+    )
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    found = [one["diagnostic"] for one in records if "diagnostic" in one]
+    assert [one for one in found if one["summary"] not in _RULES] == []
+    assert result.returncode == bool(found), result.stdout
+    return [one["detail"].partition("\n\nThis was checked by")[0] for one in found]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +309,7 @@ def granted(plan_all: PlanAll) -> list[Instance]:
                 "function": {
                     "layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1"],
                     "tracing_mode": "Active",
-                    "vpc": {"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]},
+                    "vpc": VPC,
                 },
             }
             for strategy in ROTATORS

@@ -4,170 +4,227 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_sched
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 
+import itertools
 import json
+import re
 import subprocess
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.plan.conftest import Refuse, copy_variables
+from testing.local_aws.cron import next_occurrence
+from testing.local_aws.secretsmanager.rotation_schedule import next_window
+from tests.plan.conftest import RefuseEach, copy_variables
 from tests.strategies import SIMPLEST
 
 
 def _variables(expression: str, duration: str | None = None) -> dict[str, object]:
     return {
-        "name": "secret",
         "rotation": {SIMPLEST.name: {}},
         "schedule_duration": duration,
         "schedule_expression": expression,
     }
 
 
-# Secrets Manager supports these.
-_SLOW = [
-    "rate(4 hours)",
-    "rate(12 hours)",
-    "rate(999 hours)",
-    "rate(1 day)",
-    "rate(2 days)",
-    "rate(999 days)",
-    "cron(0 8/8 * * ? *)",
-    "cron(0 2/10 * * ? *)",
-    "cron(0 */4 * * ? *)",
-    "cron(0 0 1 * ? *)",
-    "cron(0 23 31 12 ? *)",
-    "cron(0 16 L * ? *)",
-    "cron(0 8 1/7 * ? *)",
-    "cron(0 1 1,15 1/3 ? *)",
-    "cron(0 4 1-7 JAN-MAR,DEC ? *)",
-    "cron(0 10 ? * MON-FRI *)",
-    "cron(0 0 ? * SUN#1 *)",
-    "cron(0 0 ? * SUNL *)",
-    "cron(0 0 ? * 1,7 *)",
-    "cron(0 0 ? JAN,APR,JUL,OCT L *)",
-]
-# Secrets Manager doesn't support these. Beside each: its shortest interval in minutes, and a
-# backstop that is longer than its longest interval.
+# Secrets Manager supports these. Beside each: how it goes to AWS, if it is written in another way.
+_SLOW = {
+    "rate(4 hours)": None,
+    "rate(12 hours)": None,
+    "rate(23 hours)": None,
+    "rate(300 minutes)": "rate(5 hours)",
+    "rate(24 hours)": "rate(1 day)",
+    "rate(960 hours)": "rate(40 days)",
+    "rate(2880 minutes)": "rate(2 days)",
+    "rate(1 day)": None,
+    "rate(2 days)": None,
+    "rate(999 days)": None,
+    "cron(0 8/8 * * ? *)": None,
+    "cron(0 2/10 * * ? *)": None,
+    "cron(0 */4 * * ? *)": "cron(0 0/4 * * ? *)",
+    "cron(00 08 01 01 ? *)": "cron(0 8 1 1 ? *)",
+    "cron(0 8 */7 */3 ? *)": "cron(0 8 1/7 1/3 ? *)",
+    "cron(0 0 1 * ? *)": None,
+    "cron(0 23 31 12 ? *)": None,
+    "cron(0 16 L * ? *)": None,
+    "cron(0 8 1/7 * ? *)": None,
+    "cron(0 1 1,15 1/3 ? *)": None,
+    "cron(0 4 1-7 JAN-MAR,DEC ? *)": None,
+    "cron(0 10 ? * MON-FRI *)": None,
+    "cron(0 0 ? * SUN#1 *)": None,
+    "cron(0 0 ? * SUNL *)": None,
+    "cron(0 0 ? * 1,7 *)": None,
+    "cron(0 0 ? JAN,APR,JUL,OCT L *)": None,
+}
+# Secrets Manager doesn't support these. Beside each: its shortest interval in minutes, and the
+# backstop.
 _FAST = {
-    "rate(10 minutes)": (10, "rate(1 day)"),
-    "rate(45 minutes)": (45, "rate(1 day)"),
-    "rate(239 minutes)": (239, "rate(1 day)"),
-    "rate(1 hour)": (60, "rate(1 day)"),
-    "rate(3 hours)": (180, "rate(1 day)"),
-    "cron(0/10 * * * ? *)": (10, "rate(1 day)"),
-    "cron(0/25 * * * ? *)": (10, "rate(1 day)"),
-    "cron(0/45 * * * ? *)": (15, "rate(1 day)"),
-    "cron(0/59 */2 * * ? *)": (59, "rate(1 day)"),
-    "cron(0 * * * ? *)": (60, "rate(1 day)"),
-    "cron(0 0/3 * * ? *)": (180, "rate(1 day)"),
-    "cron(0 8,9 * * ? *)": (60, "rate(1 day)"),
-    "cron(0 8-10,22 * * ? *)": (60, "rate(1 day)"),
-    "cron(0 6,18 * * ? *)": (720, "rate(1 day)"),
-    "cron(59 23 * * ? *)": (1440, "rate(2 days)"),
-    "cron(0/30 8 * * ? *)": (30, "rate(2 days)"),
-    "cron(5 8 1 * ? *)": (1440, "rate(100 days)"),
-    "cron(15 8 ? * MON-FRI *)": (1440, "rate(100 days)"),
-    "cron(15 8 ? * SUN#5 *)": (1440, "rate(100 days)"),
-    "cron(15 8 L JAN,JUL ? *)": (1440, "rate(999 days)"),
+    "rate(15 minutes)": (15, "rate(2 days)"),
+    "rate(45 minutes)": (45, "rate(2 days)"),
+    "rate(239 minutes)": (239, "rate(2 days)"),
+    "rate(1 hour)": (60, "rate(2 days)"),
+    "rate(2 hours)": (120, "rate(2 days)"),
+    "rate(1439 minutes)": (1439, "rate(3 days)"),
+    "rate(30 hours)": (1800, "rate(3 days)"),
+    "rate(999 hours)": (59940, "rate(43 days)"),
+    "cron(0/15 * * * ? *)": (15, "rate(2 days)"),
+    "cron(*/20 * * * ? *)": (20, "rate(2 days)"),
+    "cron(0,30 * * * ? *)": (30, "rate(2 days)"),
+    "cron(5/30 * * * ? *)": (30, "rate(2 days)"),
+    "cron(5,25-26/2,55 8 * * ? *)": (20, "rate(3 days)"),
+    "cron(0/45 * * * ? *)": (15, "rate(2 days)"),
+    "cron(0/59 */2 * * ? *)": (59, "rate(2 days)"),
+    "cron(0 * * * ? *)": (60, "rate(2 days)"),
+    "cron(0 0/3 * * ? *)": (180, "rate(2 days)"),
+    "cron(0 0/23 * * ? *)": (60, "rate(3 days)"),
+    "cron(0 8,9 * * ? *)": (60, "rate(3 days)"),
+    "cron(0 8-10,22 * * ? *)": (60, "rate(2 days)"),
+    "cron(0 22-6 * * ? *)": (60, "rate(2 days)"),
+    "cron(0 22-6/3 * * ? *)": (180, "rate(2 days)"),
+    "cron(0 6,18 * * ? *)": (720, "rate(2 days)"),
+    "cron(59 23 * * ? *)": (1440, "rate(3 days)"),
+    "cron(0/30 8 * * ? *)": (30, "rate(3 days)"),
+    "cron(5 8 1 * ? *)": (28 * 1440, "rate(64 days)"),
+    "cron(5 8 1,15 * ? *)": (14 * 1440, "rate(64 days)"),
+    "cron(5 8 31 * ? *)": (28 * 1440, "rate(64 days)"),
+    "cron(5 8 1,29 * ? *)": (1440, "rate(64 days)"),
+    "cron(0 8 3W * ? *)": (24 * 1440, "rate(64 days)"),
+    "cron(0 8 LW * ? *)": (24 * 1440, "rate(64 days)"),
+    "cron(15 8 ? * MON-FRI *)": (1440, "rate(5 days)"),
+    "cron(15 8 ? * FRI-MON *)": (1440, "rate(6 days)"),
+    "cron(15 8 ? * TUE *)": (7 * 1440, "rate(9 days)"),
+    "cron(15 8 ? * SUNL *)": (28 * 1440, "rate(37 days)"),
+    "cron(15 8 ? * SUN#5 *)": (28 * 1440, "rate(121 days)"),
+    "cron(15 8 L JAN,JUL ? *)": (24 * 1440, "rate(999 days)"),
+    "cron(0 8 1 * ? 2027-2030)": (28 * 1440, "rate(999 days)"),
 }
 
 
-@pytest.mark.parametrize("expression", [*_SLOW, *_FAST])
-def test_a_documented_schedule_is_accepted(expression: str, refuse: Refuse) -> None:
-    assert refuse(_variables(expression)) == []
+def _names(cases: Iterable[object]) -> dict[str, Any]:
+    """Return the cases by the name of a secret."""
+    return {f"secret-{number}": case for number, case in enumerate(cases)}
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "",
-        "30 days",
-        "rate(3 hours) x",
-        " rate(4 hours)",
-        "rate( 4 hours)",
-        "rate(4  hours)",
-        "rate(04 hours)",
-        "rate(4 hour)",
-        "rate(1 days)",
-        "rate(0 days)",
-        "rate(1000 days)",
-        "rate(1000 hours)",
-        "rate(1.5 days)",
-        "rate(-1 days)",
-        "rate(0 minutes)",
-        "rate(1 minute)",
-        "rate(9 minutes)",
-        "rate(10 minute)",
-        "rate(240 minutes)",
-        "rate(1 hours)",
-        "rate(2 weeks)",
-        "Rate(4 hours)",
-        "at(2030-01-01T00:00:00)",
-        "cron(0 8 1 * ?)",
-        "cron(0 8 1 * ? * *)",
-        "cron(0 8 1 * ? 2030)",
-        "cron(* 8 1 * ? *)",
-        "cron(60 8 1 * ? *)",
-        "cron(0/9 * * * ? *)",
-        "cron(0/60 * * * ? *)",
-        "cron(*/15 * * * ? *)",
-        "cron(5/15 * * * ? *)",
-        "cron(0,30 * * * ? *)",
-        "cron(0-30 * * * ? *)",
-        "cron(0 8, * * ? *)",
-        "cron(0 24 1 * ? *)",
-        "cron(0 22-2 * * ? *)",
-        "cron(0 8 0 * ? *)",
-        "cron(0 8 32 * ? *)",
-        "cron(0 8 1W * ? *)",
-        "cron(0 8 1, * ? *)",
-        "cron(0 8 1 13 ? *)",
-        "cron(0 8 1 JANUARY ? *)",
-        "cron(0 8 1 ? ? *)",
-        "cron(0 8 ? * 0 *)",
-        "cron(0 8 ? * 8 *)",
-        "cron(0 8 ? * SUN#6 *)",
-        "cron(0 8 ? * SUN#1,MON#1 *)",
-        "cron(0 8 ? * ? *)",
-        "cron(0 8 * * * *)",
-        "cron(0 8 1 * MON *)",
-        "cron(0  8 1 * ? *)",
-        "cron(0 8 1 * ? *) ",
-    ],
-)
-def test_any_other_schedule_is_refused_and_the_message_quotes_it(
-    expression: str, refuse: Refuse
-) -> None:
-    messages = refuse(_variables(expression))
-    assert any(f'Found: "{expression}".' in message for message in messages)
+def test_each_documented_schedule_is_accepted(refuse_each: RefuseEach) -> None:
+    cases = _names([*_SLOW, *_FAST])
+    found = refuse_each({name: _variables(expression) for name, expression in cases.items()})
+    assert {cases[name]: messages for name, messages in found.items() if messages} == {}
 
 
-@pytest.mark.parametrize(
-    ("expression", "longest"),
-    [
-        pytest.param("rate(4 hours)", 4, id="rate-in-hours"),
-        pytest.param("rate(30 hours)", 24, id="rate-in-many-hours"),
-        pytest.param("rate(1 day)", 24, id="rate-in-days"),
-        pytest.param("cron(0 0 1 * ? *)", 24, id="cron-at-midnight"),
-        pytest.param("cron(0 23 1 * ? *)", 1, id="cron-in-the-last-hour"),
-        pytest.param("cron(0 8/8 * * ? *)", 8, id="cron-by-increment"),
-        pytest.param("cron(0 2/10 * * ? *)", 2, id="cron-by-increment-late"),
-        pytest.param("cron(0 */4 * * ? *)", 4, id="cron-by-increment-from-midnight"),
-    ],
-)
-def test_a_window_ends_before_the_next_and_before_the_day(
-    expression: str, longest: int, refuse: Refuse
-) -> None:
-    assert refuse(_variables(expression, f"{longest}h")) == []
-    (message,) = refuse(_variables(expression, f"{longest + 1}h"))
-    assert f'Write "1h" to "{longest}h" for {expression}' in message
+_REFUSED = [
+    "",
+    "30 days",
+    "rate(3 hours) x",
+    " rate(4 hours)",
+    "rate( 4 hours)",
+    "rate(4  hours)",
+    "rate(04 hours)",
+    "rate(4 hour)",
+    "rate(1 days)",
+    "rate(0 days)",
+    "rate(1000 days)",
+    "rate(24000 hours)",
+    "rate(1.5 days)",
+    "rate(-1 days)",
+    "rate(0 minutes)",
+    "rate(1 minute)",
+    "rate(14 minutes)",
+    "rate(10 minute)",
+    "rate(1 hours)",
+    "rate(2 weeks)",
+    "Rate(4 hours)",
+    "at(2030-01-01T00:00:00)",
+    "cron(0 8 1 * ?)",
+    "cron(0 8 1 * ? * *)",
+    "cron(* 8 1 * ? *)",
+    "cron(0/14 * * * ? *)",
+    "cron(0/50 * * * ? *)",
+    "cron(0,14 * * * ? *)",
+    "cron(0-30 * * * ? *)",
+    "cron(0 8 30 2 ? *)",
+    "cron(0 8 31 APR,JUN,SEP,NOV ? *)",
+    "cron(0 8 30W FEB ? *)",
+    "cron(0 8 29 2 ? 2027)",
+    "cron(0 8 ? FEB MON#5 2027)",
+    "cron(0 8 1 * MON *)",
+    "cron(0 8 ? * ? *)",
+    "cron(0 8 * * * *)",
+    "cron(0  8 1 * ? *)",
+    "cron(0 8 1 * ? *) ",
+]
 
 
-@pytest.mark.parametrize("duration", ["", "0h", "h", "2", "2 h", "02h", "2H", "1d", "-1h", "100h"])
-def test_a_window_is_a_number_of_hours(duration: str, refuse: Refuse) -> None:
-    (message,) = refuse(_variables("rate(30 days)", duration))
-    assert message.endswith(f'Found: "{duration or "none"}".')
+def test_any_other_schedule_is_refused_and_the_message_quotes_it(refuse_each: RefuseEach) -> None:
+    cases = _names(_REFUSED)
+    found = refuse_each({name: _variables(expression) for name, expression in cases.items()})
+    for name, expression in cases.items():
+        (message,) = found[name]
+        assert message.endswith(f'"{expression}".')
+
+
+_WRONG_FIELDS = [
+    ("cron(60 8 1 * ? *)", "minute: numbers from 0 to 59", "60"),
+    ("cron(0/60 * * * ? *)", "minute: numbers from 0 to 59", "0/60"),
+    ("cron(0 24 1 * ? *)", "hour: numbers from 0 to 23", "24"),
+    ("cron(0 8, * * ? *)", "hour: numbers from 0 to 23", "8,"),
+    ("cron(0 8 0 * ? *)", "day of month: ?, L, LW, 3W, or numbers from 1 to 31", "0"),
+    ("cron(0 8 32 * ? *)", "day of month: ?, L, LW, 3W, or numbers from 1 to 31", "32"),
+    ("cron(0 8 32W * ? *)", "day of month: ?, L, LW, 3W, or numbers from 1 to 31", "32W"),
+    ("cron(0 8 1,L * ? *)", "day of month: ?, L, LW, 3W, or numbers from 1 to 31", "1,L"),
+    ("cron(0 8 1 13 ? *)", "month: JAN to DEC, or numbers from 1 to 12", "13"),
+    ("cron(0 8 1 MON ? *)", "month: JAN to DEC, or numbers from 1 to 12", "MON"),
+    ("cron(0 8 1 JANUARY ? *)", "month: JAN to DEC, or numbers from 1 to 12", "JANUARY"),
+    ("cron(0 8 ? * 0 *)", "day of week: ?, L, MONL, MON#1, SUN to SAT, or", "0"),
+    ("cron(0 8 ? * JAN *)", "day of week: ?, L, MONL, MON#1, SUN to SAT, or", "JAN"),
+    ("cron(0 8 ? * SUN#6 *)", "day of week: ?, L, MONL, MON#1, SUN to SAT, or", "SUN#6"),
+    ("cron(0 8 ? * SUN#1,MON#1 *)", "day of week: ?, L, MONL", "SUN#1,MON#1"),
+    ("cron(0 8 1 * ? 2025)", "year: * or numbers from 2026 to 2199", "2025"),
+    ("cron(0 8 1 * ? 2200)", "year: * or numbers from 2026 to 2199", "2200"),
+]
+
+
+def test_a_message_names_the_wrong_field(refuse_each: RefuseEach) -> None:
+    cases = _names(_WRONG_FIELDS)
+    found = refuse_each(
+        {name: _variables(expression) for name, (expression, _, _) in cases.items()}
+    )
+    for name, (expression, form, value) in cases.items():
+        (message,) = found[name]
+        assert f"Write as {form}" in message
+        assert message.endswith(f'Found: "{value}" in "{expression}".')
+
+
+# Beside each, the longest window in hours.
+_WINDOWS = {
+    "rate(4 hours)": 4,
+    "rate(24 hours)": 24,
+    "rate(1 day)": 24,
+    "cron(0 0 1 * ? *)": 24,
+    "cron(0 23 1 * ? *)": 1,
+    "cron(0 8/8 * * ? *)": 8,
+    "cron(0 2/10 * * ? *)": 2,
+    "cron(0 */4 * * ? *)": 4,
+}
+
+
+def test_a_window_ends_before_the_next_and_before_the_day(refuse_each: RefuseEach) -> None:
+    cases = _names(_WINDOWS.items())
+    accepted = {name: _variables(one, f"{longest}h") for name, (one, longest) in cases.items()}
+    assert [found for found in refuse_each(accepted).values() if found] == []
+    refused = {name: _variables(one, f"{longest + 1}h") for name, (one, longest) in cases.items()}
+    for name, (message,) in refuse_each(refused).items():
+        expression, longest = cases[name]
+        assert f'Write "1h" to "{longest}h" for {expression}' in message
+
+
+def test_a_window_is_a_number_of_hours(refuse_each: RefuseEach) -> None:
+    cases = _names(["", "0h", "h", "2", "2 h", "02h", "2H", "1d", "-1h", "100h"])
+    variables = {name: _variables("rate(30 days)", text) for name, text in cases.items()}
+    for name, (message,) in refuse_each(variables).items():
+        assert message.endswith(f'Found: "{cases[name]}".')
 
 
 @pytest.fixture(scope="module")
@@ -205,25 +262,72 @@ def read(
 
 
 _READ = {
-    "backstop_expression": "local.schedule.backstop_expression",
     "is_fast": "local.schedule_is_fast",
+    "secrets_manager_expression": "local.schedule.secrets_manager_expression",
     "shortest_interval_in_minutes": "local.schedule.shortest_interval_in_minutes",
+    "scheduler_expression": "local.schedule.scheduler_expression",
 }
 
 
-@pytest.mark.parametrize("expression", _SLOW)
+@pytest.mark.parametrize(("expression", "written"), _SLOW.items())
 def test_secrets_manager_keeps_the_schedules_that_it_supports(
-    expression: str, read: dict[str, dict[str, Any]]
+    expression: str, written: str | None, read: dict[str, dict[str, Any]]
 ) -> None:
     assert not read[expression]["is_fast"]
+    assert read[expression]["secrets_manager_expression"] == (written or expression)
 
 
-@pytest.mark.parametrize(("expression", "wait", "backstop"), [(x, *y) for x, y in _FAST.items()])
-def test_eventbridge_keeps_the_rest_with_a_backstop_that_never_comes_first(
-    expression: str, wait: int, backstop: str, read: dict[str, dict[str, Any]]
+@pytest.mark.parametrize(
+    ("expression", "shortest", "backstop"), [(x, *y) for x, y in _FAST.items()]
+)
+def test_eventbridge_keeps_the_rest_with_a_backstop(
+    expression: str, shortest: int, backstop: str, read: dict[str, dict[str, Any]]
 ) -> None:
-    assert read[expression] == {
-        "backstop_expression": backstop,
-        "is_fast": True,
-        "shortest_interval_in_minutes": wait,
-    }
+    found = read[expression]
+    assert found["is_fast"]
+    assert found["shortest_interval_in_minutes"] == shortest
+    assert found["secrets_manager_expression"] == backstop
+
+
+# The schedules of EventBridge whose intervals a backstop can exceed: it has at most 999 days.
+_BACKED = [x for x in _FAST if not re.search(r" JAN|20\d\d", x)]
+_FIRST = datetime(2026, 1, 31, 23, 50, tzinfo=UTC)
+
+
+def _rotations(expression: str) -> Iterator[datetime]:
+    """Yield times at which EventBridge starts a rotation."""
+    rate = re.fullmatch(r"rate\((\d+) minutes\)", expression)
+    moment: datetime | None = _FIRST
+    while moment is not None:
+        yield moment
+        moment = (
+            moment + timedelta(minutes=int(rate[1]))
+            if rate
+            else next_occurrence(expression, moment)
+        )
+
+
+@pytest.mark.parametrize("expression", _BACKED)
+def test_the_backstop_never_rotates_in_between(
+    expression: str, read: dict[str, dict[str, Any]]
+) -> None:
+    """Its window opens at midnight UTC, so a minute after a rotation counts as a day.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
+    """
+    rules = {"ScheduleExpression": read[expression]["secrets_manager_expression"]}
+    rotations = _rotations(read[expression]["scheduler_expression"])
+    # Four hundred fifth Sundays have the longest interval, around the year 2100.
+    for rotation, following in itertools.pairwise(itertools.islice(rotations, 400)):
+        window = next_window(rules, rotation)
+        assert window is not None
+        # The clock may go forward an hour, and a rotation takes a while.
+        assert window[0] - following > timedelta(hours=2), (rotation, following)
+
+
+def test_the_time_zones_are_those_of_the_database(repository: Path) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#time-zones"""
+    file = repository / "modules" / "schedule_expression" / "time_zones.txt"
+    names = (resources.files("tzdata") / "zones").read_text(encoding="utf-8").split()
+    # This one is for a clock that is not set.
+    assert file.read_text(encoding="utf-8").splitlines() == sorted({*names} - {"Factory"})

@@ -1,7 +1,6 @@
 """Each wrong value fails at plan, with the rule, what to write, and what was found (promise 6)."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -251,9 +250,14 @@ CASES = [
     ),
     pytest.param(
         "function.vpc must have at least one subnet and one security group",
-        function(vpc={"security_group_ids": [], "subnet_ids": ["subnet-1"]}),
-        '{"security_group_ids":[],"subnet_ids":["subnet-1"]}.',
-        function(vpc={"security_group_ids": ["sg-1"], "subnet_ids": ["subnet-1"]}),
+        function(vpc={"security_group_ids": [], "subnet_ids": ["subnet-0123456789abcdef0"]}),
+        '{"security_group_ids":[],"subnet_ids":["subnet-0123456789abcdef0"]}.',
+        function(
+            vpc={
+                "security_group_ids": ["sg-0123456789abcdef0"],
+                "subnet_ids": ["subnet-0123456789abcdef0"],
+            }
+        ),
         id="function.vpc",
     ),
     pytest.param(
@@ -314,15 +318,15 @@ CASES = [
         id="minimum_overlap_minutes-beside-an-existing-function",
     ),
     pytest.param(
-        "The rotation interval must be longer than minimum_overlap_minutes",
+        "The shortest time between two rotations must be longer than minimum_overlap_minutes",
         {
-            "minimum_overlap_minutes": 240,
+            "minimum_overlap_minutes": 180,
             "rotation": IAM,
             "schedule_expression": "rate(4 hours)",
         },
-        "rate(4 hours) and 240 minutes.",
+        "rate(4 hours) with 240 minutes, less 60 for its window, and an overlap of 180 minutes.",
         {
-            "minimum_overlap_minutes": 239,
+            "minimum_overlap_minutes": 179,
             "rotation": IAM,
             "schedule_expression": "rate(4 hours)",
         },
@@ -496,39 +500,39 @@ CASES = [
         id="schedule_expression",
     ),
     pytest.param(
-        "The rate in schedule_expression must be 10 to 239 minutes",
-        schedule("rate(240 minutes)"),
-        '"rate(240 minutes)".',
-        schedule("rate(239 minutes)"),
+        "The rate in schedule_expression must have a whole number of minutes, hours or days",
+        schedule("rate(1 minutes)"),
+        '"rate(1 minutes)".',
+        schedule("rate(300 minutes)"),
         id="schedule_expression-rate",
     ),
     pytest.param(
-        "The rate in schedule_expression must be at least ten minutes",
-        schedule("rate(9 minutes)"),
-        '"rate(9 minutes)".',
-        schedule("rate(10 minutes)"),
+        "The rate in schedule_expression must be at most 999 days",
+        schedule("rate(1000 days)"),
+        '"rate(1000 days)".',
+        schedule("rate(999 days)"),
+        id="schedule_expression-slow-rate",
+    ),
+    pytest.param(
+        "The rotations of schedule_expression must be at least 15 minutes apart",
+        schedule("rate(14 minutes)"),
+        '14 minutes in "rate(14 minutes)".',
+        schedule("rate(15 minutes)"),
         id="schedule_expression-fast-rate",
     ),
     pytest.param(
-        "The cron expression in schedule_expression must have the fields minute, hour",
+        "The cron expression in schedule_expression must have six fields",
         schedule("cron(0 8 1 * ?)"),
         '"cron(0 8 1 * ?)".',
         schedule("cron(0 8 1 * ? *)"),
         id="schedule_expression-cron",
     ),
     pytest.param(
-        "A range of hours in schedule_expression must not pass midnight",
-        schedule("cron(30 22-2 * * ? *)"),
-        '"cron(30 22-2 * * ? *)".',
-        schedule("cron(30 0-2,22-23 * * ? *)"),
-        id="schedule_expression-cron-range",
-    ),
-    pytest.param(
-        "The minute in schedule_expression must be one number, or 0/N",
-        schedule("cron(0/9 * * * ? *)"),
-        '"cron(0/9 * * * ? *)".',
-        schedule("cron(0/10 * * * ? *)"),
-        id="schedule_expression-fast-cron",
+        "Each field of the cron expression in schedule_expression must have a value that AWS",
+        schedule("cron(0 22-24 * * ? *)"),
+        '"22-24" in "cron(0 22-24 * * ? *)".',
+        schedule("cron(0 22-6 * * ? *)"),
+        id="schedule_expression-cron-field",
     ),
     pytest.param(
         "The cron expression in schedule_expression must have a ? either",
@@ -536,6 +540,13 @@ CASES = [
         '"cron(0 8 * * * *)".',
         schedule("cron(0 8 * * ? *)"),
         id="schedule_expression-cron-days",
+    ),
+    pytest.param(
+        "The cron expression in schedule_expression must name a day that comes",
+        schedule("cron(0 8 30 2 ? *)"),
+        '"cron(0 8 30 2 ? *)".',
+        schedule("cron(0 8 29 2 ? *)"),
+        id="schedule_expression-cron-never",
     ),
     pytest.param(
         "schedule_timezone must be null unless EventBridge Scheduler keeps a cron",
@@ -546,8 +557,8 @@ CASES = [
     ),
     pytest.param(
         "schedule_timezone must be a name in the IANA time zone database",
-        schedule("cron(30 8 * * ? *)", schedule_timezone="+02:00"),
-        '"+02:00".',
+        schedule("cron(30 8 * * ? *)", schedule_timezone="Europe/Bonn"),
+        '"Europe/Bonn".',
         schedule("cron(30 8 * * ? *)", schedule_timezone="America/Argentina/Buenos_Aires"),
         id="schedule_timezone",
     ),
@@ -616,11 +627,15 @@ def _declared(file: Path) -> dict[str, dict[str, Any]]:
     return {name.strip('"'): block for one in blocks for name, block in one.items()}
 
 
-def _messages(variables: Mapping[str, Any]) -> list[str]:
+def _messages(file: Path) -> list[str]:
+    """Return the messages of the rules of variables and outputs."""
+    declared = hcl2.loads(file.read_text(encoding="utf-8"))
     return [
-        rule["error_message"].strip('"')
-        for block in variables.values()
-        for rule in block.get("validation", [])
+        re.sub(r"^\$\{\w+[.]_?secret\}: ", "", rule["error_message"].strip('"').replace('\\"', '"'))
+        for kind, rules in (("variable", "validation"), ("output", "precondition"))
+        for block in declared.get(kind, [])
+        for one in block.values()
+        for rule in one.get(rules, [])
     ]
 
 
@@ -648,11 +663,9 @@ def test_a_rule_accepts_a_right_value(
 
 def test_every_rule_has_a_case(repository: Path) -> None:
     rules = [str(case.values[0]) for case in CASES]
-    files = (
-        *repository.glob("variables*.tf"),
-        repository / "modules" / "schedule_expression" / "variables.tf",
-    )
-    messages = [message for file in files for message in _messages(_declared(file))]
+    schedules = repository / "modules" / "schedule_expression"
+    files = (*repository.glob("variables*.tf"), *schedules.glob("*.tf"))
+    messages = [message for file in files for message in _messages(file)]
     assert [message for message in messages if not any(message.startswith(r) for r in rules)] == []
     assert len(rules) == len(messages)
 
@@ -675,6 +688,23 @@ def test_every_rule_has_a_case(repository: Path) -> None:
             schedule("cron(0/40 * * * ? *)", minimum_overlap_minutes=19, rotation=IAM),
             id="longer-than-the-overlap",
         ),
+        pytest.param(
+            schedule(
+                "rate(1 day)",
+                minimum_overlap_minutes=22 * 60 + 59,
+                rotation=IAM,
+                schedule_duration="1h",
+            ),
+            id="longer-than-the-overlap-and-an-hour",
+        ),
+        pytest.param(
+            schedule("cron(0 0 1 * ? *)", minimum_overlap_minutes=27 * 1440 - 1, rotation=IAM),
+            id="longer-than-the-overlap-and-a-day",
+        ),
+        pytest.param(
+            schedule("cron(0 8 ? * MON,THU *)", minimum_overlap_minutes=56 * 60 - 1, rotation=IAM),
+            id="three-days-less-sixteen-hours",
+        ),
         pytest.param(schedule("cron(0/40 * * * ? *)"), id="nothing-to-overlap"),
         pytest.param(schedule("cron(30 22/2 * * ? *)", rotation=IAM), id="further-than-an-hour"),
         pytest.param(
@@ -693,7 +723,7 @@ def test_every_rule_has_a_case(repository: Path) -> None:
                 readers=[READER],
                 readers_exclusive=True,
                 rotate_immediately=False,
-                schedule_expression="rate(10 minutes)",
+                schedule_expression="rate(15 minutes)",
                 scheduler={"name": "hourly"},
                 tags={"team": "reports"},
             ),
@@ -718,7 +748,7 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
         ),
         pytest.param(
             custom(issuer=True) | {"schedule_expression": "rate(1 hour)"},
-            "The rotation interval must be",
+            "The shortest time between two rotations must",
             id="hourly-by-an-issuer-of-ones-own",
         ),
         pytest.param(
@@ -754,22 +784,57 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
         ),
         pytest.param(
             schedule("rate(1 hour)", rotation=IAM),
-            "The rotation interval must be",
+            "The shortest time between two rotations must",
             id="hourly-by-rate",
         ),
         pytest.param(
             schedule("cron(15 * * * ? *)", rotation=IAM),
-            "The rotation interval must be",
+            "The shortest time between two rotations must",
             id="hourly-by-cron",
         ),
         pytest.param(
             schedule("cron(0/40 * * * ? *)", minimum_overlap_minutes=20, rotation=IAM),
-            "The rotation interval must be",
+            "The shortest time between two rotations must",
             id="twenty-minutes-over-the-hour",
         ),
         pytest.param(
+            schedule("rate(1 day)", minimum_overlap_minutes=0, rotation=IAM),
+            "The shortest time between two rotations must",
+            id="one-day-less-one-day",
+        ),
+        pytest.param(
+            schedule(
+                "rate(1 day)",
+                minimum_overlap_minutes=23 * 60,
+                rotation=IAM,
+                schedule_duration="1h",
+            ),
+            "The shortest time between two rotations must",
+            id="one-day-less-one-hour",
+        ),
+        pytest.param(
+            schedule("cron(0 0 1 * ? *)", minimum_overlap_minutes=27 * 1440, rotation=IAM),
+            "The shortest time between two rotations must",
+            id="february-less-one-day",
+        ),
+        pytest.param(
+            schedule("cron(0 8 ? * MON,THU *)", minimum_overlap_minutes=56 * 60, rotation=IAM),
+            "The shortest time between two rotations must",
+            id="half-a-week-less-sixteen-hours",
+        ),
+        pytest.param(
+            schedule(
+                "cron(30 8 * * ? *)",
+                minimum_overlap_minutes=23 * 60,
+                rotation=IAM,
+                schedule_timezone="Europe/Berlin",
+            ),
+            "The shortest time between two rotations must",
+            id="one-day-less-the-hour-of-summer-time",
+        ),
+        pytest.param(
             schedule("cron(30 8,12-14 * * ? *)", rotation=IAM),
-            "The rotation interval must be",
+            "The shortest time between two rotations must",
             id="hours",
         ),
         pytest.param({"scheduler": {}}, "scheduler must be null", id="scheduler-of-no-rotation"),

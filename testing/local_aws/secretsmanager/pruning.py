@@ -1,4 +1,4 @@
-"""PutSecretValue removes old versions that have no staging label."""
+"""PutSecretValue removes old versions without a staging label, and fails at a quota of versions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from ministack.services import secretsmanager
 
 from testing.local_aws.patching import OK, Handler, Json, Response, around, find_secret
+from testing.local_aws.refusals import TooManyVersions
 from testing.local_aws.switches import Current
 
 _KEPT: Final = 100
@@ -18,7 +19,15 @@ def put_secret_value(original: Handler, request: Json) -> Response:
     """Keep the last hundred versions without a label, and all that are less than a day old.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+
+    Raises:
+        Refused: The secret has as many versions as it may have.
     """
+    quota = Current.switches.version_quota
+    kept = find_secret(request)["Versions"]
+    if quota and len(kept) >= quota and request.get("ClientRequestToken") not in kept:
+        raise TooManyVersions(most=quota)
     response = original(request)
     if response[0] == OK:
         versions = find_secret(request)["Versions"]

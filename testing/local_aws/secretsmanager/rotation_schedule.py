@@ -10,8 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ministack.services import eventbridge
-
+from testing.local_aws.cron import next_occurrence
 from testing.local_aws.switches import Current
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _next_window(rules: Json, after: datetime) -> Window | None:
+def next_window(rules: Json, after: datetime) -> Window | None:
     """Return when the next window opens and closes.
 
     A rate in days opens at midnight UTC and closes at the end of the day. One in hours opens at
@@ -58,8 +57,7 @@ def _next_window(rules: Json, after: datetime) -> Window | None:
         day = _midnight(after)
         opens = (day.replace(hour=after.hour) if in_hours else day) + interval
     else:
-        fields = eventbridge._parse_cron_fields(expression)
-        found = None if fields is None else eventbridge._cron_next_fire(fields, after)
+        found = next_occurrence(expression, after)
         if found is None:
             return None
         opens = found
@@ -73,7 +71,7 @@ def plan_rotation(secret: Json) -> None:
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """
-    window = _next_window(secret["RotationRules"], datetime.fromtimestamp(now(), UTC))
+    window = next_window(secret["RotationRules"], datetime.fromtimestamp(now(), UTC))
     secret["NextRotationDate"] = secret[_ROTATES_AT] = None
     if window is not None:
         opens, closes = window

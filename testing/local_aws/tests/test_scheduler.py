@@ -230,6 +230,28 @@ def test_a_cron_expression_is_evaluated_in_the_time_zone_of_the_schedule(
     eventually("the rotation", lambda: secret.token, lambda token: token != first)
 
 
+def test_a_range_of_hours_passes_midnight(
+    clock: Clock,
+    create_role: CreateRole,
+    create_rotator: CreateRotator,
+    grants: list[Json],
+    schedule: Schedule,
+) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based"""
+    due = in_half_an_hour()
+    # In one of the two zones it is morning.
+    zone, hour = ("UTC", due.hour) if due.hour < 12 else ("Etc/GMT-12", due.hour - 12)
+    secret = schedule(
+        create_rotator(),
+        create_role(*grants),
+        ScheduleExpression=f"cron({due.minute} {hour + 12}-{hour} * * ? *)",
+        ScheduleExpressionTimezone=zone,
+    )
+    first = secret.token
+    clock(timedelta(minutes=31))
+    eventually("the rotation", lambda: secret.token, lambda token: token != first)
+
+
 @pytest.mark.parametrize("missing", [0, 1], ids=["RotateSecret", "InvokeFunction"])
 def test_the_role_needs_the_permissions_of_the_action(
     clock: Clock,
