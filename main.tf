@@ -61,7 +61,7 @@ resource "aws_secretsmanager_secret" "this" {
 
     precondition {
       condition     = !contains(keys(var.replica_regions), local.account.region)
-      error_message = "replica_regions must not include the region of the secret. Remove that region from replica_regions. Found: ${local.account.region}."
+      error_message = "${local._secret}: replica_regions must not include the region of the secret. Remove that region from replica_regions. Found: ${local.account.region}."
     }
   }
 }

@@ -6,6 +6,7 @@ module "custom" {
   count  = nonsensitive(one(var.rotation[*].custom) != null) ? 1 : 0
 
   options = var.rotation.custom
+  secret  = local._secret
 }
 
 module "existing_function" {
@@ -13,13 +14,16 @@ module "existing_function" {
   count  = nonsensitive(one(var.rotation[*].function) != null) ? 1 : 0
 
   options = var.rotation.function
+  secret  = local._secret
 }
 
 module "github_app_token" {
   source = "./modules/strategies/github_app_token"
   count  = nonsensitive(one(var.rotation[*].github_app_token) != null) ? 1 : 0
 
+  account = local.account
   options = var.rotation.github_app_token
+  secret  = local._secret
 }
 
 module "github_deploy_key" {
@@ -28,6 +32,7 @@ module "github_deploy_key" {
 
   account = local.account
   options = var.rotation.github_deploy_key
+  secret  = local._secret
 }
 
 module "iam_access_key" {
@@ -36,6 +41,7 @@ module "iam_access_key" {
 
   account = local.account
   options = var.rotation.iam_access_key
+  secret  = local._secret
 }
 
 module "iam_service_credential" {
@@ -44,6 +50,7 @@ module "iam_service_credential" {
 
   account = local.account
   options = var.rotation.iam_service_credential
+  secret  = local._secret
 }
 
 module "managed" {
@@ -52,6 +59,7 @@ module "managed" {
 
   account = local.account
   options = var.rotation.managed
+  secret  = local._secret
 }
 
 module "random_value" {
@@ -59,6 +67,7 @@ module "random_value" {
   count  = nonsensitive(one(var.rotation[*].random_value) != null) ? 1 : 0
 
   options = var.rotation.random_value
+  secret  = local._secret
 }
 
 locals {

@@ -26,7 +26,7 @@ variable "schedule_duration" {
 
   validation {
     condition     = var.schedule_duration == null || var.rotation != null
-    error_message = "schedule_duration must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
+    error_message = "${local._secret}: schedule_duration must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
   }
 }
 
@@ -37,7 +37,7 @@ variable "schedule_expression" {
 
   validation {
     condition     = var.schedule_expression == null || var.rotation != null
-    error_message = "schedule_expression must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
+    error_message = "${local._secret}: schedule_expression must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
   }
 }
 
@@ -58,18 +58,18 @@ variable "scheduler" {
 
   validation {
     condition     = var.scheduler == null || local.schedule_is_fast
-    error_message = "scheduler must be null if Secrets Manager keeps the schedule. Remove scheduler, or write e.g. \"rate(30 minutes)\" as schedule_expression. Found: ${var.rotation == null ? "no rotation" : local.schedule_expression}."
+    error_message = "${local._secret}: scheduler must be null if Secrets Manager keeps the schedule. Remove scheduler, or write e.g. \"rate(30 minutes)\" as schedule_expression. Found: ${var.rotation == null ? "no rotation" : local.schedule_expression}."
   }
   validation {
     condition     = alltrue([for name in var.scheduler[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
-    error_message = "scheduler.name must have 1 to 64 letters, digits, hyphens and underscores. Write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.scheduler[*].name))}."
+    error_message = "${local._secret}: scheduler.name must have 1 to 64 letters, digits, hyphens and underscores. Write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.scheduler[*].name))}."
   }
   validation {
     condition     = alltrue([for arn in var.scheduler[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
-    error_message = "scheduler.permissions_boundary must be the ARN of a policy. Write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.scheduler[*].permissions_boundary))}."
+    error_message = "${local._secret}: scheduler.permissions_boundary must be the ARN of a policy. Write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.scheduler[*].permissions_boundary))}."
   }
   validation {
     condition     = alltrue([for path in var.scheduler[*].role_path : can(regex(local._path_pattern, path)) if path != null])
-    error_message = "scheduler.role_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/rotation/\". Found: ${jsonencode(one(var.scheduler[*].role_path))}."
+    error_message = "${local._secret}: scheduler.role_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/rotation/\". Found: ${jsonencode(one(var.scheduler[*].role_path))}."
   }
 }

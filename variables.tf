@@ -8,7 +8,7 @@ variable "administrators" {
 
   validation {
     condition     = alltrue([for administrator in var.administrators : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/.+))$", administrator))])
-    error_message = "Each of administrators must be a role, a user or an account. Write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
+    error_message = "${local._secret}: Each of administrators must be a role, a user or an account. Write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
   }
 }
 
@@ -20,11 +20,11 @@ variable "alarm_actions" {
 
   validation {
     condition     = alltrue([for action in var.alarm_actions : startswith(action, "arn:")])
-    error_message = "Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode(var.alarm_actions)}."
+    error_message = "${local._secret}: Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode([for action in var.alarm_actions : can(regex("^arn:", action)) ? action : "a text that may be a credential and is not shown"])}."
   }
   validation {
     condition     = length(var.alarm_actions) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret
-    error_message = "alarm_actions must be empty if this module makes neither a function nor an EventBridge schedule, and the secret is not managed. Remove alarm_actions, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "${local._secret}: alarm_actions must be empty if this module makes neither a function nor an EventBridge schedule, and the secret is not managed. Remove alarm_actions, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 
@@ -35,11 +35,11 @@ variable "description" {
 
   validation {
     condition     = length(coalesce(var.description, "-")) <= 2048
-    error_message = "description must have at most 2048 characters. Shorten it. Found: ${length(coalesce(var.description, "-"))} characters."
+    error_message = "${local._secret}: description must have at most 2048 characters. Shorten it. Found: ${length(coalesce(var.description, "-"))} characters."
   }
   validation {
     condition     = var.description == null || local.makes_secret
-    error_message = "description must be null for a managed secret, which keeps the description of its service. Remove description, or set rotation to another strategy. Found: ${jsonencode(var.description)}."
+    error_message = "${local._secret}: description must be null for a managed secret, which keeps the description of its service. Remove description, or set rotation to another strategy. Found: ${jsonencode(var.description)}."
   }
 }
 
@@ -87,83 +87,83 @@ variable "function" {
 
   validation {
     condition     = var.function == null || local.makes_function
-    error_message = "function must be null if this module makes no function. Remove function, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "${local._secret}: function must be null if this module makes no function. Remove function, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   validation {
     condition     = alltrue([for architecture in var.function[*].architecture : contains(["arm64", "x86_64"], architecture) if architecture != null])
-    error_message = "function.architecture must be \"arm64\" or \"x86_64\". Found: ${jsonencode(one(var.function[*].architecture))}."
+    error_message = "${local._secret}: function.architecture must be \"arm64\" or \"x86_64\". Found: ${jsonencode(one(var.function[*].architecture))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].kms_key_arn : can(regex(local._key_arn_pattern, arn)) if arn != null])
-    error_message = "function.kms_key_arn must be the ARN of a key, because log groups accept neither an alias nor a key ID. Write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(one(var.function[*].kms_key_arn))}."
+    error_message = "${local._secret}: function.kms_key_arn must be the ARN of a key, because log groups accept neither an alias nor a key ID. Write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(one(var.function[*].kms_key_arn))}."
   }
   validation {
     condition = alltrue([for layers in var.function[*].layers : length(layers) <= 5 && alltrue([
       for layer in layers : can(regex("^arn:aws[a-z-]*:lambda:[0-9a-z-]+:[0-9]{12}:layer:[0-9A-Za-z_-]+:[0-9]+$", layer))
     ]) if layers != null])
-    error_message = "function.layers must have at most five ARNs of layer versions. Write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
+    error_message = "${local._secret}: function.layers must have at most five ARNs of layer versions. Write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1\"]. Found: ${jsonencode(one(var.function[*].layers))}."
   }
   validation {
     condition     = one(local.strategy[*].library) == null || length(flatten([for layers in var.function[*].layers : layers if layers != null])) > 0
-    error_message = "function.layers must include a layer with the Python library ${one(local.strategy[*].library) == null ? "-" : local.strategy.library}, which ${local._strategy_found} needs and Lambda's runtime doesn't include. Write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
+    error_message = "${local._secret}: function.layers must include a layer with the Python library ${one(local.strategy[*].library) == null ? "-" : local.strategy.library}, which ${local._strategy_found} needs and Lambda's runtime doesn't include. Write e.g. [\"arn:aws:lambda:eu-west-1:123456789012:layer:cryptography:1\"]. Found: no function.layers."
   }
   validation {
     condition     = alltrue([for level in var.function[*].log_level : contains(["DEBUG", "ERROR", "INFO", "WARN"], level) if level != null])
-    error_message = "function.log_level must be \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(one(var.function[*].log_level))}."
+    error_message = "${local._secret}: function.log_level must be \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\". Found: ${jsonencode(one(var.function[*].log_level))}."
   }
   validation {
     condition     = alltrue([for days in var.function[*].log_retention_in_days : contains(local._log_retentions, days) if days != null])
-    error_message = "function.log_retention_in_days must be one of ${join(", ", local._log_retentions)}; 0 keeps the log forever. Found: ${jsonencode(one(var.function[*].log_retention_in_days))}."
+    error_message = "${local._secret}: function.log_retention_in_days must be one of ${join(", ", local._log_retentions)}; 0 keeps the log forever. Found: ${jsonencode(one(var.function[*].log_retention_in_days))}."
   }
   validation {
     condition     = alltrue([for size in var.function[*].memory_size : size >= 128 && size <= 10240 && floor(size) == size if size != null])
-    error_message = "function.memory_size must be a whole number of MB from 128 to 10240. Found: ${jsonencode(one(var.function[*].memory_size))}."
+    error_message = "${local._secret}: function.memory_size must be a whole number of MB from 128 to 10240. Found: ${jsonencode(one(var.function[*].memory_size))}."
   }
   validation {
     condition     = alltrue([for name in var.function[*].name : can(regex("^[0-9A-Za-z_-]{1,64}$", name)) if name != null])
-    error_message = "function.name must have 1 to 64 letters, digits, hyphens and underscores. Write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.function[*].name))}."
+    error_message = "${local._secret}: function.name must have 1 to 64 letters, digits, hyphens and underscores. Write e.g. \"rotate-reports-uploader\". Found: ${jsonencode(one(var.function[*].name))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].permissions_boundary : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", arn)) if arn != null])
-    error_message = "function.permissions_boundary must be the ARN of a policy. Write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.function[*].permissions_boundary))}."
+    error_message = "${local._secret}: function.permissions_boundary must be the ARN of a policy. Write e.g. \"arn:aws:iam::123456789012:policy/boundary\". Found: ${jsonencode(one(var.function[*].permissions_boundary))}."
   }
   validation {
     condition     = alltrue([for number in var.function[*].reserved_concurrent_executions : number >= 1 && floor(number) == number if number != null])
-    error_message = "function.reserved_concurrent_executions must be a whole number from 1, because 0 would stop every rotation. Write null to share the account's concurrency. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
+    error_message = "${local._secret}: function.reserved_concurrent_executions must be a whole number from 1, because 0 would stop every rotation. Write null to share the account's concurrency. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?]+$", arn)) if arn != null])
-    error_message = "function.role_arn must be the ARN of an existing role. Write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(one(var.function[*].role_arn))}."
+    error_message = "${local._secret}: function.role_arn must be the ARN of an existing role. Write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
     condition = alltrue([
       for function in var.function[*] : function.permissions_boundary == null && function.role_path == null if function.role_arn != null
     ])
-    error_message = "function.permissions_boundary and function.role_path must be null if function.role_arn is set: they are for a role that this module makes. Remove them, or remove function.role_arn. Found: ${jsonencode(one(var.function[*].role_arn))}."
+    error_message = "${local._secret}: function.permissions_boundary and function.role_path must be null if function.role_arn is set: they are for a role that this module makes. Remove them, or remove function.role_arn. Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
     condition     = alltrue([for path in var.function[*].role_path : can(regex(local._path_pattern, path)) if path != null])
-    error_message = "function.role_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/rotation/\". Found: ${jsonencode(one(var.function[*].role_path))}."
+    error_message = "${local._secret}: function.role_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/rotation/\". Found: ${jsonencode(one(var.function[*].role_path))}."
   }
   validation {
     condition     = alltrue([for runtime in var.function[*].runtime : contains(local._runtimes, runtime) if runtime != null])
-    error_message = "function.runtime must be a Python version that Lambda still creates functions for and the package runs on. Write one of ${join(", ", local._runtimes)}. Found: ${jsonencode(one(var.function[*].runtime))}."
+    error_message = "${local._secret}: function.runtime must be a Python version that Lambda still creates functions for and the package runs on. Write \"python3.12\" or \"python3.13\"; \"python3.11\" works too, and \"python3.14\" needs AWS provider 6. Found: ${jsonencode(one(var.function[*].runtime))}."
   }
   validation {
     condition     = alltrue([for timeout in var.function[*].timeout : timeout >= 10 && timeout <= 900 && floor(timeout) == timeout if timeout != null])
-    error_message = "function.timeout must be a whole number of seconds from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
+    error_message = "${local._secret}: function.timeout must be a whole number of seconds from 10 to 900. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = !local.issues || coalesce(one(var.function[*].timeout), 900) >= 60 + coalesce(one(local.strategy[*].settling_seconds), 0)
-    error_message = "function.timeout must be at least 60 seconds plus settling_seconds, the time to verify and store a new credential. Write at least ${60 + coalesce(one(local.strategy[*].settling_seconds), 0)}. Found: ${jsonencode(one(var.function[*].timeout))}."
+    error_message = "${local._secret}: function.timeout must be at least 60 seconds plus settling_seconds, the time to verify and store a new credential. Write at least ${60 + coalesce(one(local.strategy[*].settling_seconds), 0)}. Found: ${jsonencode(one(var.function[*].timeout))}."
   }
   validation {
     condition     = alltrue([for mode in var.function[*].tracing_mode : contains(["Active", "PassThrough"], mode) if mode != null])
-    error_message = "function.tracing_mode must be \"Active\" or \"PassThrough\". Found: ${jsonencode(one(var.function[*].tracing_mode))}."
+    error_message = "${local._secret}: function.tracing_mode must be \"Active\" or \"PassThrough\". Found: ${jsonencode(one(var.function[*].tracing_mode))}."
   }
   validation {
     condition     = alltrue([for vpc in var.function[*].vpc : length(vpc.security_group_ids) > 0 && length(vpc.subnet_ids) > 0 if vpc != null])
-    error_message = "function.vpc must have at least one subnet and one security group. Write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(one(var.function[*].vpc))}."
+    error_message = "${local._secret}: function.vpc must have at least one subnet and one security group. Write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(one(var.function[*].vpc))}."
   }
 }
 
@@ -175,11 +175,11 @@ variable "initial_value" {
 
   validation {
     condition     = (var.initial_value == null) == (var.initial_value_version == null)
-    error_message = "initial_value and initial_value_version must be set together. Set both, or neither. Found: only ${var.initial_value_version == null ? "initial_value" : "initial_value_version"}."
+    error_message = "${local._secret}: initial_value and initial_value_version must be set together. Set both, or neither. Found: only ${var.initial_value_version == null ? "initial_value" : "initial_value_version"}."
   }
   validation {
     condition     = var.initial_value == null ? true : length(var.initial_value) > 0 && floor(length(replace(base64encode(var.initial_value), "=", "")) * 3 / 4) <= 65536
-    error_message = "initial_value must have 1 to 65536 bytes. Write a value of that size."
+    error_message = "${local._secret}: initial_value must have 1 to 65536 bytes. Write a value of that size."
   }
   validation {
     condition = alltrue([for form in local.strategy[*].value_form :
@@ -187,7 +187,7 @@ variable "initial_value" {
       form.json_key == null ? !can(keys(jsondecode(var.initial_value))) :
       try(startswith(jsonencode(jsondecode(var.initial_value)[form.json_key]), "\""), false) if form != null
     ])
-    error_message = "initial_value must have the form of the values that replace it. Write ${try("a JSON object with a string under ${local.strategy.value_form.json_key}", "a string that isn't a JSON object")}."
+    error_message = "${local._secret}: initial_value must have the form of the values that replace it. Write ${try("a JSON object with a string under ${local.strategy.value_form.json_key}", "a string that isn't a JSON object")}."
   }
 }
 
@@ -198,11 +198,11 @@ variable "initial_value_version" {
 
   validation {
     condition     = alltrue([for number in var.initial_value_version[*] : number >= 1 && floor(number) == number])
-    error_message = "initial_value_version must be a whole number from 1. Set it to 1 for the first value. Found: ${coalesce(var.initial_value_version, "none")}."
+    error_message = "${local._secret}: initial_value_version must be a whole number from 1. Set it to 1 for the first value. Found: ${jsonencode(var.initial_value_version)}."
   }
   validation {
     condition     = var.initial_value_version == null || !local.issues
-    error_message = "initial_value_version must be null if a service makes the credential: the service or the first rotation sets the first value. Remove initial_value and initial_value_version. Found: ${local._strategy_found}."
+    error_message = "${local._secret}: initial_value_version must be null if a service makes the credential: the service or the first rotation sets the first value. Remove initial_value and initial_value_version. Found: ${local._strategy_found}."
   }
 }
 
@@ -213,7 +213,7 @@ variable "kms_key_arn" {
 
   validation {
     condition     = alltrue([for arn in var.kms_key_arn[*] : can(regex(local._key_arn_pattern, arn))])
-    error_message = "kms_key_arn must be the ARN of a key, because a policy accepts neither an alias nor a key ID. Write e.g. \"${local._key_arn_example}\". Found: \"${coalesce(var.kms_key_arn, "none")}\"."
+    error_message = "${local._secret}: kms_key_arn must be the ARN of a key, because a policy accepts neither an alias nor a key ID. Write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(var.kms_key_arn)}."
   }
 }
 
@@ -224,15 +224,15 @@ variable "minimum_overlap_minutes" {
 
   validation {
     condition     = alltrue([for minutes in var.minimum_overlap_minutes[*] : minutes >= 0 && floor(minutes) == minutes])
-    error_message = "minimum_overlap_minutes must be a whole number from 0. Write e.g. 60. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
+    error_message = "${local._secret}: minimum_overlap_minutes must be a whole number from 0. Write e.g. 60. Found: ${jsonencode(var.minimum_overlap_minutes)}."
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || !local.expires
-    error_message = "minimum_overlap_minutes must not be set for ${local._strategy_found}: each of its credentials stays valid until it expires. Remove minimum_overlap_minutes. Found: ${coalesce(var.minimum_overlap_minutes, "none")}."
+    error_message = "${local._secret}: minimum_overlap_minutes must not be set for ${local._strategy_found}: each of its credentials stays valid until it expires. Remove minimum_overlap_minutes. Found: ${jsonencode(var.minimum_overlap_minutes)}."
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || local.makes_function
-    error_message = "minimum_overlap_minutes must be null if this module makes no function. Remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "${local._secret}: minimum_overlap_minutes must be null if this module makes no function. Remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
   # Secrets Manager may rotate at the end of one window and at the beginning of the next.
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
@@ -241,14 +241,14 @@ variable "minimum_overlap_minutes" {
       !local.makes_function || !local.issues || local.expires ||
       coalesce(var.minimum_overlap_minutes, 60) < local.schedule.shortest_interval_in_minutes - local.schedule.window_in_minutes
     )
-    error_message = "The shortest time between two rotations must be longer than minimum_overlap_minutes. ${local.schedule.window_in_minutes > 0 ? "Set a shorter schedule_duration, e.g. \"1h\", a longer interval" : "Set a longer interval"}, or a shorter overlap. Found: ${local.schedule_expression} with ${local.schedule.shortest_interval_in_minutes} minutes, less ${local.schedule.window_in_minutes} for its window, and an overlap of ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
+    error_message = "${local._secret}: The shortest time between two rotations must be longer than minimum_overlap_minutes. ${local.schedule.window_in_minutes > 0 ? "Set a shorter schedule_duration, e.g. \"1h\", a longer interval" : "Set a longer interval"}, or a shorter overlap. Found: ${local.schedule_expression} with ${local.schedule.shortest_interval_in_minutes} minutes, less ${local.schedule.window_in_minutes} for its window, and an overlap of ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
   }
   # The last day is for the rotation window and for retries.
   validation {
     condition = alltrue([for days in local.strategy[*].expires_after_days :
       days >= ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1 if days != null
     ])
-    error_message = "A credential of ${local._strategy_found} must be valid for at least ${ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} days with this schedule: the longest interval, plus minimum_overlap_minutes, plus one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
+    error_message = "${local._secret}: A credential of ${local._strategy_found} must be valid for at least ${ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} days with this schedule: the longest interval, plus minimum_overlap_minutes, plus one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
   }
 }
 
@@ -265,7 +265,7 @@ variable "name" {
 
   validation {
     condition     = alltrue([for name in var.name[*] : can(regex("^[0-9A-Za-z/_+=.@-]{1,512}$", name))])
-    error_message = "name must have 1 to 512 letters, digits and /_+=.@- characters. Write e.g. \"reports/uploader\". Found: ${jsonencode(var.name)}."
+    error_message = "Secret ${coalesce(var.name, "without a name")}: name must have 1 to 512 letters, digits and /_+=.@- characters. Write e.g. \"reports/uploader\". Found: ${jsonencode(var.name)}."
   }
 }
 
@@ -282,42 +282,42 @@ variable "policy_statements" {
 
   validation {
     condition     = alltrue([for sid in keys(var.policy_statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(["OnlyReadersRead", "OnlyTheFunctionRecordsAttempts", "ReadersRead"], sid)])
-    error_message = "The keys of policy_statements must be Sids of letters and digits, and must not be ReadersRead, OnlyReadersRead or OnlyTheFunctionRecordsAttempts, which this module uses. Write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
+    error_message = "${local._secret}: The keys of policy_statements must be Sids of letters and digits, and must not be ReadersRead, OnlyReadersRead or OnlyTheFunctionRecordsAttempts, which this module uses. Write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
   }
   validation {
     condition     = alltrue([for statement in var.policy_statements : contains(["Allow", "Deny"], statement.effect)])
-    error_message = "The effect of each of policy_statements must be \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.effect })}."
+    error_message = "${local._secret}: The effect of each of policy_statements must be \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.effect })}."
   }
   validation {
     condition = alltrue([for statement in var.policy_statements : length(statement.actions) > 0 && alltrue([
       for action in statement.actions : can(regex(statement.effect == "Deny" ? "^secretsmanager:[*A-Za-z]+$" : "^secretsmanager:[A-Za-z]+$", action))
     ])])
-    error_message = "The actions of each of policy_statements must be Secrets Manager's, without a wildcard if the effect is Allow. Write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.actions })}."
+    error_message = "${local._secret}: The actions of each of policy_statements must be Secrets Manager's, without a wildcard if the effect is Allow. Write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.actions })}."
   }
   validation {
     condition = alltrue([for statement in var.policy_statements : length(statement.principals) > 0 && alltrue([
       for kind, names in statement.principals : contains(["AWS", "Federated", "Service"], kind) && length(names) > 0
     ])])
-    error_message = "The principals of each of policy_statements must be lists under AWS, Federated or Service. Write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => keys(statement.principals) })}."
+    error_message = "${local._secret}: The principals of each of policy_statements must be lists under AWS, Federated or Service. Write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => keys(statement.principals) })}."
   }
   validation {
     condition = alltrue([
       for statement in var.policy_statements : length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")
       if statement.effect == "Allow"
     ])
-    error_message = "A statement of policy_statements that allows everyone must have conditions, or the secret would be public. Name its principals, or set conditions. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if contains(flatten(values(statement.principals)), "*")])}."
+    error_message = "${local._secret}: A statement of policy_statements that allows everyone must have conditions, or the secret would be public. Name its principals, or set conditions. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if contains(flatten(values(statement.principals)), "*")])}."
   }
 }
 
 variable "readers" {
-  description = "Principals that the secret's resource policy allows to read it: ARNs of roles, users or accounts, or account numbers."
+  description = "Principals that the secret's resource policy allows to read it: ARNs of roles, users, sessions, federated users or accounts, or account numbers."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
-    condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[^*?]+))$", reader))])
-    error_message = "Each of readers must be a role, a user or an account, without a wildcard. Write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
+    condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(role|user)/[^*?]+)|sts::[0-9]{12}:(assumed-role/[^*?]+/|federated-user/)[^*?]+))$", reader))])
+    error_message = "${local._secret}: Each of readers must be a role, a user, a session or an account, without a wildcard. Write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
   }
 }
 
@@ -329,15 +329,21 @@ variable "readers_exclusive" {
 
   validation {
     condition     = !var.readers_exclusive || length(var.readers) > 0
-    error_message = "readers must not be empty if readers_exclusive is set. Set readers, e.g. [\"arn:aws:iam::123456789012:role/reporter\"], or remove readers_exclusive. Found: no readers."
+    error_message = "${local._secret}: readers must not be empty if readers_exclusive is set. Set readers, e.g. [\"arn:aws:iam::123456789012:role/reporter\"], or remove readers_exclusive. Found: no readers."
+  }
+  # A session has its role's ARN as aws:PrincipalArn, and its own ARN doesn't have the path of the role.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+  validation {
+    condition     = !var.readers_exclusive || alltrue([for reader in var.readers : !can(regex(":assumed-role/", reader))])
+    error_message = "${local._secret}: readers must name the role of each session if readers_exclusive is set, because the policy then compares roles. Write e.g. \"arn:aws:iam::123456789012:role/reporter\". Found: ${jsonencode(var.readers)}."
   }
   validation {
     condition     = var.readers_exclusive || length(var.administrators) == 0
-    error_message = "administrators must be empty if readers_exclusive is false, because they are exceptions to it. Set readers_exclusive = true, or remove administrators. Found: readers_exclusive = false."
+    error_message = "${local._secret}: administrators must be empty if readers_exclusive is false, because they are exceptions to it. Set readers_exclusive = true, or remove administrators. Found: readers_exclusive = false."
   }
   validation {
     condition     = !var.readers_exclusive || var.initial_value_version == null || length(var.administrators) > 0
-    error_message = "administrators must include the role that runs Terraform if initial_value and readers_exclusive are set, because Terraform reads the initial version at each plan. Set administrators. Found: no administrators."
+    error_message = "${local._secret}: administrators must include the role that runs Terraform if initial_value and readers_exclusive are set, because Terraform reads the initial version at each plan. Set administrators. Found: no administrators."
   }
 }
 
@@ -349,11 +355,11 @@ variable "recovery_window_in_days" {
 
   validation {
     condition     = contains(concat([0], range(7, 31)), var.recovery_window_in_days)
-    error_message = "recovery_window_in_days must be 0 (delete immediately) or a whole number from 7 to 30. Found: ${var.recovery_window_in_days}."
+    error_message = "${local._secret}: recovery_window_in_days must be 0 (delete immediately) or a whole number from 7 to 30. Found: ${var.recovery_window_in_days}."
   }
   validation {
     condition     = var.recovery_window_in_days == 30 || local.makes_secret
-    error_message = "recovery_window_in_days must not be set for a managed secret, because its service deletes it. Remove recovery_window_in_days, or set rotation to another strategy. Found: ${var.recovery_window_in_days}."
+    error_message = "${local._secret}: recovery_window_in_days must not be set for a managed secret, because its service deletes it. Remove recovery_window_in_days, or set rotation to another strategy. Found: ${var.recovery_window_in_days}."
   }
 }
 
@@ -365,7 +371,7 @@ variable "replica_overwrite" {
 
   validation {
     condition     = !var.replica_overwrite || length(var.replica_regions) > 0
-    error_message = "replica_regions must not be empty if replica_overwrite is set. Set replica_regions, or remove replica_overwrite. Found: no replica_regions."
+    error_message = "${local._secret}: replica_regions must not be empty if replica_overwrite is set. Set replica_regions, or remove replica_overwrite. Found: no replica_regions."
   }
 }
 
@@ -377,17 +383,17 @@ variable "replica_regions" {
 
   validation {
     condition     = alltrue([for region in keys(var.replica_regions) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", region))])
-    error_message = "The keys of replica_regions must be regions. Write e.g. { \"eu-central-1\" = null }. Found: ${jsonencode(keys(var.replica_regions))}."
+    error_message = "${local._secret}: The keys of replica_regions must be regions. Write e.g. { \"eu-central-1\" = null }. Found: ${jsonencode(keys(var.replica_regions))}."
   }
   validation {
     condition = alltrue([
       for region, arn in var.replica_regions : can(regex(local._key_arn_pattern, arn)) && strcontains(arn, ":kms:${region}:") if arn != null
     ])
-    error_message = "Each value of replica_regions must be null or the ARN of a key in that region. Write e.g. { \"eu-central-1\" = \"arn:aws:kms:eu-central-1:123456789012:key/…\" }. Found: ${jsonencode(var.replica_regions)}."
+    error_message = "${local._secret}: Each value of replica_regions must be null or the ARN of a key in that region. Write e.g. { \"eu-central-1\" = \"arn:aws:kms:eu-central-1:123456789012:key/…\" }. Found: ${jsonencode(var.replica_regions)}."
   }
   validation {
     condition     = length(var.replica_regions) == 0 || local.makes_secret
-    error_message = "replica_regions must be empty for a managed secret. Remove replica_regions, or set rotation to another strategy. Found: ${jsonencode(keys(var.replica_regions))}."
+    error_message = "${local._secret}: replica_regions must be empty for a managed secret. Remove replica_regions, or set rotation to another strategy. Found: ${jsonencode(keys(var.replica_regions))}."
   }
 }
 
@@ -396,6 +402,11 @@ variable "rotate_immediately" {
   type        = bool
   default     = true
   nullable    = false
+
+  validation {
+    condition     = var.rotate_immediately || var.rotation != null
+    error_message = "${local._secret}: rotate_immediately must be true if rotation is null, because it has no effect. Remove it, or set rotation. Found: no rotation."
+  }
 }
 
 variable "rotation" {
@@ -476,16 +487,16 @@ variable "rotation" {
 
   validation {
     condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
-    error_message = "rotation must have exactly one strategy. Write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
+    error_message = "Secret ${coalesce(var.name, "without a name")}: rotation must have exactly one strategy. Write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
   }
   # These are here because the options of a strategy need name for their messages.
   validation {
     condition     = var.name != null || one(var.rotation[*].managed) != null
-    error_message = "name must be set if this module makes the secret. Set name, e.g. to \"reports/uploader\". Found: no name."
+    error_message = "Secret ${coalesce(var.name, "without a name")}: name must be set if this module makes the secret. Set name, e.g. to \"reports/uploader\". Found: no name."
   }
   validation {
     condition     = var.name == null || one(var.rotation[*].managed) == null
-    error_message = "name must be null for a managed secret, which keeps the name of its service. Remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
+    error_message = "Secret ${coalesce(var.name, "without a name")}: name must be null for a managed secret, which keeps the name of its service. Remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
   }
 }
 
@@ -497,12 +508,12 @@ variable "tags" {
 
   validation {
     condition     = !contains(keys(var.tags), "rotation-attempt")
-    error_message = "tags must not have the key rotation-attempt, which the function sets on the secret. Choose another key. Found: ${jsonencode(keys(var.tags))}."
+    error_message = "${local._secret}: tags must not have the key rotation-attempt, which the function sets on the secret. Choose another key. Found: ${jsonencode(keys(var.tags))}."
   }
   validation {
     condition = length(var.tags) <= 49 && alltrue([
       for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && length(value) <= 256 && !startswith(lower(key), "aws:")
     ])
-    error_message = "tags must have at most 49 keys of 1 to 128 characters that don't begin with aws:, and values of at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+    error_message = "${local._secret}: tags must have at most 49 keys of 1 to 128 characters that don't begin with aws:, and values of at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
   }
 }

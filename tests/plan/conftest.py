@@ -54,11 +54,14 @@ def copy_variables(repository: Path, folder: Path) -> None:
     (folder / "stub.tf").write_text(STUB, encoding="utf-8")
 
 
+PlanOutput = Callable[[Variables], str]
+
+
 @pytest.fixture(scope="session")
-def refuse(
+def plan_output(
     repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Refuse:
-    """Returns the messages that refuse the variables; none if they are accepted.
+) -> PlanOutput:
+    """Returns everything that Terraform prints about variables, in JSON.
 
     Terraform starts no provider: a fifth of a second each.
     """
@@ -68,10 +71,21 @@ def refuse(
         ["terraform", "init"], check=True, cwd=folder, env=terraform_env, capture_output=True
     )
 
-    def messages(variables: Variables) -> list[str]:
+    def output(variables: Variables) -> str:
         (folder / "case.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
+        return _plan_in_json(folder, terraform_env, "-var-file=case.tfvars.json")
+
+    return output
+
+
+@pytest.fixture(scope="session")
+def refuse(plan_output: PlanOutput) -> Refuse:
+    """Returns the messages that refuse the variables, without the secret's name, which each has."""
+
+    def messages(variables: Variables) -> list[str]:
         prefix = f"Secret {variables.get('name') or 'without a name'}: "
-        found = _rule_messages(folder, terraform_env, "-var-file=case.tfvars.json")
+        found = _rule_messages(plan_output(variables))
+        assert [message for message in found if not message.startswith(prefix)] == []
         return [message.removeprefix(prefix) for message in found]
 
     return messages
@@ -108,7 +122,7 @@ def refuse_each(
             ["terraform", "init"], check=True, cwd=folder, env=terraform_env, capture_output=True
         )
         found: dict[str, list[str]] = {name: [] for name in cases}
-        for message in _rule_messages(folder, terraform_env):
+        for message in _rule_messages(_plan_in_json(folder, terraform_env)):
             secret, _, rule = message.removeprefix("Secret ").partition(": ")
             found[secret].append(rule)
         return found
@@ -123,19 +137,23 @@ def refuse_each(
     return messages
 
 
-def _rule_messages(folder: Path, env: Mapping[str, str], *arguments: str) -> list[str]:
-    result = subprocess.run(
+def _plan_in_json(folder: Path, env: Mapping[str, str], *arguments: str) -> str:
+    return subprocess.run(
         ["terraform", "plan", "-json", "-lock=false", *arguments],
         check=False,
         cwd=folder,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         env=env,
         text=True,
-    )
-    records = [json.loads(line) for line in result.stdout.splitlines()]
+    ).stdout
+
+
+def _rule_messages(output: str) -> list[str]:
+    """Return the messages of rules; there must be no other error, and a plan without one."""
+    records = [json.loads(line) for line in output.splitlines()]
     found = [one["diagnostic"] for one in records if "diagnostic" in one]
     assert [one for one in found if one["summary"] not in _RULES] == []
-    assert result.returncode == bool(found), result.stdout
+    assert found or any(one["type"] == "change_summary" for one in records), output
     return [one["detail"].partition("\n\nThis was checked by")[0] for one in found]
 
 

@@ -34,7 +34,7 @@ module "secret" {
   name                    = each.key
   rotation                = each.value
   recovery_window_in_days = 0
-  rotate_immediately      = false
+  rotate_immediately      = each.value == null
 }
 
 module "other" {

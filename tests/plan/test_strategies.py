@@ -9,8 +9,17 @@ import hcl2
 import pytest
 
 from tests.conftest import Terraform
-from tests.plan.conftest import Refuse, copy_variables
-from tests.strategies import ALL, ROTATORS, Rule, StrategyUnderTest, Variables, case
+from tests.plan.conftest import PlanOutput, Refuse, copy_variables
+from tests.strategies import (
+    ALL,
+    NOT_SHOWN,
+    PASTED,
+    ROTATORS,
+    Rule,
+    StrategyUnderTest,
+    Variables,
+    case,
+)
 
 each_rule = pytest.mark.parametrize(
     ("strategy", "rule"),
@@ -40,6 +49,24 @@ def test_a_rule_accepts_a_right_value(
     assert refuse(strategy.module_call_with(rule.accepted)) == []
 
 
+@pytest.mark.parametrize(
+    ("strategy", "rule"),
+    [
+        case(strategy, rule, id=f"{strategy.name}-{rule.id}")
+        for strategy in ALL
+        for rule in strategy.rules
+        if rule.found == NOT_SHOWN
+    ],
+)
+def test_a_credential_in_the_wrong_option_is_printed_nowhere(
+    strategy: StrategyUnderTest, rule: Rule, plan_output: PlanOutput
+) -> None:
+    """Terraform itself prints the values that a condition reads by their full names."""
+    output = plan_output(strategy.module_call_with(rule.refused))
+    assert rule.text in output
+    assert PASTED not in output
+
+
 def _module(repository: Path, strategy: StrategyUnderTest) -> Path:
     """Return the folder of the module that `strategies.tf` passes these options to."""
     text = (repository / "strategies.tf").read_text(encoding="utf-8")
@@ -55,7 +82,7 @@ def _module(repository: Path, strategy: StrategyUnderTest) -> Path:
 def test_every_rule_has_a_case(strategy: StrategyUnderTest, repository: Path) -> None:
     text = (_module(repository, strategy) / "variables.tf").read_text(encoding="utf-8")
     messages = [
-        rule["error_message"].strip('"').replace('\\"', '"')
+        rule["error_message"].strip('"').replace('\\"', '"').removeprefix("${var.secret}: ")
         for block in hcl2.loads(text)["variable"]
         for variable in block.values()
         for rule in variable.get("validation", [])

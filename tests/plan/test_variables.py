@@ -15,6 +15,7 @@ ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/reports"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotate"
 LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:certificates:1"
 READER = "arn:aws:iam::123456789012:role/reporter"
+SESSION = "arn:aws:sts::123456789012:assumed-role/reporter/mona"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
 TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
@@ -103,8 +104,8 @@ CASES = [
     ),
     pytest.param(
         "Each of alarm_actions must be an ARN",
-        {"alarm_actions": ["alerts"], "rotation": IAM},
-        '["alerts"].',
+        {"alarm_actions": ["https://hooks.example.com/T0/B0/word"], "rotation": IAM},
+        '["a text that may be a credential and is not shown"].',
         {"alarm_actions": [TOPIC], "rotation": IAM},
         id="alarm_actions",
     ),
@@ -340,13 +341,6 @@ CASES = [
         id="policy_statements-sid",
     ),
     pytest.param(
-        "The keys of policy_statements must be Sids of letters and digits",
-        {"policy_statements": {"OnlyTheFunctionRecordsAttempts": STATEMENT}},
-        '["OnlyTheFunctionRecordsAttempts"].',
-        statement(),
-        id="policy_statements-sid-of-the-record",
-    ),
-    pytest.param(
         "The effect of each of policy_statements must be",
         statement(effect="allow"),
         '{"AuditorsDescribe":"allow"}.',
@@ -377,10 +371,10 @@ CASES = [
         id="policy_statements-public",
     ),
     pytest.param(
-        "Each of readers must be a role, a user or an account",
+        "Each of readers must be a role, a user, a session or an account",
         {"readers": ["arn:aws:iam::123456789012:role/*"]},
         '["arn:aws:iam::123456789012:role/*"].',
-        {"readers": [READER, "123456789012", "arn:aws:iam::123456789012:root"]},
+        {"readers": [READER, SESSION, "123456789012", "arn:aws:iam::123456789012:root"]},
         id="readers",
     ),
     pytest.param(
@@ -389,6 +383,14 @@ CASES = [
         "no readers.",
         {"readers": [READER], "readers_exclusive": True},
         id="readers_exclusive-without-readers",
+    ),
+    pytest.param(
+        "readers must name the role of each session if readers_exclusive is set",
+        {"readers": [SESSION], "readers_exclusive": True},
+        f'["{SESSION}"].',
+        {"readers": [SESSION.replace("assumed-role/reporter", "federated-user")]}
+        | {"readers_exclusive": True},
+        id="readers_exclusive-of-a-session",
     ),
     pytest.param(
         "administrators must be empty if readers_exclusive is false",
@@ -456,6 +458,13 @@ CASES = [
         '["eu-central-1"].',
         managed(replica_regions={}),
         id="replica_regions-beside-managed",
+    ),
+    pytest.param(
+        "rotate_immediately must be true if rotation is null",
+        {"rotate_immediately": False},
+        "no rotation.",
+        {"rotate_immediately": False, "rotation": RANDOM},
+        id="rotate_immediately-without-rotation",
     ),
     pytest.param(
         "rotation must have exactly one strategy",
@@ -627,11 +636,15 @@ def _declared(file: Path) -> dict[str, dict[str, Any]]:
     return {name.strip('"'): block for one in blocks for name, block in one.items()}
 
 
+# How each message names the secret.
+_PREFIX = r'^(\$\{\w+[.]_?secret\}|Secret \$\{coalesce\(var.name, "without a name"\)\}): '
+
+
 def _messages(file: Path) -> list[str]:
     """Return the messages of the rules of variables and outputs."""
     declared = hcl2.loads(file.read_text(encoding="utf-8"))
     return [
-        re.sub(r"^\$\{\w+[.]_?secret\}: ", "", rule["error_message"].strip('"').replace('\\"', '"'))
+        re.sub(_PREFIX, "", rule["error_message"].strip('"').replace('\\"', '"'))
         for kind, rules in (("variable", "validation"), ("output", "precondition"))
         for block in declared.get(kind, [])
         for one in block.values()
@@ -741,6 +754,11 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
         pytest.param({"name": "n" * 513}, "name must have", id="name-too-long"),
         pytest.param({"name": ""}, "name must have", id="name-empty"),
         pytest.param({"rotation": {}}, "rotation must have exactly one strategy", id="no-strategy"),
+        pytest.param(
+            {"policy_statements": {"OnlyTheFunctionRecordsAttempts": STATEMENT}},
+            "The keys of policy_statements must be Sids",
+            id="sid-of-the-record",
+        ),
         pytest.param(
             custom(issuer=True) | {"initial_value": "a", "initial_value_version": 1},
             "initial_value_version must be null",

@@ -46,6 +46,13 @@ class Rule(Refusal):
     """Options that keep the rule, besides the smallest valid ones."""
 
 
+# A credential that was pasted into the wrong option. Terraform must not print it.
+PASTED: Final = "wJalrXUtnFEMI/K7MDENG bPxRfiCYEXAMPLEKEY"
+NOT_SHOWN: Final = (
+    f"a text of {len(PASTED)} characters, which may be a credential and is not shown."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StrategyUnderTest:
     """A strategy that needs no function of this module."""

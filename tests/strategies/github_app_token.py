@@ -14,7 +14,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest, Rule
+from tests.strategies import NOT_SHOWN, PASTED, RotatorUnderTest, Rule
 from tests.unit.bad_input import ABSENT, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.github import APP_ROWS, APP_TOKEN, GitHub
@@ -76,8 +76,8 @@ _RULES = (
     Rule(
         id="client_id",
         text="rotation.github_app_token.client_id must be the client ID",
-        refused={"client_id": "my app"},
-        found='"my app".',
+        refused={"client_id": PASTED},
+        found=NOT_SHOWN,
         accepted={"client_id": "Iv1.0123456789abcdef"},
     ),
     Rule(
@@ -93,6 +93,20 @@ _RULES = (
         refused={"kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:alias/reports"},
         found='"arn:aws:kms:eu-west-1:123456789012:alias/reports".',
         accepted={"kms_key_arn": _KMS_KEY},
+    ),
+    Rule(
+        id="kms_key_arn-elsewhere",
+        text="rotation.github_app_token.kms_key_arn must be in the region of this module",
+        refused={"kms_key_arn": _KMS_KEY.replace("arn:aws:", "arn:aws-cn:")},
+        found=f'"{_KMS_KEY.replace("arn:aws:", "arn:aws-cn:")}".',
+        accepted={"kms_key_arn": _KMS_KEY.replace("123456789012", "210987654321")},
+    ),
+    Rule(
+        id="api_url-of-the-pages",
+        text="rotation.github_app_token.api_url must be the address of the API",
+        refused={"api_url": "https://www.github.com"},
+        found='"https://www.github.com".',
+        accepted={"api_url": "https://github.company.com/api/v3"},
     ),
     Rule(
         id="permissions",

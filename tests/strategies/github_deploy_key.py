@@ -16,7 +16,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import Refusal, RotatorUnderTest, Rule
+from tests.strategies import NOT_SHOWN, PASTED, Refusal, RotatorUnderTest, Rule
 from tests.unit.bad_input import ABSENT, ARN, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.github import (
@@ -91,8 +91,8 @@ _RULES = (
     Rule(
         id="app.client_id",
         text="rotation.github_deploy_key.app.client_id must be the client ID",
-        refused={"app": _APP | {"client_id": "my app"}},
-        found='"my app".',
+        refused={"app": _APP | {"client_id": PASTED}},
+        found=NOT_SHOWN,
         accepted={"app": _APP | {"client_id": "Iv1.0123456789abcdef"}},
     ),
     Rule(
@@ -110,11 +110,25 @@ _RULES = (
         accepted={"app": _APP | {"kms_key_arn": _KMS_KEY}},
     ),
     Rule(
+        id="api_url-of-the-pages",
+        text="rotation.github_deploy_key.api_url must be the address of the API",
+        refused={"api_url": "https://github.com/octo-org"},
+        found='"https://github.com/octo-org".',
+        accepted={"api_url": "https://github.company.com/api/v3"},
+    ),
+    Rule(
+        id="kms_key_arn-elsewhere",
+        text="rotation.github_deploy_key.app.kms_key_arn and token_kms_key_arn must be in",
+        refused={"app": _APP | {"kms_key_arn": _KMS_KEY.replace("west-1", "west-2")}},
+        found=f'["{_KMS_KEY.replace("west-1", "west-2")}"].',
+        accepted={"app": _APP | {"kms_key_arn": _KMS_KEY.replace("1234567890", "2109876543")}},
+    ),
+    Rule(
         id="token_secret_arn",
         text="rotation.github_deploy_key.token_secret_arn must be the full ARN of the secret",
-        refused={"app": None, "token_secret_arn": _TOKEN.removesuffix("-a1B2c3")},
-        found=f'"{_TOKEN.removesuffix("-a1B2c3")}".',
-        accepted={"app": None, "token_secret_arn": _TOKEN.replace("aws", "aws-cn")},
+        refused={"app": None, "token_secret_arn": PASTED},
+        found=NOT_SHOWN,
+        accepted={"app": None, "token_secret_arn": _TOKEN.replace("token", "other_token")},
     ),
     Rule(
         id="token_secret_arn-elsewhere",

@@ -15,7 +15,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import RotatorUnderTest, Rule
+from tests.strategies import NOT_SHOWN, PASTED, RotatorUnderTest, Rule
 from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
@@ -135,8 +135,8 @@ _RULES = (
     Rule(
         id="adopted_access_key_id",
         text="rotation.iam_access_key.adopted_access_key_id must be the ID of an access key",
-        refused={"adopted_access_key_id": "uploader"},
-        found='"uploader".',
+        refused={"adopted_access_key_id": PASTED},
+        found=NOT_SHOWN,
         accepted={"adopted_access_key_id": "AKIAIOSFODNN7EXAMPLE"},
     ),
     Rule(

@@ -14,7 +14,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import Refusal, RotatorUnderTest, Rule
+from tests.strategies import NOT_SHOWN, PASTED, Refusal, RotatorUnderTest, Rule
 from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, credentials_of
 from tests.unit.rotator import Rotation
@@ -82,9 +82,9 @@ _RULES = (
     Rule(
         id="user_path",
         text="rotation.iam_service_credential.user_path must begin and end with a slash",
-        refused={"user_path": "/*/"},
-        found='"/*/".',
-        accepted={"user_path": "/apps/"},
+        refused={"user_path": f"/{'p' * 511}/"},
+        found=f'"/{"p" * 511}/".',
+        accepted={"user_path": f"/{'p' * 510}/"},
     ),
     Rule(
         id="service_name",
@@ -117,8 +117,8 @@ _RULES = (
     Rule(
         id="adopted_credential_id",
         text="rotation.iam_service_credential.adopted_credential_id must be the ID of a credential",
-        refused={"adopted_credential_id": "assistant"},
-        found='"assistant".',
+        refused={"adopted_credential_id": PASTED},
+        found=NOT_SHOWN,
         accepted={"adopted_credential_id": "ACCA1EXAMPLE1EXAMPLE1"},
     ),
     Rule(

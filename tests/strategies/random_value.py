@@ -40,10 +40,17 @@ _RULES = (
     ),
     Rule(
         id="length",
-        text="rotation.random_value.length must be a whole number from 8 to 4096",
-        refused={"length": 7},
-        found="7.",
-        accepted={"length": 8},
+        text="rotation.random_value.length must be a whole number from 8 to 65536",
+        refused={"length": 65_537},
+        found="65537.",
+        accepted={"length": 65_536},
+    ),
+    Rule(
+        id="length-in-json",
+        text="rotation.random_value.length must leave the JSON object at most 65536 bytes",
+        refused={"json_key": "password", "length": 32_760},
+        found="32760 characters.",
+        accepted={"json_key": "password", "length": 32_759},
     ),
     Rule(
         id="json_key",
@@ -90,7 +97,7 @@ def random_value(cloud: Cloud) -> Rotation:
 
 
 _CLASSES = "one or more of lowercase, numbers, punctuation, uppercase, each with a character left"
-_LENGTH = "a whole number from 1 to 4096"
+_LENGTH = "a whole number from 1 to 65536"
 _OR_NULL = "a non-empty string or null"
 _NO_PEPPER = "must be a JSON object with the string pepper"
 
@@ -103,7 +110,7 @@ _BAD_INPUT = BadInput(
         ("length", "half", 8.5, _LENGTH),
         ("length", "text", "32", _LENGTH),
         ("length", "boolean", True, _LENGTH),
-        ("length", "long", 4097, _LENGTH),
+        ("length", "long", 65_537, _LENGTH),
         ("length", "endless", 10**15, _LENGTH),
         ("length", "less-than-classes", 1, "2 or more, one per class"),
         ("exclude_characters", "number", 7, "a string or null"),

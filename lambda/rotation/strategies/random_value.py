@@ -69,7 +69,7 @@ def build(options: OptionReader, clients: Clients) -> RandomValue:  # noqa: ARG0
     Raises:
         ConfigurationError: An option is missing or wrong, or leaves no character to draw.
     """
-    length = options.number("length", least=1, most=4096)
+    length = options.number("length", least=1, most=65_536)
     excluded = options.optional_text(
         "exclude_characters", pattern="(?s:.*)", allowed="a string or null"
     )

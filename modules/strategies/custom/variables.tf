@@ -32,32 +32,38 @@ variable "options" {
 
   validation {
     condition     = can(regex(local._build_pattern, file(var.options.source_file)))
-    error_message = "rotation.custom.source_file must be a Python file that defines build(options, clients). Write e.g. \"$${path.module}/rotate.py\". Found: ${try(fileexists(var.options.source_file), false) ? "${var.options.source_file}, which has no line def build(options, clients)" : "no file ${jsonencode(var.options.source_file)}"}."
+    error_message = "${var.secret}: rotation.custom.source_file must be a Python file that defines build(options, clients). Write e.g. \"$${path.module}/rotate.py\". Found: ${try(fileexists(var.options.source_file), false) ? "${var.options.source_file}, which has no line def build(options, clients)" : "no file ${jsonencode(var.options.source_file)}"}."
   }
   validation {
     condition     = var.options.slots == null || (var.options.issuer && try(var.options.slots >= 2 && floor(var.options.slots) == var.options.slots, false))
-    error_message = "rotation.custom.slots must be a whole number from 2, and only together with issuer = true: the number of credentials that the service allows. With 1, the current credential would have to be deleted first. Found: ${jsonencode({ issuer = var.options.issuer, slots = var.options.slots })}."
+    error_message = "${var.secret}: rotation.custom.slots must be a whole number from 2, and only together with issuer = true: the number of credentials that the service allows. With 1, the current credential would have to be deleted first. Found: ${jsonencode({ issuer = var.options.issuer, slots = var.options.slots })}."
   }
   validation {
     condition = alltrue([
       for name in keys(var.options.environment) : can(regex("^[A-Za-z][0-9A-Za-z_]+$", name)) && !contains(local._reserved_variables, name)
     ])
-    error_message = "The names in rotation.custom.environment must have letters, digits and underscores, and must not be one of ${join(", ", local._reserved_variables)}. Choose other names. Found: ${jsonencode(keys(var.options.environment))}."
+    error_message = "${var.secret}: The names in rotation.custom.environment must have letters, digits and underscores, and must not be one of ${join(", ", local._reserved_variables)}. Choose other names. Found: ${jsonencode(keys(var.options.environment))}."
   }
   validation {
     condition = alltrue([
       for sid in keys(var.options.statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(local._module_statements, sid)
     ])
-    error_message = "The keys of rotation.custom.statements must be Sids of letters and digits, and must not be one of the module's own: ${join(", ", local._module_statements)}. Choose other keys. Found: ${jsonencode(keys(var.options.statements))}."
+    error_message = "${var.secret}: The keys of rotation.custom.statements must be Sids of letters and digits, and must not be one of the module's own: ${join(", ", local._module_statements)}. Choose other keys. Found: ${jsonencode(keys(var.options.statements))}."
   }
   validation {
     condition = alltrue([for statement in var.options.statements :
       length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))])
     ])
-    error_message = "The actions of each statement in rotation.custom.statements must be full names without a wildcard. Write e.g. [\"secretsmanager:GetSecretValue\"]. Found: ${jsonencode({ for sid, statement in var.options.statements : sid => statement.actions })}."
+    error_message = "${var.secret}: The actions of each statement in rotation.custom.statements must be full names without a wildcard. Write e.g. [\"secretsmanager:GetSecretValue\"]. Found: ${jsonencode({ for sid, statement in var.options.statements : sid => statement.actions })}."
   }
   validation {
     condition     = length(jsonencode([var.options.constants, var.options.environment, var.options.options])) <= 2048
-    error_message = "constants, environment and options of rotation.custom must have at most 2048 characters together as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode([var.options.constants, var.options.environment, var.options.options]))}."
+    error_message = "${var.secret}: constants, environment and options of rotation.custom must have at most 2048 characters together as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode([var.options.constants, var.options.environment, var.options.options]))}."
   }
+}
+
+variable "secret" {
+  description = "How each message names the secret, since Terraform doesn't name the instance of a module."
+  type        = string
+  nullable    = false
 }

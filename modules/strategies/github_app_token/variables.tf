@@ -1,9 +1,19 @@
 # The options of rotation.github_app_token, and their rules.
 
+variable "account" {
+  description = "The partition and region of the module."
+  type = object({
+    partition = string
+    region    = string
+  })
+  nullable = false
+}
+
 locals {
   _value_keys = ["api_url", "expires_at", "installation_id", "token", "username"]
 }
 
+# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
 variable "options" {
   description = "Options of rotation.github_app_token."
   type = object({
@@ -19,39 +29,53 @@ variable "options" {
   nullable = false
 
   validation {
-    condition     = can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", var.options.api_url))
-    error_message = "rotation.github_app_token.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(var.options.api_url)}."
+    condition     = alltrue([for url in var.options[*].api_url : can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", url))])
+    error_message = "${var.secret}: rotation.github_app_token.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
   }
   validation {
-    condition     = can(regex("^[0-9A-Za-z.-]{1,64}$", var.options.client_id))
-    error_message = "rotation.github_app_token.client_id must be the client ID on the settings page of the GitHub App. Write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${jsonencode(var.options.client_id)}."
+    condition     = alltrue([for id in var.options[*].client_id : can(regex("^[0-9A-Za-z.-]{1,64}$", id))])
+    error_message = "${var.secret}: rotation.github_app_token.client_id must be the client ID on the settings page of the GitHub App. Write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${var.options.client_id == null ? "null" : "a text of ${length(var.options.client_id)} characters, which may be a credential and is not shown"}."
   }
   validation {
     condition     = try(var.options.installation_id >= 1 && floor(var.options.installation_id) == var.options.installation_id, false)
-    error_message = "rotation.github_app_token.installation_id must be the number at the end of the URL of the installation. Write e.g. 12345678. Found: ${jsonencode(var.options.installation_id)}."
+    error_message = "${var.secret}: rotation.github_app_token.installation_id must be the number at the end of the URL of the installation. Write e.g. 12345678. Found: ${jsonencode(var.options.installation_id)}."
   }
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:kms:[0-9a-z-]+:[0-9]{12}:key/[0-9A-Za-z-]+$", var.options.kms_key_arn))
-    error_message = "rotation.github_app_token.kms_key_arn must be the ARN of the KMS key that has the App's private key. Write e.g. \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\". Found: ${jsonencode(var.options.kms_key_arn)}."
+    condition     = alltrue([for arn in var.options[*].kms_key_arn : can(regex("^arn:aws[a-z-]*:kms:[0-9a-z-]+:[0-9]{12}:key/[0-9A-Za-z-]+$", arn))])
+    error_message = "${var.secret}: rotation.github_app_token.kms_key_arn must be the ARN of the KMS key that has the App's private key. Write e.g. \"arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\". Found: ${can(regex("^arn:", var.options.kms_key_arn)) || var.options.kms_key_arn == null ? jsonencode(var.options.kms_key_arn) : "a text of ${length(var.options.kms_key_arn)} characters, which may be a credential and is not shown"}."
+  }
+  validation {
+    condition     = !can(regex("^arn:", var.options.kms_key_arn)) || can(regex("^arn:${var.account.partition}:[^:]+:${var.account.region}:", var.options.kms_key_arn))
+    error_message = "${var.secret}: rotation.github_app_token.kms_key_arn must be in the region of this module, where the function calls KMS. Write the ARN of a key in ${var.account.region}, with arn:${var.account.partition}. Found: ${jsonencode(var.options.kms_key_arn)}."
+  }
+  validation {
+    condition     = !can(regex("^https://(www[.])?github[.]com(/|$)", var.options.api_url))
+    error_message = "${var.secret}: rotation.github_app_token.api_url must be the address of the API, not of GitHub's pages. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
   }
   validation {
     condition = length(var.options.permissions) > 0 && alltrue([
       for name, level in var.options.permissions : can(regex("^[a-z_]+$", name)) && contains(["read", "write", "admin"], level)
     ])
-    error_message = "rotation.github_app_token.permissions must have at least one permission, each with the level read, write or admin. Write e.g. { contents = \"read\", issues = \"write\" }. Found: ${jsonencode(var.options.permissions)}."
+    error_message = "${var.secret}: rotation.github_app_token.permissions must have at least one permission, each with the level read, write or admin. Write e.g. { contents = \"read\", issues = \"write\" }. Found: ${jsonencode(var.options.permissions)}."
   }
   validation {
     condition = length(var.options.repositories) >= 1 && length(var.options.repositories) <= 500 && alltrue([
       for name in var.options.repositories : can(regex("^[0-9A-Za-z._-]{1,100}$", name))
     ])
-    error_message = "rotation.github_app_token.repositories must have 1 to 500 names of repositories, without their owner. Write e.g. [\"reports\"]. Found: ${jsonencode(var.options.repositories)}."
+    error_message = "${var.secret}: rotation.github_app_token.repositories must have 1 to 500 names of repositories, without their owner. Write e.g. [\"reports\"]. Found: ${jsonencode(var.options.repositories)}."
   }
   validation {
     condition     = length(setintersection(keys(var.options.constants), local._value_keys)) == 0
-    error_message = "rotation.github_app_token.constants must not have a key that the token's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
+    error_message = "${var.secret}: rotation.github_app_token.constants must not have a key that the token's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
     condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "rotation.github_app_token.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    error_message = "${var.secret}: rotation.github_app_token.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
   }
+}
+
+variable "secret" {
+  description = "How each message names the secret, since Terraform doesn't name the instance of a module."
+  type        = string
+  nullable    = false
 }

@@ -1,9 +1,10 @@
 # The options of rotation.github_deploy_key, and their rules.
 
 variable "account" {
-  description = "The region of the module and its domain."
+  description = "The partition and region of the module, and its domain."
   type = object({
     dns_suffix = string
+    partition  = string
     region     = string
   })
   nullable = false
@@ -16,6 +17,7 @@ locals {
   _value_keys      = ["api_url", "key_id", "private_key", "public_key", "read_only", "repository", "ssh_url"]
 }
 
+# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
 variable "options" {
   description = "Options of rotation.github_deploy_key."
   type = object({
@@ -35,52 +37,66 @@ variable "options" {
   nullable = false
 
   validation {
-    condition     = can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", var.options.api_url))
-    error_message = "rotation.github_deploy_key.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(var.options.api_url)}."
+    condition     = alltrue([for url in var.options[*].api_url : can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", url))])
+    error_message = "${var.secret}: rotation.github_deploy_key.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
   }
   validation {
     condition     = (var.options.app == null) != (var.options.token_secret_arn == null)
-    error_message = "rotation.github_deploy_key must have exactly one of app and token_secret_arn: a deploy key is added by a GitHub App, or with a token in another secret. Found: ${var.options.app == null ? "neither" : "both"}."
+    error_message = "${var.secret}: rotation.github_deploy_key must have exactly one of app and token_secret_arn: a deploy key is added by a GitHub App, or with a token in another secret. Found: ${var.options.app == null ? "neither" : "both"}."
   }
   validation {
     condition     = alltrue([for app in var.options.app[*] : can(regex("^[0-9A-Za-z.-]{1,64}$", app.client_id))])
-    error_message = "rotation.github_deploy_key.app.client_id must be the client ID on the settings page of the GitHub App. Write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: ${jsonencode(one(var.options.app[*].client_id))}."
+    error_message = "${var.secret}: rotation.github_deploy_key.app.client_id must be the client ID on the settings page of the GitHub App. Write e.g. \"Iv23liAbCdEfGhIjKlMn\". Found: a text of ${try(length(var.options.app.client_id), 0)} characters, which may be a credential and is not shown."
   }
   validation {
     condition     = alltrue([for app in var.options.app[*] : try(app.installation_id >= 1 && floor(app.installation_id) == app.installation_id, false)])
-    error_message = "rotation.github_deploy_key.app.installation_id must be the number at the end of the URL of the installation. Write e.g. 12345678. Found: ${jsonencode(one(var.options.app[*].installation_id))}."
+    error_message = "${var.secret}: rotation.github_deploy_key.app.installation_id must be the number at the end of the URL of the installation. Write e.g. 12345678. Found: ${jsonencode(one(var.options.app[*].installation_id))}."
   }
   validation {
     condition     = alltrue([for app in var.options.app[*] : can(regex(local._key_arn_pattern, app.kms_key_arn))])
-    error_message = "rotation.github_deploy_key.app.kms_key_arn must be the ARN of the KMS key that has the App's private key. Write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(one(var.options.app[*].kms_key_arn))}."
+    error_message = "${var.secret}: rotation.github_deploy_key.app.kms_key_arn must be the ARN of the KMS key that has the App's private key. Write e.g. \"${local._key_arn_example}\". Found: ${can(regex("^arn:", var.options.app.kms_key_arn)) ? jsonencode(var.options.app.kms_key_arn) : "a text of ${try(length(var.options.app.kms_key_arn), 0)} characters, which may be a credential and is not shown"}."
   }
   validation {
-    condition     = var.options.token_secret_arn == null || can(regex(local._token_pattern, var.options.token_secret_arn))
-    error_message = "rotation.github_deploy_key.token_secret_arn must be the full ARN of the secret that has the token. Write e.g. \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3\". Found: ${jsonencode(var.options.token_secret_arn)}."
+    condition     = !can(regex("^https://(www[.])?github[.]com(/|$)", var.options.api_url))
+    error_message = "${var.secret}: rotation.github_deploy_key.api_url must be the address of the API, not of GitHub's pages. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
+  }
+  validation {
+    condition     = alltrue([for arn in concat(var.options.app[*].kms_key_arn, var.options.token_kms_key_arn[*]) : can(regex("^arn:${var.account.partition}:[^:]+:${var.account.region}:", arn)) if can(regex("^arn:", arn))])
+    error_message = "${var.secret}: rotation.github_deploy_key.app.kms_key_arn and token_kms_key_arn must be in the region of this module, where the function calls KMS. Write the ARN of a key in ${var.account.region}, with arn:${var.account.partition}. Found: ${jsonencode(concat(var.options.app[*].kms_key_arn, var.options.token_kms_key_arn[*]))}."
+  }
+  validation {
+    condition     = alltrue([for arn in var.options[*].token_secret_arn : can(regex(local._token_pattern, arn)) if arn != null])
+    error_message = "${var.secret}: rotation.github_deploy_key.token_secret_arn must be the full ARN of the secret that has the token. Write e.g. \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3\". Found: ${can(regex("^arn:", var.options.token_secret_arn)) || var.options.token_secret_arn == null ? jsonencode(var.options.token_secret_arn) : "a text of ${length(var.options.token_secret_arn)} characters, which may be a credential and is not shown"}."
   }
   # The function calls Secrets Manager in its own region.
   validation {
-    condition     = !can(regex(local._token_pattern, var.options.token_secret_arn)) || try(split(":", var.options.token_secret_arn)[3] == var.account.region, true)
-    error_message = "rotation.github_deploy_key.token_secret_arn must be in the region of this module, ${var.account.region}. Write the ARN of a secret, or of its replica, in that region. Found: ${jsonencode(var.options.token_secret_arn)}."
+    condition     = !can(regex(local._token_pattern, var.options.token_secret_arn)) || startswith(coalesce(var.options.token_secret_arn, "-"), "arn:${var.account.partition}:secretsmanager:${var.account.region}:")
+    error_message = "${var.secret}: rotation.github_deploy_key.token_secret_arn must be in the region of this module, ${var.account.region}. Write the ARN of a secret, or of its replica, in that region. Found: ${jsonencode(var.options.token_secret_arn)}."
   }
   validation {
-    condition     = var.options.token_kms_key_arn == null || (var.options.app == null && can(regex(local._key_arn_pattern, var.options.token_kms_key_arn)))
-    error_message = "rotation.github_deploy_key.token_kms_key_arn must be the ARN of the customer key of the secret token_secret_arn, and must not be set together with app. Write e.g. \"${local._key_arn_example}\". Found: ${jsonencode(var.options.token_kms_key_arn)}."
+    condition     = alltrue([for options in var.options[*] : options.app == null && can(regex(local._key_arn_pattern, options.token_kms_key_arn)) if options.token_kms_key_arn != null])
+    error_message = "${var.secret}: rotation.github_deploy_key.token_kms_key_arn must be the ARN of the customer key of the secret token_secret_arn, and must not be set together with app. Write e.g. \"${local._key_arn_example}\". Found: ${can(regex("^arn:", var.options.token_kms_key_arn)) || var.options.token_kms_key_arn == null ? jsonencode(var.options.token_kms_key_arn) : "a text of ${length(var.options.token_kms_key_arn)} characters, which may be a credential and is not shown"}."
   }
   validation {
     condition     = contains(["ed25519", "rsa"], var.options.key_type)
-    error_message = "rotation.github_deploy_key.key_type must be \"ed25519\" or \"rsa\". Use \"rsa\" only for clients without Ed25519 support. Found: ${jsonencode(var.options.key_type)}."
+    error_message = "${var.secret}: rotation.github_deploy_key.key_type must be \"ed25519\" or \"rsa\". Use \"rsa\" only for clients without Ed25519 support. Found: ${jsonencode(var.options.key_type)}."
   }
   validation {
     condition     = can(regex("^[0-9A-Za-z_-]{1,100}/[0-9A-Za-z._-]{1,100}$", var.options.repository)) && !can(regex("/[.]{1,2}$|[.]git$", var.options.repository))
-    error_message = "rotation.github_deploy_key.repository must be a repository with its owner, without .git. Write e.g. \"octo-org/reports\". Found: ${jsonencode(var.options.repository)}."
+    error_message = "${var.secret}: rotation.github_deploy_key.repository must be a repository with its owner, without .git. Write e.g. \"octo-org/reports\". Found: ${jsonencode(var.options.repository)}."
   }
   validation {
     condition     = length(setintersection(keys(var.options.constants), local._value_keys)) == 0
-    error_message = "rotation.github_deploy_key.constants must not have a key that the deploy key's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
+    error_message = "${var.secret}: rotation.github_deploy_key.constants must not have a key that the deploy key's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
     condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "rotation.github_deploy_key.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    error_message = "${var.secret}: rotation.github_deploy_key.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
   }
+}
+
+variable "secret" {
+  description = "How each message names the secret, since Terraform doesn't name the instance of a module."
+  type        = string
+  nullable    = false
 }

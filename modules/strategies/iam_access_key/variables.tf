@@ -19,6 +19,7 @@ locals {
   _value_keys = ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "SmtpPassword", "SmtpUserName", "UserName", "Version"]
 }
 
+# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
 variable "options" {
   description = "Options of rotation.iam_access_key."
   type = object({
@@ -33,26 +34,32 @@ variable "options" {
 
   validation {
     condition     = can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", var.options.user_name))
-    error_message = "rotation.iam_access_key.user_name must have 1 to 64 letters, digits and _+=,.@- characters, without the path. Write e.g. \"uploader\". Found: ${jsonencode(var.options.user_name)}."
+    error_message = "${var.secret}: rotation.iam_access_key.user_name must have 1 to 64 letters, digits and _+=,.@- characters, without the path. Write e.g. \"uploader\". Found: ${jsonencode(var.options.user_name)}."
   }
   validation {
-    condition     = can(regex(local._path_pattern, var.options.user_path))
-    error_message = "rotation.iam_access_key.user_path must begin and end with a slash, and must not contain a wildcard. Write e.g. \"/apps/\". Found: ${jsonencode(var.options.user_path)}."
+    condition     = can(regex(local._path_pattern, var.options.user_path)) && try(length(var.options.user_path) <= 512, false)
+    error_message = "${var.secret}: rotation.iam_access_key.user_path must begin and end with a slash, must have at most 512 characters, and must not contain a wildcard. Write e.g. \"/apps/\". Found: ${jsonencode(var.options.user_path)}."
   }
   validation {
-    condition     = var.options.adopted_access_key_id == null || can(regex("^AKIA[0-9A-Z]{12,124}$", var.options.adopted_access_key_id))
-    error_message = "rotation.iam_access_key.adopted_access_key_id must be the ID of an access key of this user. Write e.g. \"AKIAIOSFODNN7EXAMPLE\". Found: ${jsonencode(var.options.adopted_access_key_id)}."
+    condition     = alltrue([for id in var.options[*].adopted_access_key_id : can(regex("^AKIA[0-9A-Z]{12,124}$", id)) if id != null])
+    error_message = "${var.secret}: rotation.iam_access_key.adopted_access_key_id must be the ID of an access key of this user. Write e.g. \"AKIAIOSFODNN7EXAMPLE\". Found: ${var.options.adopted_access_key_id == null ? "null" : "a text of ${length(var.options.adopted_access_key_id)} characters, which may be a credential and is not shown"}."
   }
   validation {
     condition     = var.options.settling_seconds >= 0 && var.options.settling_seconds <= 60 && floor(var.options.settling_seconds) == var.options.settling_seconds
-    error_message = "rotation.iam_access_key.settling_seconds must be a whole number from 0 to 60: how long AWS must accept a new key without a refusal before it becomes current. Found: ${var.options.settling_seconds}."
+    error_message = "${var.secret}: rotation.iam_access_key.settling_seconds must be a whole number from 0 to 60: how long AWS must accept a new key without a refusal before it becomes current. Found: ${var.options.settling_seconds}."
   }
   validation {
     condition     = length(setintersection(keys(var.options.constants), local._value_keys)) == 0
-    error_message = "rotation.iam_access_key.constants must not have a key that the credential itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
+    error_message = "${var.secret}: rotation.iam_access_key.constants must not have a key that the credential itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
     condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "rotation.iam_access_key.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    error_message = "${var.secret}: rotation.iam_access_key.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
   }
+}
+
+variable "secret" {
+  description = "How each message names the secret, since Terraform doesn't name the instance of a module."
+  type        = string
+  nullable    = false
 }

@@ -1,6 +1,7 @@
 # Options of rotation.custom that are accepted and refused.
 
 variables {
+  secret  = "Secret reports/uploader"
   options = { source_file = "../../../examples/custom/rotate.py" }
 }
 

@@ -1,5 +1,9 @@
 # Options of rotation.function that are accepted and refused.
 
+variables {
+  secret = "Secret reports/uploader"
+}
+
 run "accepts_a_function" {
   command = plan
 

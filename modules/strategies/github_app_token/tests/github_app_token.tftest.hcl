@@ -1,6 +1,11 @@
 # Options of rotation.github_app_token that are accepted and refused.
 
 variables {
+  account = {
+    partition = "aws"
+    region    = "eu-west-1"
+  }
+  secret = "Secret reports/uploader"
   options = {
     client_id       = "Iv23liAbCdEfGhIjKlMn"
     installation_id = 12345678

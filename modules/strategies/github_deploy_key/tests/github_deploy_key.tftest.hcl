@@ -2,9 +2,11 @@
 
 variables {
   account = {
+    partition  = "aws"
     dns_suffix = "amazonaws.com"
     region     = "eu-west-1"
   }
+  secret = "Secret reports/uploader"
 }
 
 run "accepts_an_app" {

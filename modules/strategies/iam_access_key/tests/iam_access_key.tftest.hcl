@@ -1,6 +1,7 @@
 # Options of rotation.iam_access_key that are accepted and refused.
 
 variables {
+  secret = "Secret reports/uploader"
   account = {
     id        = "123456789012"
     partition = "aws"

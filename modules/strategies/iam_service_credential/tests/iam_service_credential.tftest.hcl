@@ -1,6 +1,7 @@
 # Options of rotation.iam_service_credential that are accepted and refused.
 
 variables {
+  secret = "Secret reports/uploader"
   account = {
     dns_suffix = "amazonaws.com"
     id         = "123456789012"

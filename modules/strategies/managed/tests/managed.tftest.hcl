@@ -2,9 +2,11 @@
 
 variables {
   account = {
-    id     = "123456789012"
-    region = "eu-west-1"
+    partition = "aws"
+    id        = "123456789012"
+    region    = "eu-west-1"
   }
+  secret = "Secret reports/uploader"
 }
 
 run "accepts_the_secret_of_a_database" {

@@ -1,6 +1,7 @@
 # Options of rotation.random_value that are accepted and refused.
 
 variables {
+  secret  = "Secret reports/uploader"
   options = {}
 }
 
@@ -62,11 +63,11 @@ run "refuses_no_character_class" {
   expect_failures = [var.options]
 }
 
-run "refuses_4097_characters" {
+run "refuses_65537_characters" {
   command = plan
 
   variables {
-    options = { length = 4097 }
+    options = { length = 65537 }
   }
 
   expect_failures = [var.options]
