@@ -1,4 +1,4 @@
-# What AWS refuses in inputs whose own rules are in variables.tf: other regions, partitions and accounts, long lists.
+# Calls the rules of AWS for inputs whose other rules are in variables.tf: region, partition and account, long lists.
 
 module "aws_rules" {
   source = "./modules/aws_rules"

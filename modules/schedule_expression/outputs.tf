@@ -63,7 +63,7 @@ output "is_fast" {
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
   precondition {
     condition     = length(local._wrong_fields) > 0 || local._shortest_interval >= 15
-    error_message = "${var.secret}: The rotations of schedule_expression must be at least 15 minutes apart, because AWS keeps each version of a secret for a day, and about 100 versions. Write e.g. \"rate(15 minutes)\", \"cron(0/15 * * * ? *)\" or \"cron(5,35 * * * ? *)\". Found: ${local._shortest_interval} minutes in ${jsonencode(var.expression)}."
+    error_message = "${var.secret}: The rotations of schedule_expression must be at least 15 minutes apart, because AWS removes only old versions of a secret. Write e.g. \"rate(15 minutes)\", \"cron(0/15 * * * ? *)\" or \"cron(5,35 * * * ? *)\". Found: ${local._shortest_interval} minutes in ${jsonencode(var.expression)}."
   }
 }
 

@@ -100,8 +100,8 @@ def refuse_each(
 ) -> RefuseEach:
     """Returns the same for many instances of the module in one plan, by the names of their secrets.
 
-    Each message names its secret: without that, this fixture and a user could not tell the
-    instances apart.
+    Each message names its secret: without that, neither this fixture nor a user could
+    distinguish the instances.
     """
 
     def plan(cases: Mapping[str, Variables]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What AWS refuses although it has the right form, the plan refuses (promise 6).
+"""The plan refuses ARNs, lists and IAM names that only AWS could refuse before (promise 6).
 
 botocore's models are AWS's. https://github.com/boto/botocore/tree/develop/botocore/data
 """

@@ -13,7 +13,7 @@ locals {
   _value_keys = ["api_url", "expires_at", "installation_id", "token", "username"]
 }
 
-# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
+# Terraform prints each value that a condition reads by its full name. With [*], it prints no pasted credential.
 variable "options" {
   description = "Options of rotation.github_app_token."
   type = object({

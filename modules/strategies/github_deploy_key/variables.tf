@@ -17,7 +17,7 @@ locals {
   _value_keys      = ["api_url", "key_id", "private_key", "public_key", "read_only", "repository", "ssh_url"]
 }
 
-# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
+# Terraform prints each value that a condition reads by its full name. With [*], it prints no pasted credential.
 variable "options" {
   description = "Options of rotation.github_deploy_key."
   type = object({

@@ -19,7 +19,7 @@ locals {
   _value_keys = ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken", "SmtpPassword", "SmtpUserName", "UserName", "Version"]
 }
 
-# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
+# Terraform prints each value that a condition reads by its full name. With [*], it prints no pasted credential.
 variable "options" {
   description = "Options of rotation.iam_access_key."
   type = object({

@@ -33,7 +33,7 @@ locals {
   ]
 }
 
-# Terraform prints each value that a condition reads by its full name. What may be a pasted credential is read by [*].
+# Terraform prints each value that a condition reads by its full name. With [*], it prints no pasted credential.
 variable "options" {
   description = "Options of rotation.iam_service_credential."
   type = object({
