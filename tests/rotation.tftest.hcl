@@ -40,13 +40,13 @@ run "minimum_overlap_minutes_accepts_less_than_the_interval" {
   command = plan
 
   variables {
-    minimum_overlap_minutes = 239
+    minimum_overlap_minutes = 179
     rotation                = { iam_access_key = { user_name = "uploader" } }
     schedule_expression     = "rate(4 hours)"
   }
 
   assert {
-    condition     = local.settings.minimum_overlap_minutes == 239
+    condition     = local.settings.minimum_overlap_minutes == 179
     error_message = "A previous key stays valid for ${local.settings.minimum_overlap_minutes} minutes."
   }
 }

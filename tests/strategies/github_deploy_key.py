@@ -288,7 +288,7 @@ STRATEGY = RotatorUnderTest(
     root_refusals=(
         Refusal(
             id="deploy-keys-that-would-pile-up",
-            text="The rotation interval must be longer than minimum_overlap_minutes",
+            text="The shortest time between two rotations must be longer than",
             refused={"schedule_expression": "rate(1 hour)"},
         ),
     ),
