@@ -55,7 +55,7 @@ class Silence:
         try:
             yield streams[0]
         finally:
-            # What the block has left there must not follow it.
+            # The block may have left text there.
             _flush(*buffers)
             sys.stdout, sys.stderr = streams
             for descriptor, copy in zip(_DESCRIPTORS, saved, strict=True):

@@ -165,7 +165,7 @@ _WITHOUT_FRAMES: Final = ("print", "a-buffer", "descriptor-1", "descriptor-2", "
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a process of the function has written, and what it has answered."""
+    """The output of a process of the function, and its answers to the Runtime API."""
 
     standard: str
     framed: str

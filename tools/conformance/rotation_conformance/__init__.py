@@ -13,14 +13,16 @@
             return Service()
 
 The suite runs clean rotations, delivers steps twice, and stops the function at each line of the
-strategy and at each call of Secrets Manager. It takes the service away, and makes credentials as an
-operator does. A check that fails says what the suite did, what happened, and what to do instead.
+strategy and at each call of Secrets Manager. It loses answers, takes the service away, and makes
+credentials as an operator does. A check that fails says what the suite did, what happened, and what
+to do instead.
 
 Time is virtual: a pause of the engine is over at once. So the service must know a change
-immediately.
+immediately, and take its times from `account.time.now`.
 """
 
 from rotation_conformance.account import Account
-from rotation_conformance.suite import Begin, BrokenPromiseError, Conformance, ServiceUnderTest
+from rotation_conformance.suite import Begin, Conformance, ServiceUnderTest
+from rotation_conformance.words import BrokenPromiseError
 
 __all__ = ["Account", "Begin", "BrokenPromiseError", "Conformance", "ServiceUnderTest"]

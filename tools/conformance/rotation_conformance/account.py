@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -286,9 +286,12 @@ class StoredSecret:
         return [label for label, holder in self.labels.items() if holder == version_id]
 
     def value(self, label: str = "AWSCURRENT") -> Any:  # noqa: ANN401 -- any JSON
-        """Read the JSON of the version with a label, as an application does."""
+        """Read the version with a label as an application does: a JSON object, or a text."""
         text = self.versions[self.labels[label]].text
-        return None if text is None else json.loads(text)
+        with suppress(ValueError):
+            value = None if text is None else json.loads(text)
+            return value if isinstance(value, dict | None) else text
+        return text
 
     def current_text(self) -> str | None:
         holder = self.labels.get("AWSCURRENT")

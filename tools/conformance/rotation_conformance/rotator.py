@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
@@ -189,11 +188,10 @@ def works(rotation: Rotation, label: str) -> bool:
 
 def _written(rotation: Rotation, label: str) -> Content | None:
     """Read a value that the function may have written; None: it has another form."""
-    with suppress(ValueError):
-        value = rotation.secret.value(label)
-        if isinstance(value, dict) and value.items() >= rotation.constants.items():
-            return value
-    return None
+    value = rotation.secret.value(label)
+    if isinstance(value, dict):
+        return value if value.items() >= rotation.constants.items() else None
+    return None if rotation.constants else value
 
 
 def watched(rotation: Rotation) -> Trouble:
