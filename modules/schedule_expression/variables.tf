@@ -23,9 +23,10 @@ variable "expression" {
   type        = string
   nullable    = false
 
+  # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotationRulesType.html
   validation {
-    condition     = can(regex("^(rate|cron)[(][^()]*[)]$", var.expression))
-    error_message = "${var.secret}: schedule_expression must be a rate or a cron expression. Write e.g. \"rate(30 days)\" or \"cron(0 8 1 * ? *)\". Found: ${jsonencode(var.expression)}."
+    condition     = can(regex("^(rate|cron)[(][^()]*[)]$", var.expression)) && length(var.expression) <= 256
+    error_message = "${var.secret}: schedule_expression must be a rate or a cron expression, with at most 256 characters. Write e.g. \"rate(30 days)\" or \"cron(0 8 1 * ? *)\". Found: ${jsonencode(var.expression)}."
   }
   validation {
     condition     = !can(regex("^rate[(][^()]*[)]$", var.expression)) || can(regex("^rate[(](1 (minute|hour|day)|([2-9]|[1-9][0-9]{1,6}) (minutes|hours|days))[)]$", var.expression))

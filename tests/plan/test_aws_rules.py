@@ -4,7 +4,7 @@ botocore's models are AWS's. https://github.com/boto/botocore/tree/develop/botoc
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import pytest
 from botocore.session import get_session
 
 from tests.plan.conftest import VPC, RefuseEach
-from tests.strategies import SIMPLEST
+from tests.strategies import REPRESENTATIVE, SIMPLEST
 
 _HERE: Final = "eu-west-1:123456789012"
 _KEY: Final = f"arn:aws:kms:{_HERE}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -267,6 +267,49 @@ def test_each_rule_accepts_what_aws_accepts(refuse_each: RefuseEach) -> None:
     }
     found = refuse_each(accepted)
     assert {name: messages for name, messages in found.items() if messages} == {}
+
+
+def _rotated(**others: object) -> Variables:
+    return {"rotation": {SIMPLEST.name: {}}, **others}
+
+
+def _days_in(length: int) -> Variables:
+    """Return a schedule whose expression has this many characters."""
+    days = ("1," * length)[: length - len("cron(0 8  * ? *)")]
+    # A list must not end with a comma.
+    expression = f"cron(0 8 {days[:-1]}1 * ? *)"
+    assert len(expression) == length
+    return _rotated(schedule_expression=expression)
+
+
+# Inputs of a size, for each limit of AWS's models that a rule repeats.
+_SIZES: Final[Mapping[tuple[str, str], Callable[[int], Variables]]] = {
+    ("secretsmanager", "DescriptionType"): lambda size: {"description": "d" * size},
+    ("secretsmanager", "ScheduleExpressionType"): _days_in,
+    ("secretsmanager", "SecretStringType"): lambda size: {
+        "rotation": {SIMPLEST.name: {"length": size}}
+    },
+    ("secretsmanager", "TagKeyType"): lambda size: {"tags": {"k" * size: "v"}},
+    ("secretsmanager", "TagValueType"): lambda size: {"tags": {"k": "v" * size}},
+    ("iam", "userNameType"): lambda size: _user(user_name="u" * size),
+    ("iam", "pathType"): lambda size: _user(user_path=_path(size)),
+    ("iam", "accessKeyIdType"): lambda size: _user(adopted_access_key_id="AKIA".ljust(size, "A")),
+    ("scheduler", "Name"): lambda size: _scheduler(name="n" * size),
+}
+
+
+def _user(**options: object) -> Variables:
+    call = REPRESENTATIVE.module_call_with(options)
+    del call["name"]
+    return call
+
+
+def test_the_sizes_are_those_of_the_models(refuse_each: RefuseEach) -> None:
+    models = {f"{service}-{shape}": (service, shape) for service, shape in _SIZES}
+    accepted = {name: _SIZES[one](_limit(*one)) for name, one in models.items()}
+    assert [messages for messages in refuse_each(accepted).values() if messages] == []
+    refused = {name: _SIZES[one](_limit(*one) + 1) for name, one in models.items()}
+    assert [name for name, messages in refuse_each(refused).items() if not messages] == []
 
 
 def test_every_rule_has_cases(repository: Path) -> None:
