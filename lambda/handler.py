@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rotation import log
-from rotation.aws import SdkClients
+from rotation.aws import Denials, SdkClients
 from rotation.engine import Engine, Outcome
 from rotation.errors import InternalError, RotationError
 from rotation.event import Event
@@ -30,7 +30,8 @@ from rotation.strategies import build, source_of
 logging.disable()
 
 # Kept while the execution environment is warm; each client is made when first needed.
-_clients = SdkClients()
+_denials = Denials()
+_clients = SdkClients(_denials)
 
 _HERE = __file__.removesuffix("handler.py")
 _LOGGING_SECONDS = 1
@@ -129,14 +130,16 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     record[Key.STEP] = request.step
     record[Key.SECRET_ARN] = request.secret_arn
     record[Key.VERSION_ID] = request.token
+    clock = Clock(
+        now=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        left=lambda: context.get_remaining_time_in_millis() / 1000 - _LOGGING_SECONDS,
+    )
+    _denials.begin(sleep=clock.sleep, left=clock.left)
     engine = Engine(
         Secret(_clients, request.secret_arn, constants=settings.constants),
         build(settings.strategy, settings.options, _clients),
-        clock=Clock(
-            now=lambda: datetime.now(UTC),
-            sleep=time.sleep,
-            left=lambda: context.get_remaining_time_in_millis() / 1000 - _LOGGING_SECONDS,
-        ),
+        clock=clock,
         minimum_overlap=settings.minimum_overlap,
     )
     return engine.run(request)

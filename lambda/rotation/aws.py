@@ -16,7 +16,7 @@ from rotation.errors import (
 from rotation.response import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from botocore.exceptions import ClientError
 
@@ -54,6 +54,13 @@ LONGEST_ATTEMPT_SECONDS = CONNECT_SECONDS + READ_SECONDS
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 LONGEST_CALL_SECONDS = _ATTEMPTS * LONGEST_ATTEMPT_SECONDS + 3
 
+# The first rotation runs seconds after the role's policies were created. AWS promises no figure for
+# how long a service doesn't know a new policy; it is usually seconds:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+_PAUSES_SECONDS = (1, 2, 3, 4, 5, 5, 5, 5)
+# So much time stays for issuing and storing a credential.
+RESERVE_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
+
 
 class Clients(Protocol):
     """Makes the clients of AWS services, when they are needed."""
@@ -65,13 +72,57 @@ class Clients(Protocol):
         """Make a client with an access key of another principal; it is not kept."""
 
 
+class Denials:
+    """Repeats denied calls, because a new policy may not be known yet. They had no effect.
+
+    The pauses grow, and there are 30 seconds of them in each invocation, for all calls together.
+    """
+
+    def __init__(self) -> None:
+        """Repeat nothing before the first invocation begins."""
+        self._pauses: Iterator[int] = iter(())
+
+    def begin(self, *, sleep: Callable[[float], None], left: Callable[[], float]) -> None:
+        """Begin an invocation that has so many seconds left."""
+        self._sleep = sleep
+        self._left = left
+        self._pauses = iter(_PAUSES_SECONDS)
+
+    def repeat(
+        self, response: tuple[object, Mapping[str, Any]] | None, **_: object
+    ) -> float | None:
+        """Pause if a call was denied, and return how long botocore must pause before it repeats it.
+
+        Returns:
+            0, because the pause is over; None: it must not be repeated.
+        """
+        if response is None or _code(response[1]) not in _DENIED:
+            return None
+        pause = next(self._pauses, None)
+        if pause is None or self._left() - pause < RESERVE_SECONDS:
+            return None
+        self._sleep(pause)
+        return 0
+
+
 class SdkClients:
     """Makes the SDK's clients late: nothing else saves more of a cold start."""
+
+    def __init__(self, denials: Denials | None = None) -> None:
+        """Make no client yet.
+
+        Args:
+            denials: repeats denied calls of the function's role; None: nothing does.
+        """
+        self._denials = denials
 
     @functools.cache  # noqa: B019 -- one object, which lives as long as the execution environment
     def __call__(self, service: str, /, *, attempts: int = _ATTEMPTS) -> Any:
         """Return the client of a service; `attempts=1` if a repetition is not idempotent."""
-        return self._make(service, attempts=attempts)
+        client = self._make(service, attempts=attempts)
+        if self._denials is not None:
+            client.meta.events.register("needs-retry", self._denials.repeat)
+        return client
 
     def of(self, service: str, /, *, key_id: str, secret: str) -> Any:
         """Make a client with an access key of another principal."""
@@ -153,10 +204,14 @@ def call(
     raise failure
 
 
+def _code(response: Mapping[str, Any]) -> str:
+    return str(response.get("Error", {}).get("Code", ""))
+
+
 def _translated(
     action: str, resource: str, error: ClientError, known: Mapping[str, Exception]
 ) -> Exception:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = _code(error.response)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in known:
         return known[code]

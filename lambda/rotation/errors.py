@@ -176,7 +176,8 @@ class PermissionDenied(RotationError):
         """
         cure = cure or (
             "Grant it to the function's role, and check whether a permissions boundary, a key "
-            "policy or an organization's policy denies it."
+            "policy or an organization's policy denies it. If a policy was changed within the last "
+            "minutes, only rotate again."
         )
         super().__init__(f"{action} on {resource} is denied. {cure}")
 

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import Any, Final
 
 import hypercorn.asyncio
@@ -27,7 +28,7 @@ from ministack.services import iam
 
 from testing.local_aws.behaviours import BEHAVIOURS
 from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
-from testing.local_aws.switches import Current
+from testing.local_aws.switches import AWAKE, Current
 
 _GRACE_SECONDS: Final = 2
 _IDLE_SECONDS: Final = 600
@@ -63,6 +64,11 @@ async def _body(receive: Any) -> bytes:
 async def _serve_switches(receive: Any, send: Any) -> None:
     try:
         Current.switches = Current.switches.changed(json.loads(await _body(receive) or b"{}"))
+        awake = Path(os.environ["TMPDIR"]) / AWAKE
+        if Current.switches.functions_sleep:
+            awake.unlink(missing_ok=True)
+        else:
+            awake.touch()
         status, text = 200, json.dumps(dataclasses.asdict(Current.switches))
     except ValueError as error:
         status, text = 400, str(error)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Final
+
+# The file in the server's temporary folder by which functions know that they do not sleep. Their
+# processes run already when a test changes the switch.
+AWAKE: Final = "functions-do-not-sleep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,9 @@ class Switches:
 
     function_endpoint_url: str = ""
     """The AWS endpoint of function workers that start from now on; empty for this server."""
+
+    functions_sleep: bool = True
+    """Whether time.sleep waits in a function; if not, it returns at once."""
 
     throttled_share: float = 0.0
     """The share of the functions' calls to Secrets Manager and IAM that are throttled."""

@@ -5,9 +5,11 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.estate import Estate
+from testing.local_aws import LocalAws
+from tests.e2e.estate import IN_COMMON, Estate
 from tests.e2e.roles import Grant, granted
 from tests.e2e.scenarios import COMMON, Scenario
+from tests.e2e.walk import denied
 from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.campaign("Grants")]
@@ -60,3 +62,21 @@ def test_scenario_works_with_its_grant_and_fails_without_it(
 ) -> None:
     """Promise 4: each grant is needed."""
     scenario(estate.secrets[strategy.name], grant)
+
+
+@pytest.mark.local_only("a switch delays the end of a denial")
+@pytest.mark.parametrize("strategy", IN_COMMON)
+def test_a_policy_that_takes_effect_late_fails_no_step(
+    strategy: RotatorUnderTest, estate: Estate
+) -> None:
+    deployed = estate.secrets[strategy.name]
+    aws = deployed.aws
+    assert isinstance(aws, LocalAws)
+    inline = {"RoleName": deployed.role, "PolicyName": "late"}
+    iam = aws.client("iam")
+    iam.put_role_policy(**inline, PolicyDocument=denied("secretsmanager:DescribeSecret"))
+    with aws.switched(policy_propagation_seconds=5):
+        iam.delete_role_policy(**inline)
+        rotation = deployed.secret.rotate()
+        deployed.secret.wait_for(rotation)
+    assert {record["outcome"] for record in deployed.records(rotation)} & {"failed"} == set()

@@ -10,6 +10,7 @@ from testing.harness.terraform import Terraform
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
+from tests.e2e.roles import denied_at_once
 
 
 def denied(action: str, **more: object) -> str:
@@ -68,8 +69,9 @@ class Walk:
 
         before = failures()
         iam.put_role_policy(RoleName=role, PolicyName="broken", PolicyDocument=_BROKEN)
-        rotation = secret.rotate()
-        eventually("The failure", failures, lambda now: now > before)
+        with denied_at_once(aws):
+            rotation = secret.rotate()
+            eventually("The failure", failures, lambda now: now > before)
         assert secret.text() == self.values[-1]
         iam.delete_role_policy(RoleName=role, PolicyName="broken")
         secret.retry_and_wait(rotation)

@@ -1,10 +1,29 @@
-"""The SDK's clients: each is made once, and gives up in the time that the engine expects."""
+"""The SDK's clients: each is made once, gives up in time, and repeats calls that are denied."""
 
 from __future__ import annotations
 
-import pytest
+import io
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS, SdkClients
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+from rotation.aws import (
+    LONGEST_ATTEMPT_SECONDS,
+    LONGEST_CALL_SECONDS,
+    RESERVE_SECONDS,
+    Denials,
+    SdkClients,
+    call,
+)
+from rotation.errors import PermissionDenied, ProtocolError
+from rotation.issuing import STORING_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +64,103 @@ def test_a_hanging_service_becomes_an_error_in_the_time_that_the_engine_expects(
     assert attempt <= LONGEST_ATTEMPT_SECONDS
     # The standard mode pauses at most 2 ** n seconds after the n-th retry, from n = 0.
     assert attempts * attempt + 2 ** (attempts - 1) - 1 <= LONGEST_CALL_SECONDS
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+@dataclass
+class _Service:
+    """Answers the calls of a client: with one error code after the other, and then without one."""
+
+    codes: list[str]
+    left: float = 1000
+    slept: list[float] = field(default_factory=list)
+
+    def answer(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        code = self.codes.pop(0) if self.codes else ""
+        body = json.dumps({"__type": code, "message": code}).encode() if code else b"{}"
+        return AWSResponse(request.url, 400 if code else 200, HTTPHeaders(), _Raw(body))
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.left -= seconds
+
+    def ask(self, client: Any) -> None:  # noqa: ANN401 -- the SDK's
+        client.meta.events.unregister("before-send", self.answer)
+        client.meta.events.register("before-send", self.answer)
+        call("secretsmanager:DescribeSecret", "a", lambda: client.describe_secret(SecretId="a"))
+
+
+@pytest.fixture
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFUNCTION00000000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "function")
+
+
+def _begun(service: _Service) -> tuple[Denials, SdkClients]:
+    denials = Denials()
+    denials.begin(sleep=service.sleep, left=lambda: service.left)
+    return denials, SdkClients(denials)
+
+
+@pytest.mark.usefixtures("_key")
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "AccessDeniedException", "DecryptionFailure", "EncryptionFailure"]
+)
+def test_a_denied_call_is_repeated_after_growing_pauses(code: str, attempts: int) -> None:
+    service = _Service([code] * 3)
+    _, clients = _begun(service)
+    service.ask(clients("secretsmanager", attempts=attempts))
+    assert service.slept == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("_key")
+def test_all_calls_of_an_invocation_share_thirty_seconds_of_pauses() -> None:
+    service = _Service(["AccessDeniedException"] * 100)
+    denials, clients = _begun(service)
+    for _ in range(2):
+        with pytest.raises(PermissionDenied):
+            service.ask(clients("secretsmanager"))
+        assert sum(service.slept) == 30
+    assert len(service.codes) == 100 - len(service.slept) - 2
+
+    denials.begin(sleep=service.sleep, left=lambda: service.left)
+    with pytest.raises(PermissionDenied):
+        service.ask(clients("secretsmanager"))
+    assert sum(service.slept) == 60
+
+
+@pytest.mark.usefixtures("_key")
+def test_a_denied_call_is_repeated_only_while_a_credential_could_still_be_stored() -> None:
+    assert RESERVE_SECONDS == STORING_SECONDS
+    service = _Service(["AccessDeniedException"] * 100, left=STORING_SECONDS + 5)
+    _, clients = _begun(service)
+    with pytest.raises(PermissionDenied):
+        service.ask(clients("secretsmanager"))
+    assert service.slept == [1, 2]
+    assert service.left >= STORING_SECONDS
+
+
+@pytest.mark.usefixtures("_key")
+def test_no_other_error_is_repeated() -> None:
+    service = _Service(["InvalidRequestException"])
+    _, clients = _begun(service)
+    with pytest.raises(ProtocolError):
+        service.ask(clients("secretsmanager"))
+    assert service.slept == []
+
+
+@pytest.mark.usefixtures("_key")
+@pytest.mark.parametrize("principal", ["another", "the function before an invocation"])
+def test_a_denial_without_the_pauses_of_an_invocation_is_final(principal: str) -> None:
+    service = _Service(["AccessDeniedException"])
+    _, clients = _begun(service)
+    other = clients.of("secretsmanager", key_id="AKIA0000000000000001", secret="other")  # noqa: S106
+    own = SdkClients(Denials())("secretsmanager")
+    with pytest.raises(PermissionDenied):
+        service.ask(other if principal == "another" else own)
+    assert service.slept == []

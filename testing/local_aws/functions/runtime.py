@@ -1,4 +1,4 @@
-"""The log level that Lambda's Python runtime sets before it imports a function.
+"""The log level that Lambda's Python runtime sets before it imports a function, and its sleep.
 
 It sets the level of the root logger, so DEBUG also applies to the function's libraries.
 https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
@@ -11,13 +11,20 @@ from typing import Final
 from ministack.core import lambda_runtime
 
 from testing.local_aws.patching import Function, Json, around
+from testing.local_aws.switches import AWAKE
 
 _LEVEL: Final = "AWS_LAMBDA_LOG_LEVEL"
 
 lambda_runtime._PYTHON_WORKER_SCRIPT = (
     f"""
-import logging, os
+import logging, os, time
 logging.basicConfig(level=os.environ.get("{_LEVEL}"))
+
+def _sleep_unless_awake(seconds, *, _sleep=time.sleep, _path=os.environ["TMPDIR"] + "/{AWAKE}"):
+    if not os.path.exists(_path):
+        _sleep(seconds)
+
+time.sleep = _sleep_unless_awake
 """
     + lambda_runtime._PYTHON_WORKER_SCRIPT
 )

@@ -1,7 +1,8 @@
-"""The rotation function of the tests: it logs each step, and a tag can make a step fail."""
+"""The rotation function of the tests: it logs each step, and a tag can make it fail or sleep."""
 
 import json
 import sys
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -41,6 +42,7 @@ def handler(event: dict[str, str], _context: object) -> None:
     when = datetime.now(UTC).isoformat()
     for level in ("DEBUG", "WARN"):
         sys.stdout.write(json.dumps({"timestamp": when, "level": level, **record}) + "\n")
+    time.sleep(float(tags.get("sleep", 0)))
     if step in {tags.get("fail"), tags.get("fail-once")}:
         secrets.untag_resource(SecretId=secret_id, TagKeys=["fail-once"])
         raise StepFailedError

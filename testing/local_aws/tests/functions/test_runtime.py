@@ -1,10 +1,11 @@
-"""The log level that Lambda's Python runtime sets.
+"""The log level that Lambda's Python runtime sets, and the sleep of a function.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
 
 import pytest
 
+from testing.local_aws import LocalAws
 from testing.local_aws.tests.conftest import (
     Account,
     Client,
@@ -43,3 +44,13 @@ def test_the_log_level_of_a_function_applies_to_its_libraries(
 
     logged = eventually("the last step", messages, lambda found: "finishSecret" in str(found))
     assert ("DEBUG:botocore" in str(logged)) == (level == "DEBUG")
+
+
+def test_a_switch_lets_a_sleep_return_at_once(
+    local: LocalAws, secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator
+) -> None:
+    arn, rotator = create_secret(Tags=[{"Key": "sleep", "Value": "3600"}]), create_rotator()
+    monthly = {"AutomaticallyAfterDays": 30}
+    with local.switched(functions_sleep=False):
+        secrets.rotate_secret(SecretId=arn, RotationLambdaARN=rotator.arn, RotationRules=monthly)
+        assert [record["step"] for record in rotator.records(4)][-1] == "finishSecret"
