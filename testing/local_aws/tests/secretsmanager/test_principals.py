@@ -99,3 +99,39 @@ def test_a_deleted_principal_turns_into_its_unique_id(
     assert error_code(secrets.put_resource_policy, SecretId=arn, ResourcePolicy=_allow(after)) == (
         REFUSED
     )
+
+
+@pytest.mark.parametrize(("session", "code"), [("mona", ""), ("other", "AccessDeniedException")])
+def test_a_policy_can_name_one_session_of_a_role(
+    account: Account,
+    iam: Client,
+    secrets: Client,
+    create_secret: CreateSecret,
+    later: contextlib.ExitStack,
+    name: str,
+    session: str,
+    code: str,
+) -> None:
+    """AWS: "When you specify an assumed-role session in a Principal element", permissions "are
+    limited to that session".
+    """
+    arn = create_secret(SecretString="a")
+    role = _create(account, iam, "role", name)
+    later.callback(iam.delete_role, RoleName=name)
+    principal = f"arn:aws:sts::{account.account_id}:assumed-role/{name}/mona"
+    secrets.put_resource_policy(SecretId=arn, ResourcePolicy=_allow(principal))
+    found: list[Json] = []
+
+    def assume() -> None:
+        assumed = account.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName=session)
+        found.append(assumed["Credentials"])
+
+    assert eventual_code(assume, "") == ""
+    reader = account.client(
+        "secretsmanager",
+        aws_access_key_id=found[0]["AccessKeyId"],
+        aws_secret_access_key=found[0]["SecretAccessKey"],
+        aws_session_token=found[0]["SessionToken"],
+    )
+
+    assert eventual_code(reader.get_secret_value, code, SecretId=arn) == code
