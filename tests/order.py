@@ -10,8 +10,8 @@ import pytest
 
 # Groups, and the beginnings of the names of tests, from the longest to the shortest.
 LONGEST: Final = (
-    "real-time",
-    *("load", "leaks", "grants", "upgrade", "readme", "schedule", "managed", "plan", "package"),
+    *("real-time", "faults", "load"),
+    *("leaks", "grants", "upgrade", "readme", "schedule", "managed", "plan", "package"),
     "tests/e2e/",
     "tests/static/test_terraform.py::test_checkov",
     "tests/static/test_terraform.py::test_native_tests_pass",
@@ -22,9 +22,16 @@ LONGEST: Final = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # Then pytest-xdist reads the groups.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):
-        items.sort(key=_place)
+    if not hasattr(config, "workerinput"):
+        return
+    # The short tests of faults and of load share a deployment. The long ones take half an hour.
+    if config.getoption("markexpr") != "not slow":
+        for item in items:
+            if "faults" in item.path.parts:
+                item.add_marker(pytest.mark.xdist_group("faults"))
+    items.sort(key=_place)
 
 
 def _place(item: pytest.Item) -> int:

@@ -23,19 +23,38 @@ def test_of_a_long_group():
 """
 
 
-def test_groups_start_in_the_order_of_their_length(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, repository: Path
-) -> None:
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", str(repository))
+    # A worker needs no other plugin.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makepyfile(_TESTS)
+
+
+def _run(pytester: pytest.Pytester, *options: str) -> list[str]:
+    """Return the tests in the order in which they ran, with their groups."""
+    pytester.makeini("[pytest]\nmarkers =\n    slow: long\n")
     processes = ("-p", "xdist", "-n1", "--dist=loadgroup", "--no-loadscope-reorder")
-    result = pytester.runpytest("-p", "tests.order", "-v", *processes)
-    assert re.findall(r"PASSED .*::(\w+)", result.stdout.str()) == [
-        "test_of_a_long_group",
-        "test_of_a_short_group",
+    result = pytester.runpytest("-p", "tests.order", "-v", *processes, *options)
+    return re.findall(r"PASSED .*::([\w@]+)", result.stdout.str())
+
+
+def test_groups_start_in_the_order_of_their_length(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(_TESTS)
+    assert _run(pytester) == [
+        "test_of_a_long_group@load",
+        "test_of_a_short_group@plan",
         "test_of_no_group",
     ]
+
+
+def test_only_the_short_tests_of_faults_share_a_deployment_with_those_of_load(
+    pytester: pytest.Pytester,
+) -> None:
+    (pytester.mkdir("faults") / "test_faults.py").write_text(_TESTS)
+    assert "test_of_a_long_group@load" in _run(pytester, "-m", "not slow")
+    assert "test_of_a_long_group@faults_load" in _run(
+        pytester, "-m", "slow or campaign or not slow"
+    )
 
 
 def test_everything_in_the_list_exists(repository: Path) -> None:
@@ -47,4 +66,4 @@ def test_everything_in_the_list_exists(repository: Path) -> None:
             assert (repository / path).exists(), name
             assert f"def {test}" in (repository / path).read_text() if test else True, name
         else:
-            assert name in groups, name
+            assert name in groups | {"faults"}, name
