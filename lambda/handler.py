@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rotation import log
-from rotation.aws import Denials, SdkClients
+from rotation.aws import Denials, SdkClients, require_fields
 from rotation.engine import Engine, Outcome
 from rotation.errors import InternalError, RotationError
 from rotation.event import Event
@@ -130,6 +130,8 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     record[Key.STEP] = request.step
     record[Key.SECRET_ARN] = request.secret_arn
     record[Key.VERSION_ID] = request.token
+    if request.rotation_token is not None:
+        require_fields(_clients("secretsmanager"), "PutSecretValueRequest", ["RotationToken"])
     clock = Clock(
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,

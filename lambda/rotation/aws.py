@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rotation.errors import (
+    ConfigurationError,
     InternalError,
     PermissionDenied,
     ProtocolError,
@@ -16,7 +17,7 @@ from rotation.errors import (
 from rotation.response import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from botocore.exceptions import ClientError
 
@@ -144,6 +145,20 @@ class SdkClients:
         )
         client: Callable[..., Any] = boto3.client  # its stubs accept only literal names
         return client(service, config=config, **key)
+
+
+def require_fields(client: Any, shape: str, fields: Iterable[str]) -> None:
+    """Require that the SDK knows the fields of a request or of a part of a response.
+
+    It drops an unknown field of a response, such as the secret of a credential that was just made.
+
+    Raises:
+        ConfigurationError: The SDK is too old.
+    """
+    known = client.meta.service_model.shape_for(shape).members
+    for field in fields:
+        if field not in known:
+            raise ConfigurationError.old_sdk(field=field)
 
 
 def ask(

@@ -77,6 +77,15 @@ class ConfigurationError(RotationError):
         )
 
     @classmethod
+    def old_sdk(cls, *, field: str) -> Self:
+        """Refuse to start with an SDK that would reject or drop a field."""
+        return cls(
+            f"The AWS SDK of this function doesn't know the field {field}. Nothing was changed. "
+            "Set function.runtime to a newer version of Python, or add a layer with a newer boto3 "
+            "to function.layers, then rotate again."
+        )
+
+    @classmethod
     def other_kind(cls, *, secret: str, version_id: str, shape: str) -> Self:
         """Refuse a value that another strategy or an operator has written."""
         return cls(

@@ -36,7 +36,7 @@ Use: TypeAlias = tuple[str, str]
 _NEWER: Final[frozenset[Use]] = frozenset(
     {
         # Secrets Manager sends a RotationToken only if the function rotates with another role.
-        # botocore accepts it in this call since 1.34; the function raises InternalError before.
+        # botocore accepts it in this call since 1.34; the function checks that first.
         ("lambda/rotation/secret.py", "put_secret_value(RotationToken)"),
         *(
             (f"lambda/rotation/strategies/{strategy.name}.py", use)

@@ -311,8 +311,7 @@ STRATEGY = RotatorUnderTest(
         "CreateServiceSpecificCredential": Fault.RESET,
         "DeleteServiceSpecificCredential": Fault.BROKEN,
     },
-    # Bedrock's keys are in botocore since 1.39.0. An older one rejects the parameter before a key
-    # is made. Without the parameter, a key is made, its secret is dropped, and the rotation fails.
+    # Bedrock's keys are in botocore since 1.39.0. The strategy checks that before a key is made.
     newer_than_the_oldest_sdk={
         "create_service_specific_credential(CredentialAgeDays)",
         "ExpirationDate",

@@ -7,12 +7,14 @@ It has the methods that a rotation calls, and follows AWS's rules for them. Each
 from __future__ import annotations
 
 import copy
+import functools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
+import botocore.session
 from botocore.exceptions import EndpointConnectionError
 
 from rotation_conformance.account import ACCOUNT_ID, Account, Answer, FakeSecretsManager
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from botocore.model import ServiceModel
     from mypy_boto3_iam.type_defs import (
         CreateAccessKeyRequestTypeDef,
         CreateServiceSpecificCredentialRequestTypeDef,
@@ -194,8 +197,18 @@ class FakeClients:
         return FakeSts(self._cloud, key_id=key_id, secret=secret)
 
 
+class SdkMeta:
+    """What a client says of itself: the model of its service in the installed SDK."""
+
+    @functools.cached_property
+    def service_model(self) -> ServiceModel:
+        return botocore.session.get_session().get_service_model("iam")
+
+
 class FakeIam:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html."""
+
+    meta = SdkMeta()
 
     def __init__(self, cloud: Cloud, *, attempts: int = 1) -> None:
         self._cloud = cloud

@@ -637,6 +637,23 @@ def test_event_and_settings_are_valid_without_the_change_of_a_row(
     assert wire.defects == []
 
 
+def test_nothing_is_made_with_an_sdk_that_does_not_know_the_rotation_token(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotation = prepared(FEW_SLOTS, "empty")
+    wire.serve(rotation.cloud)
+    settings = _settings(FEW_SLOTS)
+    settings["secret_arn_pattern"] = f"{rotation.secret.arn[:-6]}??????"
+    monkeypatch.setenv("ROTATION_SETTINGS", json.dumps(settings))
+    event = _event(SecretId=rotation.secret.arn, ClientRequestToken=rotation.stage())
+    model = handler._clients("secretsmanager").meta.service_model  # noqa: SLF001
+    shapes = model._service_description["shapes"]  # noqa: SLF001 -- botocore has no other way
+    monkeypatch.delitem(shapes["PutSecretValueRequest"]["members"], "RotationToken")
+    with pytest.raises(ConfigurationError, match="know the field RotationToken"):
+        handler.lambda_handler({**event, "RotationToken": "a" * 36}, Context())
+    assert not {"create_access_key", "put_secret_value"} & {*rotation.cloud.fuse.calls}
+
+
 @pytest.mark.parametrize(("field", "wrongness", "value", "allowed"), _identified(EVENTS))
 def test_a_wrong_event_is_refused(
     field: str,
@@ -973,6 +990,7 @@ class _RecordingClients:
 class _RecordingClient:
     client: FakeSecretsManager | FakeIam | FakeSts
     read: set[str]
+    meta = FakeIam.meta
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 -- one of the client's methods
         def call(**request: object) -> object:

@@ -29,7 +29,7 @@ from tests.strategies.iam_service_credential import (
     credential_strategy,
     iam_service_credential,
 )
-from tests.unit.cloud import Cloud, FakeClients, Maker, credentials_of
+from tests.unit.cloud import Cloud, FakeClients, FakeIam, Maker, credentials_of
 from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
 from tests.unit.subject import USER
 from tests.unit.subjects import prepared
@@ -335,6 +335,26 @@ def test_the_requests_name_the_user_and_the_service() -> None:
     rotation.cloud.users.pop(USER)
     with pytest.raises(ConfigurationError, match=r"arn:aws:iam::.*/apps/uploader does not exist"):
         rotation.step(Step.CREATE, rotation.stage())
+
+
+@pytest.mark.parametrize(
+    ("shape", "field"),
+    [
+        ("CreateServiceSpecificCredentialRequest", "CredentialAgeDays"),
+        ("ServiceSpecificCredential", "ServiceCredentialAlias"),
+        ("ServiceSpecificCredential", "ServiceCredentialSecret"),
+    ],
+)
+def test_nothing_is_made_with_an_sdk_that_would_drop_the_secret(
+    shape: str, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotation = _steady(BEDROCK)
+    keys = list(_keys(rotation))
+    model: Any = FakeIam.meta.service_model
+    monkeypatch.delitem(model._service_description["shapes"][shape]["members"], field)  # noqa: SLF001
+    with pytest.raises(ConfigurationError, match=f"know the field {field}.* newer boto3"):
+        rotation.step(Step.CREATE, rotation.stage())
+    assert _keys(rotation) == keys
 
 
 def test_a_credential_without_expiry_is_accepted_if_none_was_requested() -> None:

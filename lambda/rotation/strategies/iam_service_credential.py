@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from rotation.aws import require_fields
 from rotation.errors import CredentialRejected, PermissionDenied
 from rotation.response import TIME_FORMAT, parsed_time
 from rotation.services import iam, login
@@ -144,8 +145,16 @@ class IamServiceCredential:
         )
 
     def inventory(self) -> Sequence[Issued]:
-        """List the user's credentials for the service."""
+        """List the user's credentials for the service.
+
+        Raises:
+            ConfigurationError: The SDK would drop the secret of a new credential.
+        """
         client: IAMClient = self._clients("iam")
+        require_fields(client, "ServiceSpecificCredential", _FIELDS[self._service.name])
+        if self._service.age_days is not None:
+            request = "CreateServiceSpecificCredentialRequest"
+            require_fields(client, request, ["CredentialAgeDays"])
         found = iam.list_credentials(
             "iam:ListServiceSpecificCredentials",
             self._user_arn,
