@@ -391,6 +391,20 @@ _BUGS: Final = {
         _SHOWS,
         "the field password in its errors.*build no message from a response",
     ),
+    "an-error-of-apply-quotes-the-password": _Bug(
+        "setter",
+        'action="set", resource=self.owner',
+        'action="set", resource=str(kept)',
+        _SHOWS,
+        "the field password in its errors.*build no message from a response",
+    ),
+    "an-error-quotes-a-key-that-has-ended": _Bug(
+        "marked",
+        "            raise CredentialRejected(owner=self.owner",
+        '            raise CredentialRejected(owner=value["key"]',
+        _SHOWS,
+        "the field key in its errors",
+    ),
     "the-identity-is-the-password": _Bug(
         "setter",
         'identity="the password", owner=owner',

@@ -456,18 +456,7 @@ class Conformance:
         strategy, service = _built(rotation), rotation.service
         if not isinstance(service, Outages) or not isinstance(strategy, Setter | Issuer):
             return
-        current = strategy.parse(rotation.secret.value())
-        assert current is not None
-        calls: dict[str, Callable[[], object]] = {"verify": partial(strategy.verify, current)}
-        if isinstance(strategy, Setter):
-            pending = strategy.generate(current)
-            calls["apply"] = partial(strategy.apply, pending, current)
-        elif strategy.inventory():
-            previous = self._previous(strategy, rotation)
-            calls["inventory"] = strategy.inventory
-            calls["issue"] = partial(strategy.issue, _MARK)
-            calls["retire"] = partial(strategy.retire, *previous)
-        for name, method in calls.items():
+        for name, method in self._calls(rotation).items():
             with service.outage():
                 _require_error(
                     ServiceUnavailable,
@@ -482,6 +471,23 @@ class Conformance:
                 rotation.steps(token)
             assert rotation.secret.current_text() == text, "another value became current"
             self._finish(rotation, token)
+
+    def _calls(
+        self, rotation: Rotation, pending: Credential | None = None
+    ) -> Mapping[str, Callable[[], object]]:
+        """Return the methods that need an answer of the service, with their arguments."""
+        strategy = _built(rotation)
+        current = strategy.parse(rotation.secret.value())
+        if not isinstance(strategy, Setter | Issuer) or current is None:
+            return {}
+        calls: dict[str, Callable[[], object]] = {"verify": partial(strategy.verify, current)}
+        if isinstance(strategy, Setter):
+            calls["apply"] = partial(strategy.apply, pending or strategy.generate(current), current)
+        elif strategy.inventory():
+            calls["inventory"] = strategy.inventory
+            calls["issue"] = partial(strategy.issue, _MARK)
+            calls["retire"] = partial(strategy.retire, *self._previous(strategy, rotation))
+        return calls
 
     def test_nothing_that_it_shows_has_a_secret(self, begin: Begin) -> None:
         # Exit hooks of the libraries that it imports are not its own.
@@ -508,28 +514,27 @@ class Conformance:
         """Return all that a log may show of a rotation and its errors, and all values."""
         rotation = self._steady(begin)
         strategy, service = _built(rotation), rotation.service
-        values: list[Value] = []
         names, errors, reprs = [strategy.owner, strategy.shape], list[str](), list[str]()
         for label in ("AWSCURRENT", "AWSPREVIOUS"):
             credential = strategy.parse(rotation.secret.value(label))
             if credential is not None:
                 names += [credential.identity, credential.owner]
                 reprs.append(repr(credential))
-        if isinstance(strategy, Setter):
-            unknown = strategy.generate(None)
-            values.append(unknown.value)
-            errors += _texts_of_error(strategy.verify, unknown)
+        values = _values(rotation)
+        pending = strategy.generate(None) if isinstance(strategy, Generator) else None
+        if pending is not None:
+            values.append(pending.value)
+        if isinstance(strategy, Setter) and pending is not None:
+            errors += _texts_of_error(partial(strategy.verify, pending))
         elif isinstance(strategy, Issuer):
-            errors += _texts_of_error(strategy.verify, self._retired(strategy, rotation))
+            errors += _texts_of_error(partial(strategy.verify, self._retired(strategy, rotation)))
             rotation = self._steady(begin)
+            values += _values(rotation)
         if isinstance(service, Outages):
+            calls = self._calls(rotation, pending)
             with service.outage():
-                errors += _texts_of_error(rotation.steps, rotation.stage())
-        values += [
-            _value_of(version.text)
-            for version in rotation.secret.versions.values()
-            if version.text is not None
-        ]
+                for method in calls.values():
+                    errors += _texts_of_error(method)
         reprs.append(repr(strategy))
         shown = {"its owner, shape or identity": names, "its repr": reprs, "its errors": errors}
         return shown, values
@@ -778,6 +783,11 @@ def _built(rotation: Rotation) -> Any:  # noqa: ANN401 -- a Generator or an Issu
     return rotation.strategy(rotation.cloud.clients())
 
 
+def _values(rotation: Rotation) -> list[Value]:
+    texts = [version.text for version in rotation.secret.versions.values()]
+    return [_value_of(text) for text in texts if text is not None]
+
+
 def _value_of(text: str) -> Value:
     with suppress(ValueError):
         value = json.loads(text)
@@ -824,10 +834,10 @@ def _compiled(file: Path, source: str) -> CodeType:
     return compile(source, file, "exec")
 
 
-def _texts_of_error(work: Callable[[T], object], argument: T) -> list[str]:
+def _texts_of_error(work: Callable[[], object]) -> list[str]:
     """Return all texts that a log may show of the error that some work raises."""
     try:
-        work(argument)
+        work()
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- all of them are searched
         return ["".join(traceback.format_exception(error)), repr(error), repr(vars(error))]
     return []
