@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -130,6 +131,11 @@ def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Schedul
         seen.append(scheduled.wait_for_another(seen[-1]))
     scheduled.terraform.require_empty_plan()
     assert len({*seen}) == len(seen)
+    # The window of the backstop opens after more than a day, and closes a day later.
+    described = scheduled.aws.client("secretsmanager").describe_secret(
+        SecretId=scheduled.secret.secret_id
+    )
+    assert described["NextRotationDate"] - described["LastRotatedDate"] > timedelta(days=2)
 
     # The start time of the schedule is past now, so EventBridge would reject it.
     scheduled.move(40)
