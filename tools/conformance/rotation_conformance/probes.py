@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from rotation.api import RotationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
     from types import FrameType
@@ -63,12 +63,24 @@ def secret_fields(values: Sequence[Value], public: AbstractSet[str]) -> dict[str
     return found
 
 
-def naming_fields(value: Value, owner: str) -> list[str]:
-    """Return the fields whose text is a word of the owner's name."""
+def naming_fields(value: Value, owner: str, others: Container[str]) -> list[list[str]]:
+    """Return the fields whose text is a word of the owner's name, those of one text together.
+
+    A user and a database may have the same name, and only one of them makes the account.
+
+    Args:
+        value: a value of the secret.
+        owner: the owner's name.
+        others: fields that are not the strategy's own.
+    """
+    named: dict[str, list[str]] = {}
+    for name, text in fields(value).items():
+        if name and name not in others:
+            named.setdefault(text, []).append(name)
     return [
-        name
-        for name, text in fields(value).items()
-        if name and text and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", owner)
+        names
+        for text, names in named.items()
+        if text and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", owner)
     ]
 
 

@@ -241,12 +241,15 @@ class Conformance:
             with self._promised("generate was called without a current credential", rotation):
                 made = strategy.generate(None)
             self._require_own(rotation, made.value, "a value that generate has made")
-        named = set(naming_fields(value, strategy.owner)) - rotation.constants.keys()
-        for name in sorted(named):
-            parsed = self._parsed(rotation, with_field(value, name, altered(value[name])))
+        for names in naming_fields(value, strategy.owner, rotation.constants):
+            others = [
+                self._parsed(rotation, with_field(value, name, altered(value[name])))
+                for name in names
+            ]
             _require(
-                parsed is None or parsed.owner != strategy.owner,
-                done=f"parse was given a value with another {name}, which is a part of the owner",
+                any(one is None or one.owner != strategy.owner for one in others),
+                done=f"parse was given a value with another {' or '.join(names)}, which is a part "
+                "of the owner",
                 found="parse returned the owner of the strategy",
                 cure="parse must read the owner from the value: the engine refuses the value of "
                 "another owner before it makes a call.",
@@ -306,7 +309,7 @@ class Conformance:
         tried = {name: one for name, one in changed.items() if one and one.owner == strategy.owner}
         found = [_error_of(partial(strategy.verify, one)) for one in tried.values()]
         _require(
-            not found or any(kind and issubclass(kind, RotationError) for kind in found),
+            not found or any(found),
             done=f"verify was given the current value with another {' or '.join(tried)}",
             found="it returned, as if the service had accepted the credential",
             cure=f"{cure} verify must use the secret part of the value.",
