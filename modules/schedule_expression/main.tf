@@ -31,7 +31,8 @@ locals {
     contains(local._fields[name].names, part) ? index(local._fields[name].names, part) + local._fields[name].first : part
   ]) }
 
-  # Every value that a field matches: "22-1,8/6" as hour becomes [22, 23, 0, 1, 8, 14, 20]. Empty for L, W and #.
+  # Every value that a field matches: "22-1,8/6" as hour becomes [22, 23, 0, 1, 8, 14, 20]. Empty for L, W and #. A schedule
+  # of every year matches too many to list.
   _matched = { for name, field in local._fields : name => try(flatten([
     for item in [for text in split(",", local._numbers[name]) : regex("^(?:[*?]|([0-9]+)(?:-([0-9]+))?)(?:/([0-9]+))?$", text)] : [
       for value in range(
@@ -42,12 +43,11 @@ locals {
         tonumber(coalesce(item[2], 1)),
       ) : (value - field.first) % field.size + field.first
     ]
-  ]), []) }
-  # The same in order, for those fields whose intervals matter.
-  _values = { for name in ["minute", "hour", "day", "month", "weekday"] : name => [
-    for value in range(local._fields[name].first, local._fields[name].first + local._fields[name].size) :
-    value if contains(local._matched[name], value)
-  ] }
+  ]), []) if name != "year" || local._limits_years }
+  # The same in order, because a set of texts is.
+  _values = { for name, values in local._matched : name => [
+    for text in toset([for value in values : format("%02d", value)]) : tonumber(text)
+  ] if name != "year" }
 
   _limits_days   = local._cron == null ? false : length(setsubtract([local._cron.day, local._cron.weekday], ["*", "?"])) > 0
   _limits_months = try(local._cron.month != "*", false)

@@ -30,7 +30,7 @@ locals {
   # The last day that each month can have, in the years of the schedule.
   _last_days = [
     for month in local._values.month : month != 2 ? (contains([4, 6, 9, 11], month) ? 30 : 31) :
-    anytrue([for year in local._matched.year : year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)]) ? 29 : 28
+    anytrue([for year in try(local._matched.year, [2028]) : year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)]) ? 29 : 28
   ]
   # A day by L comes in every month, a fifth weekday on the 29th or later.
   _first_day = try(
