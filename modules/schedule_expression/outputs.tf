@@ -11,10 +11,10 @@ locals {
     month   = "(?:[1-9]|1[0-2])"
     weekday = "[1-7]"
     year    = "(?:202[6-9]|20[3-9][0-9]|21[0-9]{2})"
-    } : name => "^(?:${join("|", concat(
+    } : name => format("^(?:%s)$", join("|", concat(
       lookup({ day = ["[?]", "L", "LW", "${number}W"], weekday = ["[?]", "L", "${number}L", "${number}#[1-5]"] }, name, []),
       [replace("ITEM(?:,ITEM)*", "ITEM", "(?:[*]|${number}(?:-${number})?)(?:/[1-9][0-9]?)?")],
-  ))})$" }
+  ))) }
   _forms = {
     minute  = "minute: numbers from 0 to 59"
     hour    = "hour: numbers from 0 to 23"
