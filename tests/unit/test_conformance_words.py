@@ -296,8 +296,29 @@ _BUGS: Final = {
         "            service.set_passwords(self.user, [])\n"
         "            service.set_passwords(self.user, kept)",
         _STOPS,
-        r"The function stopped before line \d+, in apply: .* kept.*, in a later rotation; then it "
-        "is repeated.*AWSCURRENT.*in one request",
+        r"The function stopped .*, in a later rotation; then it is repeated.*AWSCURRENT "
+        r"\(before line \d+, in apply.*in one request",
+    ),
+    # The gap is there only after another process was in apply.
+    "apply-has-a-gap-after-another-delivery": _Bug(
+        "setter",
+        "            service.set_passwords(self.user, kept)",
+        "            if _password(pending) in service.passwords(self.user):\n"
+        "                service.set_passwords(self.user, [])\n"
+        "            service.set_passwords(self.user, kept)",
+        _SECOND,
+        r"A second delivery ran .*AWSCURRENT \(before line \d+, in apply",
+    ),
+    "apply-has-a-gap-in-the-retry": _Bug(
+        "setter",
+        "            service.set_passwords(self.user, kept)",
+        '            half = [*kept[:-1], "half"]\n'
+        "            if service.passwords(self.user) == half:\n"
+        "                service.set_passwords(self.user, [])\n"
+        "            service.set_passwords(self.user, half)\n"
+        "            service.set_passwords(self.user, kept)",
+        _STOPS,
+        r"The function stopped .* it is repeated.*AWSCURRENT \(before line \d+, in apply",
     ),
     "apply-sets-another-password": _Bug(
         "setter",

@@ -74,10 +74,13 @@ class Process:
         if death is not None:
             reach = self._reach
             self._reach = lambda reached: self._die() if reached == death else reach(reached)
-        self._rotation.cloud.fuse.arm(self._called)
+        # Another process may be at a point of its own.
+        fuse = self._rotation.cloud.fuse
+        troubles = fuse.troubles
+        fuse.arm(self._called)
         self._thread.start()
         self._over.wait()
-        self._rotation.cloud.fuse.arm()
+        fuse.troubles = troubles
         if not self._dead:
             self._thread.join()
         if self._failure is not None:
