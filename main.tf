@@ -234,6 +234,11 @@ resource "aws_secretsmanager_secret_rotation" "this" {
     schedule_expression = local.schedule.secrets_manager_expression
   }
 
+  # The provider rotates a secret only if its schedule or function changes, or if it sets up the rotation.
+  lifecycle {
+    replace_triggered_by = [terraform_data.options, terraform_data.owner]
+  }
+
   depends_on = [
     aws_lambda_permission.existing,
     aws_secretsmanager_secret_policy.this,

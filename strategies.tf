@@ -84,16 +84,24 @@ locals {
     expires_after_minutes = null
     # Files of the function's package, besides the module's own.
     files = {}
+    # Names that the owner had before it was renamed, as in owner.
+    former_owners = []
     # The service makes the credential: no first value can be given, and the previous credential must be retired.
     issuer = false
     # A Python library that the function imports and Lambda's runtime doesn't include.
     library = null
     # Whether the module makes the secret.
     makes_secret = true
+    # The owner of the credentials, as the function names it; null if only the function knows it.
+    owner = null
     # The service limits the number of credentials: the function records each attempt in a tag of the secret.
     records_attempts = false
     # The service can list the credentials: the function compares the list with all versions of the secret.
     searches_versions = false
+    # The input that has former names of the owner; null if the owner can't be renamed.
+    renamed_with = null
+    # Options that rotate the secret when they change: a mistake in them shows in this apply, not at the next rotation.
+    rotates_on_change = []
     # Files of the function's package below lambda/rotation/services, as patterns.
     services = []
     # The function's settings: { constants, options }; null if the module makes no function.

@@ -398,7 +398,7 @@ variable "replica_regions" {
 }
 
 variable "rotate_immediately" {
-  description = "Whether the secret rotates immediately when its rotation is set up, or when its schedule or function changes. If false, a new secret stays empty until its first rotation window."
+  description = "Whether the secret rotates immediately when its rotation is set up, or when its schedule, function, rotation_triggers or some of the strategy's options change. If false, a new secret stays empty until its first rotation window."
   type        = bool
   default     = true
   nullable    = false
@@ -456,6 +456,7 @@ variable "rotation" {
     iam_access_key = optional(object({
       adopted_access_key_id = optional(string)
       constants             = optional(map(string), {})
+      former_user_names     = optional(set(string), [])
       ses_smtp              = optional(bool, false)
       settling_seconds      = optional(number, 10)
       user_name             = string
@@ -466,6 +467,7 @@ variable "rotation" {
       constants             = optional(map(string), {})
       credential_age_days   = optional(number)
       endpoint              = optional(string)
+      former_user_names     = optional(set(string), [])
       repository            = optional(string)
       service_name          = string
       settling_seconds      = optional(number, 10)
@@ -497,6 +499,18 @@ variable "rotation" {
   validation {
     condition     = var.name == null || one(var.rotation[*].managed) == null
     error_message = "Secret ${coalesce(var.name, "without a name")}: name must be null for a managed secret, which keeps the name of its service. Remove name, or set rotation to another strategy. Found: ${jsonencode(var.name)}."
+  }
+}
+
+variable "rotation_triggers" {
+  description = "Values whose change rotates the secret in the same apply, by names of your choice, e.g. { user = aws_iam_user.uploader.unique_id } for a user that Terraform may create again."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.rotation_triggers) == 0 || (local.makes_secret && var.rotation != null)
+    error_message = "rotation_triggers must be empty if nothing rotates the secret, or its service does. Remove rotation_triggers, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 

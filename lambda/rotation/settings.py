@@ -88,6 +88,10 @@ class OptionReader:
             self.refuse(name, value, "a list of strings")
         return frozenset(value)
 
+    def optional_texts(self, name: str) -> frozenset[str]:
+        """Take a list of strings; it may be absent."""
+        return self.texts(name) if name in self._fields else frozenset()
+
     def text_map(self, name: str) -> Mapping[str, str]:
         """Take an object whose values are strings."""
         value = self._fields.pop(name, None)

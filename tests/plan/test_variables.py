@@ -603,6 +603,13 @@ CASES = [
         id="scheduler.role_path",
     ),
     pytest.param(
+        "rotation_triggers must be empty if nothing rotates the secret",
+        managed(rotation_triggers={"user": "AIDA"}),
+        "the strategy managed.",
+        {"rotation": RANDOM, "rotation_triggers": {"user": "AIDA"}},
+        id="rotation_triggers",
+    ),
+    pytest.param(
         "tags must not have the key rotation-attempt",
         {"tags": {"rotation-attempt": "x"}},
         '["rotation-attempt"].',

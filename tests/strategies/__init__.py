@@ -8,6 +8,7 @@ import json
 import pkgutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -53,6 +54,29 @@ NOT_SHOWN: Final = (
 )
 
 
+class Effect(Enum):
+    """What a changed option does to a live secret."""
+
+    CARRIED = auto()
+    """The next rotation uses it, and accepts the values from before."""
+    ROTATES = auto()
+    """The same apply rotates the secret."""
+    REFUSED = auto()
+    """The plan refuses it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of one option of a live secret."""
+
+    effect: Effect
+    after: object
+    before: object = None
+    """None: as in the smallest valid options."""
+    more: Variables = field(default_factory=dict)
+    """Other options before and after it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StrategyUnderTest:
     """A strategy that needs no function of this module."""
@@ -71,6 +95,8 @@ class StrategyUnderTest:
     """The secret fields of a value that is JSON; any other value is secret as a whole."""
     walks: Mapping[str, type[Walk]]
     """The folders of its examples, each with its walk through an account."""
+    changes: Mapping[str, Change]
+    """One change of each option."""
     rules: Sequence[Rule] = ()
     """One for each validation of the options."""
     root_rules: Sequence[Rule] = ()

@@ -21,7 +21,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest, Rule
+from tests.strategies import Change, Effect, RotatorUnderTest, Rule
 from tests.unit.bad_input import ABSENT, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.rotator import Rotation
@@ -192,6 +192,18 @@ STRATEGY = RotatorUnderTest(
     name="custom",
     files=("lambda/rotation/api.py", "tests/conformance/*", "tools/conformance/*"),
     rules=_RULES,
+    changes={
+        "constants": Change(effect=Effect.CARRIED, after={"a": "b"}),
+        "environment": Change(effect=Effect.ROTATES, after={"A_B": "c"}),
+        "issuer": Change(effect=Effect.ROTATES, after=True),
+        "options": Change(effect=Effect.ROTATES, after={"user": "reporter"}),
+        "slots": Change(effect=Effect.ROTATES, after=3, before=2, more={"issuer": True}),
+        "source_file": Change(
+            effect=Effect.ROTATES,
+            after=str(_EXAMPLE.parents[1] / "lambda/rotation/strategies/custom.py"),
+        ),
+        "statements": Change(effect=Effect.ROTATES, after={"Read": _GRANT}),
+    },
     options={"source_file": str(_EXAMPLE / "rotate.py")},
     load=Subject(
         word="cache",

@@ -1,7 +1,7 @@
 """A function that the user deploys."""
 
 from tests.e2e.walk import Walk
-from tests.strategies import Rule, StrategyUnderTest
+from tests.strategies import Change, Effect, Rule, StrategyUnderTest
 
 _RULES = (
     Rule(
@@ -18,6 +18,12 @@ STRATEGY = StrategyUnderTest(
     rules=_RULES,
     # A module cannot have the name of the one that makes the function.
     folder="existing_function",
+    changes={
+        "add_permission": Change(effect=Effect.ROTATES, after=False),
+        "arn": Change(
+            effect=Effect.ROTATES, after="arn:aws:lambda:eu-west-1:123456789012:function:other"
+        ),
+    },
     options={"arn": "arn:aws:lambda:eu-west-1:123456789012:function:rotate"},
     secret_fields=frozenset(),
     walks={"existing-function": Walk},

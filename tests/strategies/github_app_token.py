@@ -14,7 +14,14 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import NOT_SHOWN, PASTED, RotatorUnderTest, Rule
+from tests.strategies import (
+    NOT_SHOWN,
+    PASTED,
+    Change,
+    Effect,
+    RotatorUnderTest,
+    Rule,
+)
 from tests.unit.bad_input import ABSENT, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.github import APP_ROWS, APP_TOKEN, GitHub
@@ -222,6 +229,18 @@ STRATEGY = RotatorUnderTest(
             accepted={"schedule_expression": "cron(0/20 * * * ? *)"},
         ),
     ),
+    changes={
+        "api_url": Change(effect=Effect.REFUSED, after="https://github.example.com/api/v3"),
+        "client_id": Change(effect=Effect.ROTATES, after="Iv23liBbCdEfGhIjKlMn"),
+        "constants": Change(effect=Effect.CARRIED, after={"a": "b"}),
+        "installation_id": Change(effect=Effect.REFUSED, after=1),
+        "kms_key_arn": Change(
+            effect=Effect.ROTATES, after=_KMS_KEY.replace("1234abcd", "4321abcd")
+        ),
+        "permissions": Change(effect=Effect.ROTATES, after={"contents": "write"}),
+        "repositories": Change(effect=Effect.ROTATES, after=["invoices"]),
+        "revoke_previous": Change(effect=Effect.CARRIED, after=True),
+    },
     options={
         "client_id": "Iv23liAbCdEfGhIjKlMn",
         "installation_id": 12345678,

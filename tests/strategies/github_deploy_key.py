@@ -16,7 +16,15 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import NOT_SHOWN, PASTED, Refusal, RotatorUnderTest, Rule
+from tests.strategies import (
+    NOT_SHOWN,
+    PASTED,
+    Change,
+    Effect,
+    Refusal,
+    RotatorUnderTest,
+    Rule,
+)
 from tests.unit.bad_input import ABSENT, ARN, HEADER, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.github import (
@@ -292,6 +300,26 @@ STRATEGY = RotatorUnderTest(
             refused={"schedule_expression": "rate(1 hour)"},
         ),
     ),
+    changes={
+        "api_url": Change(effect=Effect.REFUSED, after="https://github.example.com/api/v3"),
+        "app": Change(effect=Effect.ROTATES, after=_APP | {"client_id": "Iv23liBbCdEfGhIjKlMn"}),
+        "constants": Change(effect=Effect.CARRIED, after={"a": "b"}),
+        "key_type": Change(effect=Effect.ROTATES, after="rsa"),
+        "read_only": Change(effect=Effect.ROTATES, after=False),
+        "repository": Change(effect=Effect.REFUSED, after="octo-org/invoices"),
+        "token_kms_key_arn": Change(
+            effect=Effect.ROTATES,
+            after=_KMS_KEY.replace("1234abcd", "4321abcd"),
+            before=_KMS_KEY,
+            more={"app": None, "token_secret_arn": _TOKEN},
+        ),
+        "token_secret_arn": Change(
+            effect=Effect.ROTATES,
+            after=_TOKEN.replace("a1B2c3", "d4E5f6"),
+            before=_TOKEN,
+            more={"app": None},
+        ),
+    },
     options={
         "app": _APP,
         "repository": "octo-org/reports",

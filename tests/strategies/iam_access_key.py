@@ -15,7 +15,14 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import NOT_SHOWN, PASTED, RotatorUnderTest, Rule
+from tests.strategies import (
+    NOT_SHOWN,
+    PASTED,
+    Change,
+    Effect,
+    RotatorUnderTest,
+    Rule,
+)
 from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
@@ -126,6 +133,13 @@ _RULES = (
         accepted={"user_name": "up.loader_+=,@-1"},
     ),
     Rule(
+        id="former_user_names",
+        text="rotation.iam_access_key.former_user_names must have names of the user before",
+        refused={"former_user_names": ["uploader"]},
+        found='["uploader"].',
+        accepted={"former_user_names": ["former"]},
+    ),
+    Rule(
         id="user_path",
         text="rotation.iam_access_key.user_path must begin and end with a slash",
         refused={"user_path": "/*/"},
@@ -209,6 +223,9 @@ _A_REGION = "a region, such as eu-west-1, or null"
 
 _BAD_INPUT = BadInput(
     options=[
+        ("former_user_names", "null", None, "a list of strings"),
+        ("former_user_names", "text", "former", "a list of strings"),
+        ("former_user_names", "path", ["apps/former"], "a list of names of IAM users"),
         ("user_arn", "absent", ABSENT, A_USER),
         ("user_arn", "null", None, A_USER),
         ("user_arn", "empty", "", A_USER),
@@ -300,6 +317,15 @@ _BAD_INPUT = BadInput(
 STRATEGY = RotatorUnderTest(
     name="iam_access_key",
     rules=_RULES,
+    changes={
+        "adopted_access_key_id": Change(effect=Effect.CARRIED, after="AKIAIOSFODNN7EXAMPLE"),
+        "constants": Change(effect=Effect.CARRIED, after={"a": "b"}),
+        "former_user_names": Change(effect=Effect.CARRIED, after=["reporter"]),
+        "ses_smtp": Change(effect=Effect.CARRIED, after=True),
+        "settling_seconds": Change(effect=Effect.CARRIED, after=0),
+        "user_name": Change(effect=Effect.REFUSED, after="reporter"),
+        "user_path": Change(effect=Effect.ROTATES, after="/apps/"),
+    },
     options={"user_name": "uploader"},
     load=Subject(
         word="uploader",

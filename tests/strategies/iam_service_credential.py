@@ -14,7 +14,15 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject, user_calls
-from tests.strategies import NOT_SHOWN, PASTED, Refusal, RotatorUnderTest, Rule
+from tests.strategies import (
+    NOT_SHOWN,
+    PASTED,
+    Change,
+    Effect,
+    Refusal,
+    RotatorUnderTest,
+    Rule,
+)
 from tests.unit.bad_input import A_USER, ABSENT, HEADER, SECONDS, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, credentials_of
 from tests.unit.rotator import Rotation
@@ -78,6 +86,13 @@ _RULES = (
         refused={"user_name": "apps/assistant"},
         found='"apps/assistant".',
         accepted={"user_name": "as.sistant_+=,@-1"},
+    ),
+    Rule(
+        id="former_user_names",
+        text="rotation.iam_service_credential.former_user_names must have names of the user before",
+        refused={"former_user_names": ["assistant"]},
+        found='["assistant"].',
+        accepted={"former_user_names": ["former"]},
     ),
     Rule(
         id="user_path",
@@ -186,6 +201,9 @@ _DAYS = "a whole number from 1 to 36600"
 
 _BAD_INPUT = BadInput(
     options=[
+        ("former_user_names", "null", None, "a list of strings"),
+        ("former_user_names", "text", "former", "a list of strings"),
+        ("former_user_names", "path", ["apps/former"], "a list of names of IAM users"),
         ("user_arn", "absent", ABSENT, A_USER),
         ("user_arn", "name", USER, A_USER),
         ("user_arn", "wildcard", user_arn("*"), A_USER),
@@ -294,6 +312,23 @@ STRATEGY = RotatorUnderTest(
             "age-within-a-day": _valid_for(2, "cron(0 8 * * ? *)"),
         }.items()
     ),
+    changes={
+        "adopted_credential_id": Change(effect=Effect.CARRIED, after="ACCA1EXAMPLE1EXAMPLE1"),
+        "constants": Change(effect=Effect.CARRIED, after={"a": "b"}),
+        "credential_age_days": Change(effect=Effect.CARRIED, after=365),
+        "endpoint": Change(effect=Effect.ROTATES, after="bedrock.example.com"),
+        "former_user_names": Change(effect=Effect.CARRIED, after=["reporter"]),
+        "repository": Change(
+            effect=Effect.ROTATES,
+            after="others",
+            before="reports",
+            more={"service_name": "codecommit.amazonaws.com"},
+        ),
+        "service_name": Change(effect=Effect.REFUSED, after="cassandra.amazonaws.com"),
+        "settling_seconds": Change(effect=Effect.CARRIED, after=0),
+        "user_name": Change(effect=Effect.REFUSED, after="reporter"),
+        "user_path": Change(effect=Effect.ROTATES, after="/apps/"),
+    },
     options=_OPTIONS,
     load=Subject(
         word="assistant",

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from testing.harness.account import Aws, Secret
 from testing.harness.terraform import Terraform
 from tests.e2e.walk import Walk, denied
-from tests.strategies import Rule, StrategyUnderTest
+from tests.strategies import Change, Effect, Rule, StrategyUnderTest
 
 
 class _Walk(Walk):
@@ -55,6 +55,12 @@ _RULES = (
 STRATEGY = StrategyUnderTest(
     name="managed",
     rules=_RULES,
+    changes={
+        "secret_arn": Change(
+            effect=Effect.ROTATES,
+            after="arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1f2a3b4c-d4E5f6",
+        ),
+    },
     options={
         "secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
     },

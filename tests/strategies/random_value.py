@@ -10,7 +10,7 @@ from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
-from tests.strategies import RotatorUnderTest, Rule
+from tests.strategies import Change, Effect, RotatorUnderTest, Rule
 from tests.unit.bad_input import ABSENT, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
@@ -142,6 +142,13 @@ _BAD_INPUT = BadInput(
 STRATEGY = RotatorUnderTest(
     name="random_value",
     rules=_RULES,
+    changes={
+        "character_classes": Change(effect=Effect.CARRIED, after=["numbers"]),
+        "constants": Change(effect=Effect.CARRIED, after={"a": "b"}, more={"json_key": "password"}),
+        "exclude_characters": Change(effect=Effect.CARRIED, after="abc"),
+        "json_key": Change(effect=Effect.ROTATES, after="password"),
+        "length": Change(effect=Effect.CARRIED, after=64),
+    },
     options={},
     load=Subject(word="signing", variables={"recovery_window_in_days": "0"}, use=_sign),
     faults={"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.BROKEN},

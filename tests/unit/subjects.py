@@ -17,7 +17,16 @@ from tests.unit.bad_input import BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
 from tests.unit.services import IssuedToken, Tokens
-from tests.unit.subject import CONSTANTS, Kind, Make, State, Unit, held_by_service
+from tests.unit.subject import (
+    CONSTANTS,
+    USER,
+    Kind,
+    Make,
+    State,
+    Unit,
+    held_by_service,
+    user_arn,
+)
 
 
 def _issued_token(cloud: Cloud) -> Rotation:
@@ -180,6 +189,22 @@ def prepared(subject: str, state: str) -> Rotation:
     """Build a rotation in a state in which the next one may start."""
     rotation: Rotation = pickle.loads(_kept(subject, state))  # noqa: S301 -- it was made here
     return rotation
+
+
+def renamed_user(rotation: Rotation, *, former_names: Sequence[str] = (USER,)) -> Rotation:
+    """Rename the user, whose credentials stay, and configure its new name."""
+    cloud = rotation.cloud
+    for holder in [*cloud.users]:
+        user, space, service = holder.partition(" ")
+        if user == USER:
+            cloud.users[f"courier{space}{service}"] = keys = cloud.users.pop(holder)
+            for key in keys:
+                key.user = f"courier{space}{service}"
+    make = rotation.strategy
+    assert isinstance(make, partial)
+    name, options, *rest = make.args
+    new = {**options, "user_arn": user_arn("courier"), "former_user_names": [*former_names]}
+    return rotation.changed(partial(make.func, name, new, *rest))
 
 
 def options_of(subject: str) -> dict[str, object]:

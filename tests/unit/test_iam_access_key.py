@@ -11,6 +11,7 @@ from rotation.errors import (
     ConfigurationError,
     CredentialRejected,
     OutOfTime,
+    PermissionDenied,
     RotationError,
     ServiceUnavailable,
 )
@@ -23,7 +24,7 @@ from rotation_conformance.rotator import assert_converged
 from tests.strategies.iam_access_key import iam_strategy
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.subject import USER, strategy, user_arn
-from tests.unit.subjects import prepared
+from tests.unit.subjects import prepared, renamed_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +164,45 @@ def test_a_key_of_a_user_with_another_path_is_refused() -> None:
     rotation.step(Step.CREATE, token)
     with pytest.raises(ConfigurationError, match=r"belongs to .*/apps/uploader, not to .*Correct"):
         rotation.step(Step.TEST, token)
+
+
+@pytest.mark.parametrize("state", [pytest.param(s, id=s) for s in ("one_current", "steady")])
+def test_a_renamed_user_keeps_rotating(state: str) -> None:
+    rotation = renamed_user(prepared("iam_access_key", state))
+    for _ in range(3):
+        rotation.rotate()
+        assert rotation.secret.value()["UserName"] == "courier"
+    versions = (rotation.secret.value(label) for label in ("AWSCURRENT", "AWSPREVIOUS"))
+    secrets = {key.secret for key in rotation.cloud.users["courier"]}
+    assert secrets == {version["SecretAccessKey"] for version in versions}
+
+
+def test_a_renamed_user_whose_former_name_is_not_configured_is_refused() -> None:
+    rotation = renamed_user(prepared("iam_access_key", "steady"), former_names=["reporter"])
+    token, before = rotation.stage(), rotation.cloud.snapshot()
+    with pytest.raises(ConfigurationError, match="configured for IAM user courier"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.cloud.snapshot() == before
+
+
+def test_a_user_that_was_created_again_gets_a_key_at_the_next_rotation() -> None:
+    rotation = prepared("iam_access_key", "steady")
+    for key in [*rotation.cloud.users[USER]]:
+        rotation.cloud.remove_key(key)
+    token = rotation.stage()
+    rotation.steps(token)
+    assert rotation.secret.labels["AWSCURRENT"] == token
+    assert_converged(rotation)
+
+
+def test_a_denied_list_names_user_path() -> None:
+    """A user below a path has another ARN than the role is granted."""
+    rotation = prepared("iam_access_key", "empty")
+    rotation.cloud.fuse.arm(refuse("list_access_keys", "AccessDenied"))
+    with pytest.raises(
+        PermissionDenied, match=r"is denied\. If the user has a path, set user_path"
+    ):
+        rotation.step(Step.CREATE, rotation.stage())
 
 
 def test_the_secret_has_the_form_of_a_credential_process() -> None:

@@ -32,7 +32,7 @@ from tests.strategies.iam_service_credential import (
 from tests.unit.cloud import Cloud, FakeClients, FakeIam, Maker, credentials_of
 from tests.unit.service_credentials import BEDROCK, CODECOMMIT, ServiceCredentials
 from tests.unit.subject import USER
-from tests.unit.subjects import prepared
+from tests.unit.subjects import prepared, renamed_user
 
 if TYPE_CHECKING:
     from tests.unit.cloud import Key
@@ -105,6 +105,18 @@ def test_a_credential_becomes_current_only_after_it_was_accepted(
     assert current is not None
     assert (rotation.cloud.time.now - current.created).total_seconds() >= delay + 2
     assert_converged(rotation)
+
+
+def test_a_renamed_user_keeps_rotating() -> None:
+    rotation = renamed_user(prepared("iam_service_credential", "steady"))
+    renamed = ServiceCredentials(rotation.cloud, "courier", BEDROCK)
+    vars(_service(rotation)).update(vars(renamed))
+    for _ in range(3):
+        rotation.rotate()
+        assert rotation.secret.value()["UserName"] == "courier"
+    versions = (rotation.secret.value(label) for label in ("AWSCURRENT", "AWSPREVIOUS"))
+    secrets = {key.secret for key in rotation.cloud.users["courier for bedrock.amazonaws.com"]}
+    assert secrets == {version["ServiceCredentialSecret"] for version in versions}
 
 
 def test_a_retry_does_not_give_up_a_new_credential() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 import string
 from collections import Counter
@@ -17,7 +19,7 @@ from rotation.strategies import build
 from rotation.strategy import Credential, Generator, Value
 from tests.strategies.random_value import random_strategy
 from tests.unit.cloud import Cloud, FakeClients
-from tests.unit.subjects import FEW_SLOTS, prepared
+from tests.unit.subjects import FEW_SLOTS, GENERATOR, prepared
 
 _CLASSES = {
     "lowercase": string.ascii_lowercase,
@@ -81,11 +83,18 @@ def test_a_single_character_is_a_value_too() -> None:
     ("json_key", "value", "recognised"),
     [
         pytest.param(None, "text", True, id="text"),
-        pytest.param(None, {"pepper": "text"}, False, id="object-for-text"),
+        pytest.param(None, {"pepper": "text"}, True, id="object-from-before-json_key-was-removed"),
+        pytest.param(None, {"pepper": "text", "host": "a"}, False, id="object-for-text"),
+        pytest.param(None, {"pepper": 1}, False, id="number-for-text"),
+        pytest.param(None, {}, False, id="empty-object-for-text"),
         pytest.param("pepper", {"pepper": "text", "bucket": "b"}, True, id="object"),
         pytest.param("pepper", {"salt": "text"}, False, id="other-key"),
         pytest.param("pepper", {"pepper": 1}, False, id="number"),
-        pytest.param("pepper", "text", False, id="text-for-object"),
+        pytest.param("pepper", "x" * 32, True, id="text-from-before-json_key-was-set"),
+        pytest.param("pepper", f"{{{'x' * 30}}}", True, id="text-in-braces"),
+        pytest.param("pepper", "x" * 31, False, id="text-of-another-length"),
+        pytest.param("pepper", "x" * 31 + " ", False, id="text-of-other-characters"),
+        pytest.param("pepper", f'{{"pepper":{"1" * 21}}}', False, id="text-like-an-object"),
     ],
 )
 def test_a_value_is_recognised_by_its_form(
@@ -99,6 +108,26 @@ def test_with_a_key_the_value_is_an_object() -> None:
     value = _built(json_key="pepper", length=9).generate(None).value
     assert isinstance(value, dict)
     assert [(key, len(text)) for key, text in value.items()] == [("pepper", 9)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(None, "pepper", id="set"),
+        pytest.param("pepper", None, id="removed"),
+    ],
+)
+def test_a_changed_json_key_carries_the_value_over(before: str | None, after: str | None) -> None:
+    rotation = prepared(GENERATOR, "empty").changed(random_strategy(json_key=before))
+    rotation = dataclasses.replace(rotation, constants={})
+    rotation.rotate()
+    old = rotation.secret.current_text()
+    rotation = rotation.changed(random_strategy(json_key=after))
+    for _ in range(2):
+        rotation.rotate()
+        text = str(rotation.secret.current_text())
+        assert len(json.loads(text)[after] if after else text) == 32
+    assert old in [version.text for version in rotation.secret.versions.values()]
 
 
 @pytest.mark.parametrize(

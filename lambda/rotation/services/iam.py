@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rotation.aws import ask, call
-from rotation.errors import ConfigurationError, ServiceUnavailable
+from rotation.errors import ConfigurationError, PermissionDenied, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,23 +19,47 @@ if TYPE_CHECKING:
 USER_NAME: Final = r"[A-Za-z0-9_+=,.@-]{1,64}"
 _USER_ARN: Final = rf"arn:aws[a-z-]*:iam::[0-9]{{12}}:user/(?:[!-~]{{1,510}}/)?{USER_NAME}"
 
+# A user below a path has another ARN than the one that is granted.
+_PATH: Final = (
+    "If the user has a path, set user_path in the variable rotation to it. Otherwise grant the "
+    "action to the function's role, and check whether a permissions boundary or an organization's "
+    "policy denies it."
+)
+
 
 class _AlreadyGone(Exception):  # noqa: N818 -- for delete this is a success
     pass
 
 
-def user_arn(options: OptionReader) -> str:
-    """Read the option with the user.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """The IAM user that the options name."""
+
+    arn: str
+    # A rename keeps the credentials: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users_rename.html
+    former_names: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The user's name, which the API requires."""
+        return self.arn.rpartition("/")[2]
+
+    def name_now(self, name: str) -> str:
+        """Return the name that a user has now, if it was this user's name before."""
+        return self.name if name in self.former_names else name
+
+
+def user(options: OptionReader) -> User:
+    """Read the options about the user.
 
     Raises:
-        ConfigurationError: It is missing or wrong.
+        ConfigurationError: One is missing or wrong.
     """
-    return options.text("user_arn", pattern=_USER_ARN, allowed="the ARN of an IAM user")
-
-
-def name_of(user_arn: str) -> str:
-    """Return the user's name, which the API requires."""
-    return user_arn.rpartition("/")[2]
+    former_names = options.optional_texts("former_user_names")
+    if not all(re.fullmatch(USER_NAME, name) for name in former_names):
+        options.refuse("former_user_names", [*former_names], "a list of names of IAM users")
+    arn = options.text("user_arn", pattern=_USER_ARN, allowed="the ARN of an IAM user")
+    return User(arn=arn, former_names=former_names)
 
 
 def owner(user_name: str) -> str:
@@ -53,7 +78,11 @@ def list_credentials(action: str, user_arn: str, effect: Callable[[], object]) -
         f"{user_arn} does not exist. Create the user, or correct user_name or user_path in the "
         "variable rotation, then rotate again."
     )
-    response = ask(action, user_arn, effect, known={"NoSuchEntity": absent})
+    response: Response | None = None
+    with suppress(PermissionDenied):
+        response = ask(action, user_arn, effect, known={"NoSuchEntity": absent})
+    if response is None:
+        raise PermissionDenied(action=action, resource=user_arn, cure=_PATH)
     response.unset("IsTruncated", allowed="false, because two credentials fit on one page")
     return response
 

@@ -67,20 +67,19 @@ class IamAccessKey:
         self,
         clients: Clients,
         *,
-        user_arn: str,
+        user: iam.User,
         adopted: str | None,
         settling_seconds: int,
         ses_smtp_region: str | None,
     ) -> None:
         """Take the user; no call is made."""
         self._clients = clients
-        self._user_arn = user_arn
-        self._user_name = iam.name_of(user_arn)
+        self._user = user
         self._callers: dict[str, STSClient] = {}
         self._ses_smtp_region = ses_smtp_region
         self.adopted = adopted
         self.settling_seconds = settling_seconds
-        self.owner = iam.owner(self._user_name)
+        self.owner = iam.owner(self._user.name)
         self.shape = "a JSON object with the strings AccessKeyId, SecretAccessKey and UserName"
 
     def parse(self, value: Value) -> Credential | None:
@@ -97,15 +96,16 @@ class IamAccessKey:
             or not (isinstance(user_name, str) and re.fullmatch(iam.USER_NAME, user_name))
         ):
             return None
-        return Credential(identity=identity, owner=iam.owner(user_name), value=value)
+        owner = iam.owner(self._user.name_now(user_name))
+        return Credential(identity=identity, owner=owner, value=value)
 
     def inventory(self) -> Sequence[Issued]:
         """List the user's keys."""
         client: IAMClient = self._clients("iam")
         keys = iam.list_credentials(
             "iam:ListAccessKeys",
-            self._user_arn,
-            lambda: client.list_access_keys(UserName=self._user_name),
+            self._user.arn,
+            lambda: client.list_access_keys(UserName=self._user.name),
         ).parts("AccessKeyMetadata")
         return [
             Issued(identity=self._key_id(key), owner=self.owner, created=key.time("CreateDate"))
@@ -117,8 +117,8 @@ class IamAccessKey:
         client: IAMClient = self._clients("iam", attempts=1)
         key = iam.create_credential(
             "iam:CreateAccessKey",
-            self._user_arn,
-            lambda: client.create_access_key(UserName=self._user_name),
+            self._user.arn,
+            lambda: client.create_access_key(UserName=self._user.name),
         ).part("AccessKey")
         key_id = self._key_id(key)
         secret = key.text(
@@ -128,7 +128,7 @@ class IamAccessKey:
             "Version": 1,
             "AccessKeyId": key_id,
             "SecretAccessKey": secret,
-            "UserName": self._user_name,
+            "UserName": self._user.name,
         }
         if self._ses_smtp_region:
             value["SmtpUserName"] = key_id
@@ -150,20 +150,20 @@ class IamAccessKey:
             sts.get_caller_identity,
             known={"InvalidClientTokenId": rejected, "SignatureDoesNotMatch": rejected},
         ).text("Arn", pattern=_PRINCIPAL_ARN, allowed="the ARN of a principal")
-        if found != self._user_arn:
-            raise _other_user(credential.identity, found=found, expected=self._user_arn)
+        if found != self._user.arn:
+            raise _other_user(credential.identity, found=found, expected=self._user.arn)
 
     def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
         """Delete a key of the user."""
         client: IAMClient = self._clients("iam")
         iam.delete(
             "iam:DeleteAccessKey",
-            self._user_arn,
-            lambda: client.delete_access_key(UserName=self._user_name, AccessKeyId=issued.identity),
+            self._user.arn,
+            lambda: client.delete_access_key(UserName=self._user.name, AccessKeyId=issued.identity),
         )
 
     def _key_id(self, key: Response) -> str:
-        iam.require_user(key, self._user_name)
+        iam.require_user(key, self._user.name)
         return key.text("AccessKeyId", pattern=_KEY_ID, allowed="the id of an access key")
 
     def _caller(self, credential: Credential) -> STSClient:
@@ -202,7 +202,7 @@ def build(options: OptionReader, clients: Clients) -> IamAccessKey:
     """
     return IamAccessKey(
         clients,
-        user_arn=iam.user_arn(options),
+        user=iam.user(options),
         adopted=options.optional_text(
             "adopted_access_key_id",
             pattern=_ADOPTED,

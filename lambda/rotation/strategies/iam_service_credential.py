@@ -98,18 +98,17 @@ class IamServiceCredential:
         clients: Clients,
         service: Service,
         *,
-        user_arn: str,
+        user: iam.User,
         adopted: str | None,
         settling_seconds: int,
     ) -> None:
         """Take the user and the service; no call is made."""
         self._clients = clients
         self._service = service
-        self._user_arn = user_arn
-        self._user_name = iam.name_of(user_arn)
+        self._user = user
         self.adopted = adopted
         self.settling_seconds = settling_seconds
-        self.owner = _owner(self._user_name, service.name)
+        self.owner = _owner(self._user.name, service.name)
         self.shape = (
             "a JSON object with the strings ServiceSpecificCredentialId, ServiceName, UserName, "
             f"{' and '.join(_FIELDS[service.name])}"
@@ -139,7 +138,7 @@ class IamServiceCredential:
             return None
         return Credential(
             identity=identity,
-            owner=_owner(user_name, service_name),
+            owner=_owner(self._user.name_now(user_name), service_name),
             value=value,
             expires=expires,
         )
@@ -157,9 +156,9 @@ class IamServiceCredential:
             require_fields(client, request, ["CredentialAgeDays"])
         found = iam.list_credentials(
             "iam:ListServiceSpecificCredentials",
-            self._user_arn,
+            self._user.arn,
             lambda: client.list_service_specific_credentials(
-                UserName=self._user_name, ServiceName=self._service.name
+                UserName=self._user.name, ServiceName=self._service.name
             ),
         ).parts("ServiceSpecificCredentials")
         return [
@@ -174,9 +173,9 @@ class IamServiceCredential:
         age = {} if days is None else {"CredentialAgeDays": days}
         created = iam.create_credential(
             "iam:CreateServiceSpecificCredential",
-            self._user_arn,
+            self._user.arn,
             lambda: client.create_service_specific_credential(
-                UserName=self._user_name, ServiceName=self._service.name, **age
+                UserName=self._user.name, ServiceName=self._service.name, **age
             ),
         ).part("ServiceSpecificCredential")
         identity = self._id(created)
@@ -184,7 +183,7 @@ class IamServiceCredential:
         value = {
             "ServiceSpecificCredentialId": identity,
             "ServiceName": self._service.name,
-            "UserName": self._user_name,
+            "UserName": self._user.name,
             name: created.text(name, pattern=_NAME, allowed="a user name"),
             secret: created.text(
                 secret, pattern=_SECRET, allowed="a string of printable characters"
@@ -219,9 +218,9 @@ class IamServiceCredential:
         try:
             iam.delete(
                 "iam:DeleteServiceSpecificCredential",
-                self._user_arn,
+                self._user.arn,
                 lambda: client.delete_service_specific_credential(
-                    UserName=self._user_name, ServiceSpecificCredentialId=issued.identity
+                    UserName=self._user.name, ServiceSpecificCredentialId=issued.identity
                 ),
             )
         except PermissionDenied as error:
@@ -232,7 +231,7 @@ class IamServiceCredential:
             raise denial
 
     def _id(self, response: Response) -> str:
-        iam.require_user(response, self._user_name)
+        iam.require_user(response, self._user.name)
         response.text(
             "ServiceName",
             pattern=re.escape(self._service.name),
@@ -290,7 +289,7 @@ def build(
     return IamServiceCredential(
         clients,
         service,
-        user_arn=iam.user_arn(options),
+        user=iam.user(options),
         adopted=options.optional_text(
             "adopted_credential_id",
             pattern=_ID,

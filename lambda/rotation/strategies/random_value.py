@@ -11,6 +11,7 @@ Randomness: the standard library's `secrets`, which uses the operating system's
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ _CLASSES = {
     "uppercase": string.ascii_uppercase,
 }
 
+# Looks like a JSON object, e.g. one with a mistake.
+_OBJECT = re.compile(r'(?s)\s*\{\s*".*\}\s*')
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomValue:
@@ -47,11 +51,25 @@ class RandomValue:
         return f"a JSON object with the string {self.json_key}" if self.json_key else "plain text"
 
     def parse(self, value: Value) -> Credential | None:
-        """Recognise plain text, or an object with the key if one is configured."""
-        found = value.get(self.json_key) if isinstance(value, Mapping) and self.json_key else value
-        if not isinstance(found, str) or isinstance(value, str) == bool(self.json_key):
+        """Recognise plain text, or an object with the key if one is configured.
+
+        Also recognise the other form, as from before `json_key` was set or removed: the next value
+        has the new form. An object with more than one string would lose fields.
+        """
+        found: object = value
+        if isinstance(value, Mapping):
+            only = next(iter(value.values())) if len(value) == 1 else None
+            found = value.get(self.json_key) if self.json_key else only
+        elif self.json_key and not self._was_drawn(value):
+            return None
+        if not isinstance(found, str):
             return None
         return Credential(identity="the random value", owner=self.owner, value=value)
+
+    def _was_drawn(self, text: str) -> bool:
+        """Say whether a text can be a value of this strategy without `json_key`."""
+        possible = len(text) == self.length and set(text) <= set("".join(self.classes))
+        return possible and not _OBJECT.fullmatch(text)
 
     def generate(self, current: Credential | None) -> Credential:  # noqa: ARG002 -- the Protocol's
         """Draw whole values until one has every class: then all such values are equally likely."""

@@ -8,6 +8,7 @@ output "strategy" {
     files             = { "custom_strategy.py" = file(var.options.source_file) }
     issuer            = var.options.issuer
     records_attempts  = var.options.slots != null
+    rotates_on_change = [sha256(jsonencode(merge(var.options, { constants = null, source_file = file(var.options.source_file) })))]
     searches_versions = var.options.issuer
     settings = {
       constants = var.options.constants

@@ -5,5 +5,6 @@ output "strategy" {
   value = {
     name              = "function"
     existing_function = var.options
+    rotates_on_change = [tostring(var.options.add_permission)]
   }
 }

@@ -6,7 +6,11 @@ output "strategy" {
     name                  = "github_app_token"
     expires_after_minutes = 60
     issuer                = true
-    services              = ["github/{__init__,api,errors}.py", "https.py", "tls.py"]
+    owner                 = "installation ${var.options.installation_id} at ${var.options.api_url}"
+    rotates_on_change = [
+      var.options.client_id, var.options.kms_key_arn, jsonencode(var.options.permissions), jsonencode(var.options.repositories),
+    ]
+    services = ["github/{__init__,api,errors}.py", "https.py", "tls.py"]
     settings = {
       constants = var.options.constants
       options = {

@@ -3,9 +3,13 @@
 output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
-    name              = "github_deploy_key"
-    issuer            = true
-    library           = "cryptography"
+    name    = "github_deploy_key"
+    issuer  = true
+    library = "cryptography"
+    owner   = "repository ${lower(var.options.repository)} at ${var.options.api_url}"
+    rotates_on_change = [jsonencode([
+      var.options.app, var.options.key_type, var.options.read_only, var.options.token_kms_key_arn, var.options.token_secret_arn,
+    ])]
     searches_versions = true
     services          = ["github/*.py", "https.py", "tls.py"]
     settings = {

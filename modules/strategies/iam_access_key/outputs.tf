@@ -8,19 +8,26 @@ output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
     name              = "iam_access_key"
+    former_owners     = [for name in var.options.former_user_names : "IAM user ${name}"]
     issuer            = true
+    owner             = "IAM user ${var.options.user_name}"
     records_attempts  = true
+    renamed_with      = "rotation.iam_access_key.former_user_names"
+    rotates_on_change = [var.options.user_path]
     searches_versions = true
     services          = ["iam.py"]
     settling_seconds  = var.options.settling_seconds
     settings = {
       constants = var.options.constants
-      options = {
-        adopted_access_key_id = var.options.adopted_access_key_id
-        ses_smtp_region       = var.options.ses_smtp ? var.account.region : null
-        settling_seconds      = var.options.settling_seconds
-        user_arn              = local._user_arn
-      }
+      options = merge(concat(
+        [{
+          adopted_access_key_id = var.options.adopted_access_key_id
+          ses_smtp_region       = var.options.ses_smtp ? var.account.region : null
+          settling_seconds      = var.options.settling_seconds
+          user_arn              = local._user_arn
+        }],
+        [for names in [var.options.former_user_names] : { former_user_names = names } if length(names) > 0],
+      )...)
     }
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     statements = [{

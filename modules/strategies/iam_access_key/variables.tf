@@ -25,6 +25,7 @@ variable "options" {
   type = object({
     adopted_access_key_id = optional(string)
     constants             = optional(map(string), {})
+    former_user_names     = optional(set(string), [])
     ses_smtp              = optional(bool, false)
     settling_seconds      = optional(number, 10)
     user_name             = string
@@ -35,6 +36,10 @@ variable "options" {
   validation {
     condition     = can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", var.options.user_name))
     error_message = "${var.secret}: rotation.iam_access_key.user_name must have 1 to 64 letters, digits and _+=,.@- characters, without the path. Write e.g. \"uploader\". Found: ${jsonencode(var.options.user_name)}."
+  }
+  validation {
+    condition     = alltrue([for name in var.options.former_user_names : name != var.options.user_name && can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", name))])
+    error_message = "${var.secret}: rotation.iam_access_key.former_user_names must have names of the user before it was renamed, without the path, and not its present one. Write e.g. [\"reporter\"]. Found: ${jsonencode(var.options.former_user_names)}."
   }
   validation {
     condition     = can(regex(local._path_pattern, var.options.user_path)) && try(length(var.options.user_path) <= 512, false)

@@ -9,8 +9,12 @@ output "strategy" {
   value = {
     name               = "iam_service_credential"
     expires_after_days = var.options.credential_age_days
+    former_owners      = [for name in var.options.former_user_names : "IAM user ${name} for ${var.options.service_name}"]
     issuer             = true
+    owner              = "IAM user ${var.options.user_name} for ${var.options.service_name}"
     records_attempts   = true
+    renamed_with       = "rotation.iam_service_credential.former_user_names"
+    rotates_on_change  = compact([var.options.endpoint, var.options.repository, var.options.user_path])
     searches_versions  = true
     services           = ["https.py", "iam.py", "login/*.py", "tls.py"]
     settling_seconds   = var.options.settling_seconds
@@ -25,6 +29,7 @@ output "strategy" {
           settling_seconds      = var.options.settling_seconds
           user_arn              = local._user_arn
         }],
+        [for names in [var.options.former_user_names] : { former_user_names = names } if length(names) > 0],
         [for repository in var.options.repository[*] : { repository = repository }],
       )...)
     }

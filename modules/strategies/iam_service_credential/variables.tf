@@ -41,6 +41,7 @@ variable "options" {
     constants             = optional(map(string), {})
     credential_age_days   = optional(number)
     endpoint              = optional(string)
+    former_user_names     = optional(set(string), [])
     repository            = optional(string)
     service_name          = string
     settling_seconds      = optional(number, 10)
@@ -52,6 +53,10 @@ variable "options" {
   validation {
     condition     = can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", var.options.user_name))
     error_message = "${var.secret}: rotation.iam_service_credential.user_name must have 1 to 64 letters, digits and _+=,.@- characters, without the path. Write e.g. \"assistant\". Found: ${jsonencode(var.options.user_name)}."
+  }
+  validation {
+    condition     = alltrue([for name in var.options.former_user_names : name != var.options.user_name && can(regex("^[0-9A-Za-z_+=,.@-]{1,64}$", name))])
+    error_message = "${var.secret}: rotation.iam_service_credential.former_user_names must have names of the user before it was renamed, without the path, and not its present one. Write e.g. [\"reporter\"]. Found: ${jsonencode(var.options.former_user_names)}."
   }
   validation {
     condition     = can(regex(local._path_pattern, var.options.user_path)) && try(length(var.options.user_path) <= 512, false)

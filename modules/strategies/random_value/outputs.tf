@@ -3,8 +3,10 @@
 output "strategy" {
   description = "Traits and settings of the strategy; strategies.tf describes each trait."
   value = {
-    name       = "random_value"
-    value_form = { json_key = var.options.json_key }
+    name = "random_value"
+    # The value gets another form.
+    rotates_on_change = [var.options.json_key == null ? "text" : "JSON"]
+    value_form        = { json_key = var.options.json_key }
     settings = {
       constants = var.options.constants
       options = {

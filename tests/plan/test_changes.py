@@ -1,0 +1,213 @@
+"""A change of a live secret fails at plan, rotates it in the same apply, or is carried over.
+
+No change may be green and stop a later rotation. Terraform starts no provider here.
+"""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+
+from tests.conftest import Terraform
+from tests.plan.conftest import copy_variables
+from tests.strategies import ALL, Change, Effect, StrategyUnderTest, case
+
+pytestmark = pytest.mark.xdist_group("changes")
+
+# The parts of main.tf that changes.tf needs: the ARN of the secret, and its rotation.
+_STUB = """
+locals {
+  secret_arn = coalesce(var.name, one(local.strategy[*].existing_secret_arn))
+}
+
+resource "terraform_data" "rotation" {
+  count = length(local.chosen_strategies)
+  input = jsonencode([local.secret_arn, local.strategy.existing_function])
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.options, terraform_data.owner]
+  }
+}
+"""
+
+
+def _changed_options(strategy: StrategyUnderTest, option: str, change: Change) -> list[Any]:
+    """Return the calls of the module before and after the change."""
+    start = {**change.more, **({} if change.before is None else {option: change.before})}
+    calls = [
+        strategy.module_call_with(options) for options in (start, {**start, option: change.after})
+    ]
+    for call in calls:
+        call["name"] = call["name"] and f"{strategy.name}/{option}"
+    return calls
+
+
+def _others() -> dict[str, tuple[dict[str, Any], dict[str, Any], str]]:
+    """Changes of more than one option, each with the message that refuses it, or none."""
+    limited = next(one for one in ALL if "user_name" in one.options)
+    unlimited = json_key = triggers = next(one for one in ALL if "json_key" in one.changes)
+    return {
+        "another-strategy": (
+            {**unlimited.module_call, "name": "another-strategy"},
+            {**limited.module_call, "name": "another-strategy"},
+            f"The strategy of another-strategy must stay {unlimited.name},",
+        ),
+        "renamed": (
+            {**limited.module_call, "name": "renamed"},
+            {**limited.module_call, "name": "renamed-2"},
+            'name must stay "renamed" while rotation has the same owner',
+        ),
+        "renamed-without-limit": (
+            {**unlimited.module_call, "name": "renamed-without-limit"},
+            {**unlimited.module_call, "name": "renamed-without-limit-2"},
+            "",
+        ),
+        "renamed-with-another-owner": (
+            {**limited.module_call, "name": "renamed-with-another-owner"},
+            {**limited.module_call_with({"user_name": "reporter"}), "name": "renamed-2"},
+            "",
+        ),
+        "another-key": (
+            {**json_key.module_call_with({"json_key": "a"}), "name": "another-key"},
+            {**json_key.module_call_with({"json_key": "b"}), "name": "another-key"},
+            'json_key of another-key must stay "a"',
+        ),
+        "renamed-owner": (
+            {**limited.module_call, "name": "renamed-owner"},
+            {
+                **limited.module_call_with(
+                    {
+                        "user_name": "reporter",
+                        "former_user_names": [limited.options["user_name"]],
+                    }
+                ),
+                "name": "renamed-owner",
+            },
+            "",
+        ),
+        "trigger": (
+            {**triggers.module_call, "name": "trigger"},
+            {**triggers.module_call, "name": "trigger", "rotation_triggers": {"user": "AIDA"}},
+            "",
+        ),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The plan of all changes at once."""
+
+    messages: list[str]
+    rotated: frozenset[str]
+    """The module calls whose rotation is set up again."""
+
+
+@pytest.fixture(scope="module")
+def planned(
+    repository: Path,
+    terraform: Terraform,
+    terraform_env: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Planned:
+    folder = tmp_path_factory.mktemp("changes")
+    module = folder / "module"
+    module.mkdir()
+    copy_variables(repository, module)
+    shutil.copy(repository / "changes.tf", module)
+    (module / "rotation.tf").write_text(_STUB, encoding="utf-8")
+    pairs = {
+        f"{strategy.name}-{option}": _changed_options(strategy, option, change)
+        for strategy in ALL
+        for option, change in strategy.changes.items()
+    } | {name: [before, after] for name, (before, after, _) in _others().items()}
+
+    def write(which: int) -> None:
+        calls = {name: {"source": "./module", **calls[which]} for name, calls in pairs.items()}
+        (folder / "main.tf.json").write_text(json.dumps({"module": calls}), encoding="utf-8")
+
+    write(0)
+    terraform(folder, "init")
+    terraform(folder, "apply", "-auto-approve")
+    write(1)
+    result = subprocess.run(
+        ["terraform", f"-chdir={folder}", "plan", "-json"],
+        check=False,
+        env=terraform_env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    errors = [one["diagnostic"] for one in lines if one["@level"] == "error"]
+    assert [one for one in errors if one["summary"] != "Resource postcondition failed"] == []
+    addresses = [
+        one["change"]["resource"]["addr"] for one in lines if one["type"] == "planned_change"
+    ]
+    return Planned(
+        messages=[one["detail"] for one in errors],
+        rotated=frozenset(
+            address.split(".")[1] for address in addresses if address.endswith("rotation[0]")
+        ),
+    )
+
+
+_CASES = [
+    case(strategy, option, id=f"{strategy.name}-{option}")
+    for strategy in ALL
+    for option in strategy.changes
+]
+
+
+@pytest.mark.parametrize(("strategy", "option"), _CASES)
+def test_a_changed_option_does_what_its_record_says(
+    strategy: StrategyUnderTest, option: str, planned: Planned
+) -> None:
+    effect = strategy.changes[option].effect
+    refused = [one for one in planned.messages if f"{strategy.name}/{option} must stay" in one]
+    assert len(refused) == (effect is Effect.REFUSED)
+    if effect is not Effect.REFUSED:
+        assert (f"{strategy.name}-{option}" in planned.rotated) == (effect is Effect.ROTATES)
+
+
+@pytest.mark.parametrize("name", _others())
+def test_other_changes(name: str, planned: Planned) -> None:
+    *_, message = _others()[name]
+    if message:
+        assert [one for one in planned.messages if one.startswith(message)] != []
+    else:
+        assert not [one for one in planned.messages if name in one.partition(" must ")[0]]
+
+
+def test_a_trigger_or_a_new_secret_rotates_and_a_renamed_owner_does_not(planned: Planned) -> None:
+    assert {"trigger", "renamed-without-limit", "renamed-with-another-owner"} <= planned.rotated
+    assert "renamed-owner" not in planned.rotated
+
+
+def test_each_message_says_what_to_write_and_what_was_found(planned: Planned) -> None:
+    assert all(" Change " in one and " Found: " in one for one in planned.messages)
+
+
+@pytest.mark.parametrize("strategy", [*map(case, ALL)])
+def test_no_option_is_forgotten(strategy: StrategyUnderTest, repository: Path) -> None:
+    module, _ = strategy.folders
+    text = (repository / module / "variables.tf").read_text(encoding="utf-8")
+    (options,) = (
+        block['"options"'] for block in hcl2.loads(text)["variable"] if '"options"' in block
+    )
+    attributes = options["type"]
+    assert sorted(strategy.changes) == sorted(_names(attributes))
+
+
+def _names(hcl_type: str) -> list[str]:
+    """Return the names of an object's attributes."""
+    depth, names, word = 0, [], ""
+    for character in hcl_type.removeprefix("${"):
+        if character == "=" and depth == 2:
+            names.append(word.strip().strip('"'))
+        depth += (character in "({") - (character in ")}")
+        word = "" if character in "{,\n" else word + character
+    return names
