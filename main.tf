@@ -184,22 +184,23 @@ module "function" {
   source = "./modules/function"
   count  = local.makes_function ? 1 : 0
 
-  account            = local.account
-  alarm_actions      = var.alarm_actions
-  default_name       = local._default_names["rotate"]
-  environment        = local.strategy.environment
-  files              = local.strategy.files
-  function           = var.function
-  kms_key_arn        = var.kms_key_arn
-  records_attempts   = local.strategy.records_attempts
-  searches_versions  = local.strategy.searches_versions
-  secret_arn_pattern = local.secret_arn_pattern
-  secret_name        = local.secret_name
-  services           = local.strategy.services
-  settings           = jsonencode(local.settings)
-  statements         = local.strategy.statements
-  strategy           = local.strategy.name
-  tags               = var.tags
+  account             = local.account
+  alarm_actions       = var.alarm_actions
+  default_name        = local._default_names["rotate"]
+  environment         = local.strategy.environment
+  files               = local.strategy.files
+  function            = var.function
+  former_kms_key_arns = var.former_kms_key_arns
+  kms_key_arn         = var.kms_key_arn
+  records_attempts    = local.strategy.records_attempts
+  searches_versions   = local.strategy.searches_versions
+  secret_arn_pattern  = local.secret_arn_pattern
+  secret_name         = local.secret_name
+  services            = local.strategy.services
+  settings            = jsonencode(local.settings)
+  statements          = local.strategy.statements
+  strategy            = local.strategy.name
+  tags                = var.tags
 }
 
 locals {

@@ -49,6 +49,16 @@ locals {
         StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
       }
     } if key != null],
+    [for keys in [var.former_kms_key_arns] : {
+      Sid      = "DecryptUnderFormerKeys"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = keys
+      Condition = {
+        StringEquals = { "kms:ViaService" = "secretsmanager.${local.account.region}.${local.account.dns_suffix}" }
+        StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
+      }
+    } if length(keys) > 0],
   )
 }
 

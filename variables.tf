@@ -43,6 +43,18 @@ variable "description" {
   }
 }
 
+variable "former_kms_key_arns" {
+  description = "ARNs of customer keys that encrypted the secret before; the function and readers may still decrypt with them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.former_kms_key_arns : can(regex(local._key_arn_pattern, arn))])
+    error_message = "${local._secret}: Each of former_kms_key_arns must be the ARN of a key. Write e.g. [\"${local._key_arn_example}\"]. Found: ${jsonencode(var.former_kms_key_arns)}."
+  }
+}
+
 locals {
   _key_arn_example = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
   _key_arn_pattern = "^arn:aws[a-z-]*:kms:[0-9a-z-]+:[0-9]{12}:key/[0-9A-Za-z-]+$"
@@ -65,10 +77,11 @@ variable "function" {
   description = "Options of the function that this module makes; an option that is null or absent has the default in its comment."
   type = object({
     architecture                   = optional(string)       # "arm64"
-    kms_key_arn                    = optional(string)       # null: an AWS owned key encrypts the environment and the log
+    kms_key_arn                    = optional(string)       # null: an AWS owned key encrypts the environment and the log; the policy of a key must admit CloudWatch Logs, see docs/security.md
     layers                         = optional(list(string)) # []
     log_level                      = optional(string)       # "INFO"
     log_retention_in_days          = optional(number)       # 365
+    log_skip_destroy               = optional(bool)         # false: Terraform deletes the log group with the function
     memory_size                    = optional(number)       # 256
     name                           = optional(string)       # null: derived from the name of the secret; its role has the same name
     permissions_boundary           = optional(string)       # null: none
@@ -510,7 +523,7 @@ variable "rotation_triggers" {
 
   validation {
     condition     = length(var.rotation_triggers) == 0 || (local.makes_secret && var.rotation != null)
-    error_message = "rotation_triggers must be empty if nothing rotates the secret, or its service does. Remove rotation_triggers, or set rotation to another strategy. Found: ${local._strategy_found}."
+    error_message = "${local._secret}: rotation_triggers must be empty if nothing rotates the secret, or its service does. Remove rotation_triggers, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 

@@ -158,6 +158,17 @@ variable "readers" {
     condition     = alltrue([for arn in var.readers : can(regex("^[0-9]{12}$|${local._partition_arn}", arn))])
     error_message = "${var.secret}: Each of readers must be in the partition of this module, because a policy accepts no other. Write ARNs that begin with arn:${var.account.partition}:. Found: ${jsonencode(var.readers)}."
   }
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
+  validation {
+    condition = length(setintersection(var.readers, local._foreign_readers)) == 0 || (
+      var.kms_key_arn != null && alltrue([for arn in values(var.replica_regions) : arn != null])
+    )
+    error_message = "${var.secret}: Readers of another account must have a customer key, because an AWS managed key decrypts for its own account only. Set kms_key_arn, and a key for each of replica_regions. Its policy must allow them kms:Decrypt and kms:DescribeKey: see \"Readers in another account\" in docs/security.md. Found: ${jsonencode(local._foreign_readers)}."
+  }
+}
+
+locals {
+  _foreign_readers = [for reader in var.readers : reader if try(regex("[0-9]{12}", reader), var.account.id) != var.account.id]
 }
 
 variable "replica_regions" {

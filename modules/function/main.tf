@@ -51,6 +51,7 @@ resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.name}"
   kms_key_id        = var.function.kms_key_arn
   retention_in_days = var.function.log_retention_in_days
+  skip_destroy      = var.function.log_skip_destroy
   tags              = var.tags
 }
 

@@ -78,7 +78,7 @@ resource "aws_iam_role_policy" "key" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid      = var.kms_key_arn == null ? "NoCustomerKey" : "UseTheKeyOfThisSecret"
       Effect   = var.kms_key_arn == null ? "Deny" : "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -87,7 +87,16 @@ resource "aws_iam_role_policy" "key" {
         StringEquals = { "kms:ViaService" = "secretsmanager.${var.account.region}.${var.account.dns_suffix}" }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
-    }]
+      }], [for keys in [var.former_kms_key_arns] : {
+      Sid      = "ReadUnderFormerKeys"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = keys
+      Condition = {
+        StringEquals = { "kms:ViaService" = "secretsmanager.${var.account.region}.${var.account.dns_suffix}" }
+        StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
+      }
+    } if length(keys) > 0])
   })
 }
 

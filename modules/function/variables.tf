@@ -43,6 +43,7 @@ variable "function" {
     layers                         = optional(list(string), [])
     log_level                      = optional(string, "INFO")
     log_retention_in_days          = optional(number, 365)
+    log_skip_destroy               = optional(bool, false)
     memory_size                    = optional(number, 256)
     name                           = optional(string)
     permissions_boundary           = optional(string)
@@ -59,6 +60,12 @@ variable "function" {
   })
   default  = {}
   nullable = false
+}
+
+variable "former_kms_key_arns" {
+  description = "ARNs of customer keys that encrypted the secret before."
+  type        = list(string)
+  nullable    = false
 }
 
 variable "kms_key_arn" {

@@ -42,6 +42,29 @@ variable "user" {
   default = "changes"
 }
 
+variable "with_key" {
+  type    = bool
+  default = true
+}
+
+resource "aws_kms_key" "this" {
+  deletion_window_in_days = 7
+}
+
+module "key" {
+  source = "../"
+
+  name                    = "changes/key"
+  former_kms_key_arns     = var.with_key ? [] : [aws_kms_key.this.arn]
+  kms_key_arn             = var.with_key ? aws_kms_key.this.arn : null
+  recovery_window_in_days = 0
+  rotation                = { random_value = {} }
+}
+
+output "key" {
+  value = module.key
+}
+
 resource "aws_iam_user" "this" {
   name          = var.user
   force_destroy = true
@@ -67,6 +90,7 @@ module "text" {
   source = "../"
 
   name                    = "changes/text"
+  function                = { log_skip_destroy = true }
   recovery_window_in_days = 0
   rotation                = { random_value = { json_key = var.json_key } }
 }
@@ -106,10 +130,11 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
         terraform.apply()
         outputs = terraform.outputs()
         assert faults(json.loads(outputs["limited"]["reader_policy_json"])) == []
-        limited, text, fields = (
-            Secret(aws, outputs[name]["secret_arn"]) for name in ("limited", "text", "fields")
+        limited, text, fields, key = (
+            Secret(aws, outputs[name]["secret_arn"])
+            for name in ("limited", "text", "fields", "key")
         )
-        for secret in (limited, text, fields):
+        for secret in (limited, text, fields, key):
             secret.wait_for_a_value()
         limited.rotate_and_wait()
         before = text.text(), fields.text()
@@ -119,10 +144,14 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
             terraform.run("plan")
         words = " ".join(str(refused.value).split())
         assert 'name must stay "changes/limited"' in words
-        assert 'json_key of changes/fields must stay "password"' in words
+        assert 'Secret changes/fields: json_key must stay "password"' in words
 
+        aws.client("secretsmanager").update_secret(
+            SecretId=key.secret_id, KmsKeyId="alias/aws/secretsmanager"
+        )
         terraform.set(
             **dict.fromkeys(_REFUSED),
+            with_key=False,
             former_user_names=["changes"],
             json_key="value",
             trigger="second",
@@ -135,6 +164,8 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
             lambda now: all(map(str.__ne__, map(str, now), map(str, before))),
         )
         limited.rotate_and_wait()
+        for _ in range(2):
+            key.rotate_and_wait()
 
         assert text.value().keys() == {"value"}
         assert text.text("AWSPREVIOUS") == before[0]
@@ -144,3 +175,7 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
         terraform.require_empty_plan()
     finally:
         terraform.destroy()
+    logs, kept = aws.client("logs"), outputs["text"]["log_group_name"]
+    groups = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/rotate-changes-")
+    assert [group["logGroupName"] for group in groups["logGroups"]] == [kept]
+    logs.delete_log_group(logGroupName=kept)

@@ -52,7 +52,7 @@ _ALL_OPTIONS: Final[Mapping[str, Any]] = {
                     "conditions": {"StringNotEquals": {"aws:SourceVpce": ["vpce-1"]}},
                 }
             },
-            "readers": ["${aws_iam_role.reader.arn}", "210987654321"],
+            "readers": ["${aws_iam_role.reader.arn}", "123456789012"],
             "readers_exclusive": True,
             "recovery_window_in_days": 0,
             "replica_regions": {"eu-central-1": None},

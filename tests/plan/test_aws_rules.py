@@ -204,7 +204,26 @@ _RULES: Final[Mapping[str, tuple[list[Variables], list[Variables]]]] = {
     ),
     "Each of readers must be in the partition": (
         [{"readers": [_ROLE.replace("arn:aws:", "arn:aws-cn:")]}],
-        [{"readers": [_ROLE, "210987654321"]}],
+        [{"readers": [_ROLE, "123456789012"]}],
+    ),
+    "Readers of another account must have a customer key": (
+        [
+            {"readers": [_ROLE, "210987654321"]},
+            {"readers": [_ROLE.replace("123456789012", "210987654321")]},
+            {
+                "kms_key_arn": _KEY,
+                "readers": ["210987654321"],
+                "replica_regions": {"eu-central-1": None},
+            },
+        ],
+        [
+            {"kms_key_arn": _KEY, "readers": ["210987654321"]},
+            {
+                "kms_key_arn": _KEY,
+                "readers": ["210987654321"],
+                "replica_regions": {"eu-central-1": _KEY.replace("eu-west-1", "eu-central-1")},
+            },
+        ],
     ),
     "Each key in replica_regions must be in the partition": (
         [

@@ -19,6 +19,8 @@ from tests.strategies import ALL, Change, Effect, StrategyUnderTest, case
 
 pytestmark = pytest.mark.xdist_group("changes")
 
+_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+_OTHER_KEY = _KEY.replace("1234abcd", "4321abcd")
 # The parts of main.tf that changes.tf needs: the ARN of the secret, and its rotation.
 _STUB = """
 locals {
@@ -55,12 +57,12 @@ def _others() -> dict[str, tuple[dict[str, Any], dict[str, Any], str]]:
         "another-strategy": (
             {**unlimited.module_call, "name": "another-strategy"},
             {**limited.module_call, "name": "another-strategy"},
-            f"The strategy of another-strategy must stay {unlimited.name},",
+            f"Secret another-strategy: The strategy must stay {unlimited.name},",
         ),
         "renamed": (
             {**limited.module_call, "name": "renamed"},
             {**limited.module_call, "name": "renamed-2"},
-            'name must stay "renamed" while rotation has the same owner',
+            'Secret renamed-2: name must stay "renamed" while rotation has the same owner',
         ),
         "renamed-without-limit": (
             {**unlimited.module_call, "name": "renamed-without-limit"},
@@ -69,13 +71,13 @@ def _others() -> dict[str, tuple[dict[str, Any], dict[str, Any], str]]:
         ),
         "renamed-with-another-owner": (
             {**limited.module_call, "name": "renamed-with-another-owner"},
-            {**limited.module_call_with({"user_name": "reporter"}), "name": "renamed-2"},
+            {**limited.module_call_with({"user_name": "reporter"}), "name": "renamed-3"},
             "",
         ),
         "another-key": (
             {**json_key.module_call_with({"json_key": "a"}), "name": "another-key"},
             {**json_key.module_call_with({"json_key": "b"}), "name": "another-key"},
-            'json_key of another-key must stay "a"',
+            'Secret another-key: json_key must stay "a"',
         ),
         "renamed-owner": (
             {**limited.module_call, "name": "renamed-owner"},
@@ -87,6 +89,26 @@ def _others() -> dict[str, tuple[dict[str, Any], dict[str, Any], str]]:
                     }
                 ),
                 "name": "renamed-owner",
+            },
+            "",
+        ),
+        "key-removed": (
+            {**unlimited.module_call, "name": "key-removed", "kms_key_arn": _KEY},
+            {**unlimited.module_call, "name": "key-removed"},
+            f"Secret key-removed: former_kms_key_arns must have {_KEY} if kms_key_arn is another",
+        ),
+        "key-changed": (
+            {**unlimited.module_call, "name": "key-changed", "kms_key_arn": _KEY},
+            {**unlimited.module_call, "name": "key-changed", "kms_key_arn": _OTHER_KEY},
+            f"Secret key-changed: former_kms_key_arns must have {_KEY} if kms_key_arn is another",
+        ),
+        "key-former": (
+            {**unlimited.module_call, "name": "key-former", "kms_key_arn": _KEY},
+            {
+                **unlimited.module_call,
+                "name": "key-former",
+                "kms_key_arn": _OTHER_KEY,
+                "former_kms_key_arns": [_KEY],
             },
             "",
         ),
@@ -167,7 +189,9 @@ def test_a_changed_option_does_what_its_record_says(
     strategy: StrategyUnderTest, option: str, planned: Planned
 ) -> None:
     effect = strategy.changes[option].effect
-    refused = [one for one in planned.messages if f"{strategy.name}/{option} must stay" in one]
+    refused = [
+        one for one in planned.messages if one.startswith(f"Secret {strategy.name}/{option}: ")
+    ]
     assert len(refused) == (effect is Effect.REFUSED)
     if effect is not Effect.REFUSED:
         assert (f"{strategy.name}-{option}" in planned.rotated) == (effect is Effect.ROTATES)
@@ -179,7 +203,11 @@ def test_other_changes(name: str, planned: Planned) -> None:
     if message:
         assert [one for one in planned.messages if one.startswith(message)] != []
     else:
-        assert not [one for one in planned.messages if name in one.partition(" must ")[0]]
+        assert not [
+            one
+            for one in planned.messages
+            if one.startswith((f"Secret {name}:", f"Secret {name}-2:", "Secret renamed-3:"))
+        ]
 
 
 def test_a_trigger_or_a_new_secret_rotates_and_a_renamed_owner_does_not(planned: Planned) -> None:

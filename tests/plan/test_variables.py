@@ -603,6 +603,13 @@ CASES = [
         id="scheduler.role_path",
     ),
     pytest.param(
+        "Each of former_kms_key_arns must be the ARN of a key",
+        {"former_kms_key_arns": [ALIAS]},
+        f'["{ALIAS}"].',
+        {"former_kms_key_arns": [KEY]},
+        id="former_kms_key_arns",
+    ),
+    pytest.param(
         "rotation_triggers must be empty if nothing rotates the secret",
         managed(rotation_triggers={"user": "AIDA"}),
         "the strategy managed.",

@@ -475,6 +475,23 @@ def test_the_statement_for_the_log_names_the_group_of_the_function(applied: Appl
     assert shown["Principal"] == {"Service": f"logs.{region}.amazonaws.com"}
 
 
+def test_a_secret_goes_back_to_the_key_of_aws(applied: Applied) -> None:
+    key = applied.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    applied.aws.client("secretsmanager").update_secret(SecretId=SECRET, KmsKeyId=key)
+    assert applied.described()["KmsKeyId"] == key
+    applied.run(block("run", "managed-key"))
+    assert "KmsKeyId" not in applied.described()
+    applied.run("terraform plan -detailed-exitcode -no-color")
+
+
+@pytest.mark.parametrize("record", ["owner", "name"])
+def test_terraform_forgets_what_it_recorded(record: str, applied: Applied) -> None:
+    output = applied.run(block("run", f"forget-{record}"))
+    assert f"terraform_data.{record}[0]: Creation complete" in output
+    applied.settle()
+    applied.run("terraform plan -detailed-exitcode -no-color")
+
+
 def test_a_destroyed_secret_is_restored_and_imported_and_its_log_was_kept(
     applied: Applied,
 ) -> None:

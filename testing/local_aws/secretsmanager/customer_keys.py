@@ -130,7 +130,10 @@ def update_secret(original: Handler, request: Json) -> Response:
     _, secret = secretsmanager._resolve(request.get("SecretId"))
     if secret is None or "KmsKeyId" not in request:
         return original(request)
-    new_key, arn = request["KmsKeyId"] or None, secret["ARN"]
+    # DescribeSecret omits AWS's own key.
+    # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+    new_key = None if _is_managed(request["KmsKeyId"]) else request["KmsKeyId"]
+    arn = secret["ARN"]
     _require_valid(new_key)
     reencrypted = [
         version
