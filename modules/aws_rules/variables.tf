@@ -160,15 +160,12 @@ variable "readers" {
   }
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
   validation {
-    condition = length(setintersection(var.readers, local._foreign_readers)) == 0 || (
-      var.kms_key_arn != null && alltrue([for arn in values(var.replica_regions) : arn != null])
-    )
-    error_message = "${var.secret}: Readers of another account must have a customer key, because an AWS managed key decrypts for its own account only. Set kms_key_arn, and a key for each of replica_regions. Its policy must allow them kms:Decrypt and kms:DescribeKey: see \"Readers in another account\" in docs/security.md. Found: ${jsonencode(local._foreign_readers)}."
+    condition = alltrue([
+      for reader in var.readers : var.kms_key_arn != null && alltrue([for arn in values(var.replica_regions) : arn != null])
+      if try(regex("[0-9]{12}", reader), var.account.id) != var.account.id
+    ])
+    error_message = "${var.secret}: Readers of another account must have a customer key, because an AWS managed key decrypts for its own account only. Set kms_key_arn, and a key for each of replica_regions. Its policy must allow them kms:Decrypt and kms:DescribeKey: see \"Readers in another account\" in docs/security.md. Found: ${jsonencode(var.readers)}."
   }
-}
-
-locals {
-  _foreign_readers = [for reader in var.readers : reader if try(regex("[0-9]{12}", reader), var.account.id) != var.account.id]
 }
 
 variable "replica_regions" {

@@ -144,6 +144,23 @@ def test_a_new_key_reencrypts_the_versions_with_labels_of_aws(
     assert [with_new(label) for label in LABELS] == ["", "", "", DENIED]
 
 
+def test_a_secret_goes_back_to_the_key_of_aws(
+    secrets: Client, create_secret: CreateSecret, create_user: CreateUser, create_key: CreateKey
+) -> None:
+    """AWS: "If the secret is encrypted with the AWS managed key aws/secretsmanager, this field is
+    omitted."
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+    """
+    old = create_key()
+    arn = create_secret(SecretString="a", KmsKeyId=old)
+
+    secrets.update_secret(SecretId=arn, KmsKeyId="alias/aws/secretsmanager")
+
+    assert "KmsKeyId" not in secrets.describe_secret(SecretId=arn)
+    secrets.put_secret_value(SecretId=arn, SecretString="b")
+    assert _reader(create_user, arn, old)("AWSCURRENT") == ""
+
+
 def test_a_version_after_the_change_has_the_new_key_only(
     secrets: Client, create_secret: CreateSecret, create_user: CreateUser, create_key: CreateKey
 ) -> None:
