@@ -71,6 +71,7 @@ _SHOWN: Final = {
     "Event": {"step", "secret_arn", "token"},
     "KeyPair": {"public_key"},
     "Issued": {"identity", "owner", "created", "mark"},
+    "Limits": {"seconds", "most_bytes"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
     "Service": {"name", "age_days", "log_in"},
