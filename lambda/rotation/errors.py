@@ -6,6 +6,7 @@
     ├── CredentialRejected   the service rejects a credential
     ├── ForeignCredential    a credential that is not ours takes the slot: decide about it
     ├── InternalError        a bug: report it, or fix the custom rotator
+    ├── NotYet               another invocation may still run, or a value is not readable: wait
     ├── OutOfTime            raise the function's timeout
     ├── PermissionDenied     grant the named action
     ├── ProtocolError        an event, label or response is not as documented
@@ -39,10 +40,19 @@ class RotationError(Exception):
 
     retry_may_cure: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, answer_lost: bool = False) -> None:
-        """Keep whether the failed call may have taken effect although no answer arrived."""
+    def __init__(
+        self, message: str, *, answer_lost: bool = False, pause: float | None = None
+    ) -> None:
+        """Keep what the caller has to know.
+
+        Args:
+            message: what happened, and what to do. It is logged.
+            answer_lost: whether the failed call may have taken effect although no answer arrived.
+            pause: after how many seconds the step may be repeated; None: not in this invocation.
+        """
         super().__init__(message)
         self.answer_lost = answer_lost
+        self.pause = pause
 
 
 class AlreadyStored(RotationError):
@@ -95,12 +105,16 @@ class ConfigurationError(RotationError):
         )
 
     @classmethod
-    def other_owner(cls, *, secret: str, version_id: str, found: str, configured: str) -> Self:
-        """Refuse a value of another owner than the configured one."""
+    def other_owner(cls, *, secret: str, version_id: str, configured: str) -> Self:
+        """Refuse a value of another owner than the configured one.
+
+        The owner in the value is not shown: someone may have put a password in its place.
+        """
         return cls(
-            f"Version {version_id} of {secret} has a credential of {found}, but the module is "
-            f"configured for {configured}. The version was not changed. Use a new secret name for "
-            f"{configured}, or change the configuration back to {found}."
+            f"Version {version_id} of {secret} has a credential of another owner than "
+            f"{configured}, for which the module is configured. The version was not changed. Use "
+            f"a new secret name for {configured}, or change the configuration back to the owner in "
+            "the secret's value."
         )
 
 
@@ -162,6 +176,46 @@ class InternalError(RotationError):
         super().__init__(f"Unexpected {kind} at {place}. {bug} Retrying is safe.")
 
 
+class NotYet(RotationError):
+    """The step cannot go on now, and its repetition can."""
+
+    retry_may_cure = True
+
+    @classmethod
+    def attempt(cls, *, owner: str, until: datetime, pause: float) -> Self:
+        """Wait for an invocation that may still store a credential.
+
+        Args:
+            owner: whose credential it is.
+            until: when it stores none any more, and all reads show what it did.
+            pause: how many seconds that takes.
+        """
+        return cls(
+            "Another invocation of the function may still store a new credential of "
+            f"{owner} until {until:%Y-%m-%dT%H:%M:%SZ}. Nothing was changed. The retry of the "
+            "rotation continues after that.",
+            pause=pause,
+        )
+
+    @classmethod
+    def labels(cls, *, secret: str, pause: float) -> Self:
+        """Read the labels again: another invocation, or an operator, is changing them."""
+        return cls(
+            f"The staging labels of {secret}, or its tag rotation-attempt, changed while they were "
+            "read. Nothing was changed. The retry of the rotation reads them again.",
+            pause=pause,
+        )
+
+    @classmethod
+    def no_value(cls, *, secret: str, version_id: str) -> Self:
+        """Report a version whose value Secrets Manager does not show."""
+        return cls(
+            f"Version {version_id} of {secret} has no value yet, or Secrets Manager does not show "
+            "it yet. createSecret must come first. The retry of the rotation begins with it. If "
+            "the error persists, start a new rotation with RotateSecret."
+        )
+
+
 class OutOfTime(RotationError):
     """Lambda would stop the function in the middle of work that must not be interrupted."""
 
@@ -212,11 +266,12 @@ class ProtocolError(RotationError):
         )
 
     @classmethod
-    def no_value(cls, *, secret: str, version_id: str) -> Self:
-        """Refuse a step that came before createSecret."""
+    def gone(cls, *, secret: str, version_id: str, identity: str) -> Self:
+        """Give a value up whose credential its issuer does not list any more."""
         return cls(
-            f"Version {version_id} of {secret} has no value yet. createSecret must come first. "
-            "Start the rotation again with RotateSecret."
+            f"Credential {identity} in version {version_id} of {secret} was deleted before it "
+            "became current. The rotation was cancelled. Start a new one with RotateSecret, or "
+            "wait for the schedule."
         )
 
     @classmethod
@@ -300,8 +355,7 @@ class ServiceUnavailable(RotationError):
             reason = f"exceeds a rate limit of the service until {until:%Y-%m-%dT%H:%M:%SZ}. The "
             reason += "retry of the rotation may succeed after that. If it does not, check what "
             reason += "else uses up the limit."
-        super().__init__(f"{action} on {resource} {reason}", answer_lost=answer_lost)
-        self.pause = pause
+        super().__init__(f"{action} on {resource} {reason}", answer_lost=answer_lost, pause=pause)
 
 
 class TooSoon(RotationError):

@@ -2,6 +2,9 @@
 
 Every refusal comes before the first change. A crash at any point leaves something that the retry
 can find: the record of the attempt, the mark of a credential, or the stored version.
+
+Two invocations may run at the same time. So the record has a lease: its invocation stores nothing
+after that, and no other one deletes what it may have made before that.
 """
 
 from __future__ import annotations
@@ -11,17 +14,24 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotation.attempt import Attempt, digest
+from rotation.attempt import LONGEST, SKEW, Attempt, Rollback, digest
 from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
-from rotation.errors import AlreadyStored, ForeignCredential, RotationError, TooSoon
+from rotation.errors import (
+    AlreadyStored,
+    CredentialRejected,
+    ForeignCredential,
+    NotYet,
+    RotationError,
+    TooSoon,
+)
 from rotation.fields import kept_fields
 from rotation.ownership import Facts, Marked, Recorded, parse_ours, sort_out
-from rotation.proof import prove
+from rotation.proof import LAG, prove
 from rotation.secret import Stage
 from rotation.strategy import Credential, Issued
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rotation.event import Event
@@ -36,93 +46,148 @@ STORING_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
 # To record an attempt (with retries) and to issue (once). An operator's credential that is made
 # within this time may look like ours, so it does not grow with the function's timeout.
 _ASKING_SECONDS = LONGEST_CALL_SECONDS + LONGEST_ATTEMPT_SECONDS
-# How long an issuer's list may lag behind. AWS promises no figure
-# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency);
-# OFFENSAI measured 3 to 4 s in 2025. The shortest timeout that a plan allows has room for it.
-_LISTING_SECONDS = 10
+# How long the proof of a first value may take, after the settling time. "It can take some time":
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+_LEARNING_SECONDS = 60
+# After how long labels that changed are read again.
+_LABELS_SECONDS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """All that the engine reads before the first change."""
+
+    held: Sequence[Issued]
+    # The version that is AWSPREVIOUS, if it may explain a credential.
+    previous: Version | None
+    description: Description
+    earlier: Attempt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issuing:
     """The issuing of one credential, in one createSecret step."""
 
     secret: Secret
     issuer: Issuer
     event: Event
-    description: Description
-    # The version that is AWSCURRENT, unless it is that of this rotation.
+    # Reads the labels and the record. It refuses a token whose rotation is over.
+    describe: Callable[[], Description]
+    # The version that is AWSCURRENT.
     current: Stored | None
     clock: Clock
     # How long a credential stays valid after its successor became current.
     minimum_overlap: timedelta
 
-    def run(self) -> bool:
-        """Issue a credential and store it; False: another delivery of this step has stored one.
+    def run(self) -> None:
+        """Issue a credential and store it.
 
         Raises:
             RotationError: One of its classes. The retry finds what was done so far.
         """
-        earlier = self._earlier_attempt()
-        held = self._list(earlier)
-        mark = f"{self._prefix()}{self.event.token}"
-        # A credential with this mark is an orphan, unless another delivery has stored it by now.
-        if any(one.mark == mark for one in held) and self.secret.read(self.event.token):
-            return False
-        removable = self._removable(held, earlier)
-        self._require_time()
-        for issued, credential in removable:
-            self.issuer.retire(issued, credential)
-        removed = [issued for issued, _ in removable]
-        if earlier and any(earlier.may_have_made(one) for one in removed):
+        found = self._look()
+        published, orphans = self._removable(found)
+        self._require_time(self.clock)
+        earlier = found.earlier
+        if orphans:
+            for issued in orphans:
+                self.issuer.retire(issued, None)
             # The attempt made that credential and no other.
             earlier = None
-        attempt = self._attempt(held, removed)
-        self._record(attempt)
-        credential = self._issue(mark, earlier)
-        if self.current is None:
-            prove(self.issuer, credential, clock=self.clock, reserve=STORING_SECONDS)
-        self._store(credential, attempt)
-        return True
+            self._require_same(found.description, self.describe())
+        attempt = self._begin(found.held, [*published, *orphans])
+        credential: Credential | None = None
+        try:
+            for issued, value in published.items():
+                self.issuer.retire(issued, value)
+            # Recording and making room took time.
+            clock = self.clock.until(attempt.lease)
+            self._require_time(clock)
+            clock.until(attempt.ended).require(LONGEST_ATTEMPT_SECONDS, self.event.step)
+            credential = self.issuer.issue(f"{self._prefix()}{self.event.token}")
+            self._store(credential, clock)
+        except RotationError as error:
+            failure = error
+        else:
+            return
+        # A definite refusal made nothing, so the earlier record is restored: the slot may be taken
+        # by the key that it explains, which the list does not show yet. Otherwise the retry needs
+        # this record, and it need not wait for the lease.
+        made_nothing = credential is None and not failure.answer_lost
+        with suppress(RotationError):
+            self._record(earlier if made_nothing else attempt.over(self.clock.now()))
+        raise failure
 
-    def _earlier_attempt(self) -> Attempt | None:
-        """Return what an earlier try for this owner recorded. It made nothing after this moment."""
-        attempt = self.description.attempt
-        if attempt is None or attempt.owner != self._owner_digest():
-            return None
-        ended = max(attempt.started, min(attempt.ended, self.clock.now()))
-        return replace(attempt, ended=ended)
-
-    def _list(self, earlier: Attempt | None) -> Sequence[Issued]:
-        """List the owner's credentials, once the list must show what an earlier try made.
-
-        An orphan that the list does not show yet would become foreign: the new record replaces the
-        one that explains it. One record for both tries would need no wait. But it would span the
-        time of all tries, and an operator's key made in that time could be taken for an orphan.
-        """
+    def _look(self) -> _Found:
+        """Read all that decides, and last of all whether another invocation has begun."""
+        began = self.clock.now()
         held = self.issuer.inventory()
-        if earlier is None:
-            return held
-        if self.current and earlier.token == self.current.version.version_id:
-            return held
-        until = earlier.ended + timedelta(seconds=_LISTING_SECONDS)
-        lag = (until - self.clock.now()).total_seconds()
-        if lag <= 0 or any(earlier.may_have_made(one) for one in held):
-            return held
-        self._require_time(lag)
-        self.clock.sleep(lag)
-        return self.issuer.inventory()
+        previous = None
+        if sort_out(self._facts(held, None)).unexplained():
+            previous = self.secret.read_label(Stage.PREVIOUS)
+        description = self.describe()
+        labels = {
+            Stage.CURRENT: self.current.version.version_id if self.current else None,
+            **({Stage.PREVIOUS: previous.version_id} if previous else {}),
+        }
+        if any(description.holder(label) != holder for label, holder in labels.items()):
+            raise NotYet.labels(secret=self.secret.arn, pause=_LABELS_SECONDS)
+        earlier = self._earlier_attempt(description, began)
+        return _Found(held=held, previous=previous, description=description, earlier=earlier)
+
+    def _require_same(self, before: Description, after: Description) -> None:
+        if (before.record, before.stages) != (after.record, after.stages):
+            raise NotYet.labels(secret=self.secret.arn, pause=_LABELS_SECONDS)
+
+    def _earlier_attempt(self, description: Description, began: datetime) -> Attempt | None:
+        """Return what an earlier try for this owner recorded, which must be over.
+
+        A list must show what that try made: an orphan that is not listed yet would become foreign,
+        because the new record replaces the one that explains it. One record for both tries would
+        need no wait. But it would span the time of all tries, and an operator's key made in that
+        time could be taken for an orphan.
+
+        Args:
+            description: shows the record.
+            began: when the list was read.
+
+        Raises:
+            NotYet: Its invocation may still run.
+        """
+        attempt = description.record
+        if not isinstance(attempt, Attempt) or attempt.owner != self._owner_digest():
+            return None
+        if attempt.started > self.clock.now() + SKEW:
+            # Its time has not come, so this module did not write it.
+            return None
+        until = attempt.lease + LAG
+        if began < until and not self._has_value(attempt.token):
+            raise self._not_yet(until)
+        return attempt
+
+    def _not_yet(self, until: datetime) -> NotYet:
+        pause = (until - self.clock.now()).total_seconds()
+        return NotYet.attempt(owner=self.issuer.owner, until=until, pause=pause)
+
+    def _has_value(self, version_id: str) -> bool:
+        """Say whether a version has a value, which cannot change any more."""
+        if version_id == self.event.token:
+            return False
+        known = self.current and self.current.version.version_id == version_id
+        return bool(known) or self.secret.read(version_id) is not None
 
     def _removable(
-        self, held: Sequence[Issued], earlier: Attempt | None
-    ) -> list[tuple[Issued, Credential | None]]:
-        """Return the credentials to retire, each with its value if a version has it.
+        self, found: _Found
+    ) -> tuple[Mapping[Issued, Credential | None], Sequence[Issued]]:
+        """Return the credentials to retire: published ones, with their values, and orphans.
 
         Raises:
             ForeignCredential: Credentials that are not ours leave no room.
+            NotYet: Another invocation may still store one of them.
             TooSoon: Applications may still use a credential that leaves no room.
         """
-        claims = self._claims(held, earlier)
-        slots = self.issuer.slots
+        held, slots = found.held, self.issuer.slots
+        claims = self._all_claims(found)
         taken = len(claims.foreign) + sum(one.identity in claims.kept for one in held)
         if slots is not None and claims.foreign and taken >= slots:
             raise ForeignCredential(
@@ -130,112 +195,200 @@ class Issuing:
                 identities=claims.foreign,
                 adopt_with=self.issuer.adopt_with,
             )
-        published = [one for one in held if one.identity in claims.ours]
-        if published and self.current:
-            until = self._overlap_end(self.current)
-            if self.clock.now() < until:
-                if slots is not None:
-                    raise TooSoon(identities=[one.identity for one in published], until=until)
-                # There is room: they stay until the next rotation.
-                published = []
         orphans = [one for one in held if one.identity in claims.orphans]
-        return [(one, claims.ours.get(one.identity)) for one in published + orphans]
+        self._require_dead(orphans)
+        published = {one: claims.ours[one.identity] for one in held if one.identity in claims.ours}
+        if published and self.current:
+            rollback = self._rollback(self.current, found)
+            until = self._overlap_end(self.current, found.description, rollback)
+            has_room = slots is None or len(held) - len(orphans) < slots
+            if self.clock.now() < until and has_room:
+                # They stay until the next rotation.
+                return {}, orphans
+            if self.clock.now() < until:
+                dead = {one: value for one, value in published.items() if not self._works(value)}
+                if not dead:
+                    if rollback and rollback != found.description.record:
+                        self._record(rollback)
+                    identities = [one.identity for one in published]
+                    raise TooSoon(identities=identities, until=until)
+                return dead, orphans
+        return published, orphans
 
-    def _claims(self, held: Sequence[Issued], earlier: Attempt | None) -> Claims:
-        """Decide whose each credential is. Read versions only while they may explain one."""
-        facts = Facts(
+    def _require_dead(self, orphans: Sequence[Issued]) -> None:
+        """Check that no other invocation may store a marked orphan. For others the record does."""
+        if self.issuer.slots is None and orphans:
+            until = max(one.created for one in orphans) + SKEW + self._longest_lease() + LAG
+            if self.clock.now() < until:
+                raise self._not_yet(until)
+
+    def _works(self, credential: Credential | None) -> bool:
+        """Say whether the service may still accept a credential. A dead one protects nothing."""
+        if credential is not None:
+            with suppress(RotationError):
+                try:
+                    self.issuer.verify(credential)
+                except CredentialRejected:
+                    return False
+        return True
+
+    def _facts(self, held: Sequence[Issued], earlier: Attempt | None) -> Facts:
+        marked = Marked(prefix=self._prefix())
+        return Facts(
             held=held,
             current=self.current,
             adopted=self.issuer.adopted,
-            evidence=Marked(prefix=self._prefix())
-            if self.issuer.slots is None
-            else Recorded(attempt=earlier),
+            evidence=marked if self.issuer.slots is None else Recorded(attempt=earlier),
         )
+
+    def _all_claims(self, found: _Found) -> Claims:
+        """Decide whose each credential is. Read versions only while they may explain one."""
+        facts = self._facts(found.held, found.earlier)
         claims = sort_out(facts)
-        for version in self._other_versions() if claims.unexplained() else ():
-            credential = parse_ours(self.issuer, version)
+        for version in self._other_versions(found, claims) if claims.unexplained() else ():
+            credential = self._explained(version, found.held)
             facts = facts.with_version(version.version_id, credential)
             claims = sort_out(facts)
             if not claims.unexplained():
                 break
         return claims
 
-    def _other_versions(self) -> Iterator[Version]:
-        """Read the other versions one by one, the most likely first."""
-        known = {self.event.token}
+    def _other_versions(self, found: _Found, claims: Claims) -> Iterator[Version]:
+        """Read the other versions one by one, the most likely first, while there is time."""
+        done = {self.event.token}
         if self.current:
-            known.add(self.current.version.version_id)
-        previous = self.description.holder(Stage.PREVIOUS)
-        if previous is not None:
-            yield from self._values([previous])
+            done.add(self.current.version.version_id)
+        if found.previous:
+            done.add(found.previous.version_id)
+            yield found.previous
+        tried = found.earlier.token if found.earlier else self.event.token
+        if tried not in done and (version := self.secret.read(tried)):
+            yield version
+        done.add(tried)
         # Also versions without a label: a cancelled rotation leaves one.
-        others = self.secret.version_ids()
-        yield from self._values(one for one in others if one not in {previous, *known})
-
-    def _values(self, version_ids: Iterable[str]) -> Iterator[Version]:
-        for version_id in version_ids:
-            version = self.secret.read(version_id)
-            if version is not None:
+        others = self.secret.versions()
+        times = [one.created for one in found.held if one.identity in claims.unexplained()]
+        reserve = STORING_SECONDS + self._proving_seconds() + LONGEST_ATTEMPT_SECONDS
+        for one in sorted(others, key=lambda one: min(abs(others[one] - time) for time in times)):
+            # Everyone who may put a version can put thousands.
+            if self.clock.left() < reserve:
+                return
+            if one not in done and (version := self.secret.read(one)):
                 yield version
 
-    def _overlap_end(self, current: Stored) -> datetime:
-        times = (self.description.last_rotated, current.version.created)
+    def _explained(self, version: Version, held: Sequence[Issued]) -> Credential | None:
+        """Return the credential in a version, if the version shows that it is ours.
+
+        Everyone who may put a version can name any credential in it. So the version must have been
+        created with the credential, or its value must be valid.
+        """
+        credential = parse_ours(self.issuer, version)
+        if credential is None or self.issuer.slots is None:
+            return credential
+        issued = next((one for one in held if one.identity == credential.identity), None)
+        if issued is None or -SKEW <= version.created - issued.created <= LONGEST:
+            return credential
+        with suppress(CredentialRejected):
+            self.issuer.verify(credential)
+            return credential
+        return None
+
+    def _overlap_end(
+        self, current: Stored, description: Description, rollback: Rollback | None
+    ) -> datetime:
+        """Return when applications no longer use what was current before."""
+        since = rollback.seen if rollback else None
+        times = (description.last_rotated, current.version.created, since)
         return max(filter(None, times)) + self.minimum_overlap
 
-    def _attempt(self, held: Sequence[Issued], removed: Sequence[Issued]) -> Attempt:
+    def _rollback(self, current: Stored, found: _Found) -> Rollback | None:
+        """Return when someone moved AWSCURRENT back, as far as that can be known.
+
+        AWS keeps no such time. So the function records when it has first seen it.
+        """
+        previous, known = found.previous, found.description.record
+        if previous is None or previous.created <= current.version.created:
+            return None
+        now = self.clock.now().replace(microsecond=0)
+        is_same = isinstance(known, Rollback) and known.version_id == previous.version_id
+        if isinstance(known, Rollback) and is_same and known.seen <= now:
+            return known
+        return Rollback(version_id=previous.version_id, seen=now)
+
+    def _begin(self, held: Sequence[Issued], removed: Sequence[Issued]) -> Attempt:
+        """Record the attempt, and what existed before it."""
         now = self.clock.now()
         present = {one.identity for one in held} - {one.identity for one in removed}
         # The list may not show the current one yet, if someone rotates twice within seconds.
         if self.current:
             present.add(self.current.credential.identity)
-        return Attempt(
+        left = timedelta(seconds=int(self.clock.left()))
+        attempt = Attempt(
             token=self.event.token,
             owner=self._owner_digest(),
             started=now,
             ended=now + timedelta(seconds=_ASKING_SECONDS),
+            lease=now + min(left, self._longest_lease()),
             present=frozenset(present),
         )
+        self._record(attempt)
+        if self.issuer.slots is None:
+            return attempt
+        # Someone may have made a credential between the list and the record.
+        newcomers = {one.identity for one in self.issuer.inventory()}
+        newcomers -= {one.identity for one in held}
+        if newcomers:
+            attempt = replace(attempt, present=attempt.present | newcomers)
+            self._record(attempt)
+        return attempt
 
-    def _record(self, attempt: Attempt | None) -> None:
-        """Record the attempt on the secret, if the issuer limits its credentials."""
+    def _record(self, record: Attempt | Rollback | None) -> None:
+        """Record it on the secret, if the issuer limits its credentials."""
         if self.issuer.slots is not None:
-            self.secret.record(attempt)
+            self.secret.record(record)
 
-    def _issue(self, mark: str, earlier: Attempt | None) -> Credential:
-        try:
-            # Making room and recording took time.
-            self._require_time()
-            return self.issuer.issue(mark)
-        except RotationError as error:
-            failure = error
-        # If the answer was lost, the retry needs the record. A definite refusal made nothing, so
-        # the earlier record is restored: the slot may be taken by the key that it explains, which
-        # the list does not show yet.
-        if not failure.answer_lost:
-            self._record(earlier)
-        raise failure
-
-    def _store(self, credential: Credential, attempt: Attempt) -> None:
-        token, rotation_token = self.event.token, self.event.rotation_token
+    def _store(self, credential: Credential, clock: Clock) -> None:
+        """Store the credential while the lease lasts, or retire it if there is a value already."""
+        # AWS makes the first value of a secret AWSCURRENT as soon as it is stored.
+        if self.current is None:
+            prove(
+                self.issuer,
+                credential,
+                clock=clock,
+                settling_seconds=self.issuer.settling_seconds,
+                reserve=LONGEST_CALL_SECONDS,
+            )
         with suppress(AlreadyStored):
-            kept = kept_fields(self.issuer, self.current, credential.value)
-            self.secret.put(token, credential.value, kept=kept, rotation_token=rotation_token)
+            clock.require(LONGEST_CALL_SECONDS, self.event.step)
+            self.secret.put(
+                self.event.token,
+                credential.value,
+                kept=kept_fields(self.issuer, self.current, credential.value),
+                rotation_token=self.event.rotation_token,
+            )
             return
         # Another delivery of this step was faster. No retry would find our credential: the value
         # that the other one stored settles the record.
         issued = Issued(
-            identity=credential.identity, owner=credential.owner, created=attempt.started
+            identity=credential.identity, owner=credential.owner, created=self.clock.now()
         )
         self.issuer.retire(issued, credential)
 
-    def _require_time(self, extra: float = 0) -> None:
-        """Check that there is time to issue and to store, after that many more seconds.
+    def _require_time(self, clock: Clock) -> None:
+        """Check that there is time to issue and to store.
 
-        AWS makes the first value of a secret AWSCURRENT as soon as it is stored. So it must be
-        proven before that, which takes time too.
+        A first value must also be proven before it is stored, which takes time too.
         """
-        proving = 0 if self.current else self.issuer.settling_seconds
-        self.clock.require(STORING_SECONDS + proving + extra, self.event.step)
+        clock.require(STORING_SECONDS + self._proving_seconds(), self.event.step)
+
+    def _proving_seconds(self) -> int:
+        return 0 if self.current else self.issuer.settling_seconds
+
+    def _longest_lease(self) -> timedelta:
+        """Return how long an invocation may take from the record until its value is stored."""
+        learning = 0 if self.current else _LEARNING_SECONDS
+        seconds = _ASKING_SECONDS + self._proving_seconds() + learning + LONGEST_CALL_SECONDS
+        return timedelta(seconds=seconds)
 
     def _prefix(self) -> str:
         """Return the beginning of all marks of this secret."""

@@ -45,7 +45,7 @@ class Recorded:
     def orphans(self, facts: Facts, unexplained: AbstractSet[str]) -> AbstractSet[str]:
         """Return the credential that the attempt made but did not store."""
         attempt = self.attempt
-        if attempt is None or attempt.token in facts.stored():
+        if attempt is None or facts.settle(attempt):
             return frozenset()
         possible = {one.identity for one in facts.held if attempt.may_have_made(one)}
         # If there are two, one of them is foreign, and nothing shows which.
@@ -79,9 +79,23 @@ class Facts:
     # The other versions with a value that were read. None: the credential is not of this owner.
     versions: Mapping[str, Credential | None] = field(default_factory=dict)
 
-    def stored(self) -> AbstractSet[str]:
-        """Return the ids of the versions that have a value."""
-        return self.versions.keys() | ({self.current.version.version_id} if self.current else set())
+    def settle(self, attempt: Attempt) -> bool:
+        """Say whether the attempt has stored what it made: its version has such a credential.
+
+        Another delivery of the same step may have stored that value. Then the attempt made another
+        credential, or none.
+        """
+        stored = dict(self.versions)
+        if self.current:
+            stored[self.current.version.version_id] = self.current.credential
+        if attempt.token not in stored:
+            return False
+        credential = stored[attempt.token]
+        if credential is None:
+            return True
+        created = [one for one in self.held if one.identity == credential.identity]
+        was_there = credential.identity in attempt.present
+        return not was_there and all(attempt.may_have_made(one) for one in created)
 
     def with_version(self, version_id: str, credential: Credential | None) -> Facts:
         """Add a version that was read."""
@@ -141,7 +155,6 @@ def require_ours(strategy: Strategy, version: Version, *, secret: str) -> Creden
         raise ConfigurationError.other_owner(
             secret=secret,
             version_id=version.version_id,
-            found=credential.owner,
             configured=strategy.owner,
         )
     return credential

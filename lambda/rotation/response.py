@@ -116,6 +116,14 @@ class Response:
             raise self.refusal(name=name, given=value, allowed="an object of lists of strings")
         return {key: frozenset(items) for key, items in lists.items()}
 
+    def optional_set(self, name: str) -> frozenset[str]:
+        """Read a list of strings that may be absent."""
+        value = self._fields.get(name)
+        items = [] if value is None else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise self.refusal(name=name, given=value, allowed="a list of strings")
+        return frozenset(items)
+
     def unset(self, name: str, *, allowed: str) -> None:
         """Require that a flag is absent or false."""
         value = self._fields.get(name)

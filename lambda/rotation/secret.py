@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from operator import itemgetter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from rotation.attempt import NO_ATTEMPT, TAG, Attempt
+from rotation.attempt import NO_RECORD, TAG, Record, parse
 from rotation.aws import ask, call
 from rotation.errors import AlreadyStored, ProtocolError
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 # About ten thousand versions. AWS keeps about a hundred, and those of the last day.
 _MOST_PAGES = 100
+_READ: Final = "secretsmanager:GetSecretValue"
 
 
 class Stage(StrEnum):
@@ -47,7 +47,7 @@ class Description:
 
     stages: Mapping[str, frozenset[str]]
     last_rotated: datetime | None
-    attempt: Attempt | None
+    record: Record | None
 
     def holder(self, stage: Stage) -> str | None:
         """Return the id of the version with the label."""
@@ -61,6 +61,7 @@ class Version:
     version_id: str
     created: datetime
     value: Value | None = field(repr=False)
+    stages: frozenset[str] = frozenset()
 
 
 class Secret:
@@ -103,45 +104,53 @@ class Secret:
         return Description(
             stages=stages,
             last_rotated=response.optional_time("LastRotatedDate"),
-            attempt=Attempt.parse(tags.get(TAG) or NO_ATTEMPT),
+            record=parse(tags.get(TAG) or NO_RECORD),
         )
 
     def read(self, version_id: str) -> Version | None:
         """Read a version; None: RotateSecret has staged it, but it has no value yet."""
+        return self._read(re.escape(version_id), VersionId=version_id)
+
+    def read_label(self, stage: Stage) -> Version | None:
+        """Read the version with a label; None: no version with a value has it."""
+        return self._read("[!-~]+", VersionStage=stage)
+
+    def _read(self, version_id: str, **which: str) -> Version | None:
         try:
             response = ask(
-                "secretsmanager:GetSecretValue",
+                _READ,
                 self.arn,
-                lambda: self._client.get_secret_value(SecretId=self.arn, VersionId=version_id),
+                partial(self._client.get_secret_value, SecretId=self.arn, **which),
                 known={"ResourceNotFoundException": _NoValueError()},
             )
         except _NoValueError:
             return None
         self._require_this_secret(response)
-        _require_version(response, version_id)
         return Version(
-            version_id=version_id,
+            version_id=response.text(
+                "VersionId", pattern=version_id, allowed="the id of the requested version"
+            ),
             created=response.time("CreatedDate"),
             value=_parsed(response.optional_text("SecretString")),
+            stages=response.optional_set("VersionStages"),
         )
 
-    def version_ids(self) -> Sequence[str]:
-        """List all versions that still exist, also those without a label; the newest first."""
+    def versions(self) -> Mapping[str, datetime]:
+        """List all versions that still exist, also those without a label: id and creation."""
         action = "secretsmanager:ListSecretVersionIds"
         list_page = partial(
             self._client.list_secret_version_ids, SecretId=self.arn, IncludeDeprecated=True
         )
-        versions: list[tuple[datetime, str]] = []
+        versions: dict[str, datetime] = {}
         for _ in range(_MOST_PAGES):
             response = ask(action, self.arn, list_page)
-            versions += [
-                (version.time("CreatedDate"), version.text("VersionId"))
+            versions |= {
+                version.text("VersionId"): version.time("CreatedDate")
                 for version in response.parts("Versions")
-            ]
+            }
             next_token = response.optional_text("NextToken")
             if not next_token:
-                versions.sort(key=itemgetter(0), reverse=True)
-                return [version_id for _, version_id in versions]
+                return versions
             list_page = partial(list_page, NextToken=next_token)
         raise ProtocolError.endless(action=action, resource=self.arn, pages=_MOST_PAGES)
 
@@ -209,14 +218,14 @@ class Secret:
         )
         self._require_this_secret(response)
 
-    def record(self, attempt: Attempt | None) -> None:
-        """Record an attempt to issue a credential; None: no attempt can have made one."""
+    def record(self, record: Record | None) -> None:
+        """Record an attempt or a rollback; None: no attempt can have made a credential."""
         call(
             "secretsmanager:TagResource",
             self.arn,
             lambda: self._client.tag_resource(
                 SecretId=self.arn,
-                Tags=[{"Key": TAG, "Value": attempt.text() if attempt else NO_ATTEMPT}],
+                Tags=[{"Key": TAG, "Value": record.text() if record else NO_RECORD}],
             ),
         )
 

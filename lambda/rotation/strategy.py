@@ -99,8 +99,9 @@ class Setter(Generator, Protocol):
         """Make the service accept the pending credential.
 
         Before: the pending credential is stored, its owner is this strategy's owner, and verify
-            has just raised CredentialRejected for it. The same holds for the owner of the current
-            credential, which applications use; there is none in the first rotation.
+            has just raised CredentialRejected for it. The service has just accepted the current
+            credential, which applications use. There is none in the first rotation, and if the
+            service rejects what the secret has as its current value.
         After: the service accepts both. It need not accept any other credential of this owner.
         Repeated: the same result; nothing is added a second time.
         """

@@ -14,20 +14,20 @@ from tests.unit.subject import USER
 from tests.unit.subjects import FEW_SLOTS, prepared
 
 
-def test_the_leftover_of_a_double_delivery_stops_the_next_rotation() -> None:
+def test_the_key_of_a_second_delivery_that_dies_stops_the_next_rotation() -> None:
     rotation = prepared(FEW_SLOTS, "empty")
     token = rotation.stage()
 
     def deliver_again() -> None:
-        rotation.step(Step.CREATE, token)
-        rotation.cloud.fuse.arm(kill("delete_access_key", Side.BEFORE))
+        rotation.cloud.fuse.arm(kill("create_access_key", Side.AFTER))
+        with pytest.raises(Killed):
+            rotation.step(Step.CREATE, token)
+        rotation.cloud.fuse.arm()
+        rotation.cloud.fuse.revive()
 
-    rotation.cloud.fuse.arm(interpose("create_access_key", deliver_again))
-    with pytest.raises(Killed):
-        rotation.step(Step.CREATE, token)
-    rotation.cloud.fuse.arm()
-    rotation.retry(token)
-    current, leftover = rotation.cloud.users[USER]
+    rotation.cloud.fuse.arm(interpose("tag_resource", deliver_again))
+    rotation.steps(token)
+    leftover, current = rotation.cloud.users[USER]
     assert rotation.secret.value()["AccessKeyId"] == current.key_id
     rotation.cloud.time.advance(24 * 3600)
     with pytest.raises(ForeignCredential, match=leftover.key_id):
@@ -38,7 +38,7 @@ def test_the_leftover_of_a_double_delivery_stops_the_next_rotation() -> None:
 def test_an_orphan_that_the_list_hides_for_long_stops_the_next_rotation() -> None:
     rotation = prepared(FEW_SLOTS, "empty")
     token = rotation.stage()
-    rotation.cloud.list_lag = 60
+    rotation.cloud.list_lag = 300
     rotation.cloud.fuse.arm(kill("create_access_key", Side.AFTER))
     with pytest.raises(Killed):
         rotation.step(Step.CREATE, token)

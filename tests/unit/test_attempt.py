@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from rotation.attempt import Attempt, digest
+from rotation.attempt import Attempt, Rollback, digest, parse
 from rotation.strategy import Issued
 
 _START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -17,12 +17,35 @@ _ATTEMPT = Attempt(
     owner=digest("IAM user a,b"),
     started=_START,
     ended=_START + timedelta(seconds=120),
+    lease=_START + timedelta(seconds=200),
     present=frozenset({"AKIA0000000000000001", "AKIA0000000000000002"}),
 )
 
 
-def test_a_record_survives_the_tag() -> None:
-    assert Attempt.parse(_ATTEMPT.text()) == _ATTEMPT
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(_ATTEMPT, id="attempt"),
+        pytest.param(Rollback(version_id=str(UUID(int=2)), seen=_START), id="rollback"),
+    ],
+)
+def test_a_record_survives_the_tag(record: Attempt | Rollback) -> None:
+    assert parse(record.text()) == record
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ended", "lease"),
+    [
+        pytest.param(-1, 0, 0, id="clock-that-went-back"),
+        pytest.param(30, 30, 30, id="while-asking"),
+        pytest.param(150, 120, 150, id="while-storing"),
+        pytest.param(300, 120, 200, id="after-the-lease"),
+    ],
+)
+def test_an_attempt_that_failed_stores_nothing_more(seconds: int, ended: int, lease: int) -> None:
+    over = _ATTEMPT.over(_START + timedelta(seconds=seconds + 0.5))
+    assert over.ended == _START + timedelta(seconds=ended)
+    assert over.lease == _START + timedelta(seconds=lease)
 
 
 def test_a_record_of_the_longest_parts_fits_into_a_tag() -> None:
@@ -31,7 +54,8 @@ def test_a_record_of_the_longest_parts_fits_into_a_tag() -> None:
         token="a" * 64,
         owner=_ATTEMPT.owner,
         started=_ATTEMPT.started,
-        ended=_ATTEMPT.ended,
+        ended=_ATTEMPT.started + timedelta(minutes=15),
+        lease=_ATTEMPT.started + timedelta(minutes=15),
         present=frozenset({"A" * 128}),
     )
     assert len(longest.text()) <= 256
@@ -44,13 +68,19 @@ def test_a_record_of_the_longest_parts_fits_into_a_tag() -> None:
         pytest.param("", id="empty"),
         pytest.param("none", id="none"),
         pytest.param("token", id="one-word"),
-        pytest.param("token owner yesterday today", id="no-times"),
-        pytest.param("token owner 2030-01-01T12:00:00Z", id="one-time"),
+        pytest.param("token owner yesterday+1+2", id="no-time"),
+        pytest.param("token owner 2030-01-01T12:00:00Z", id="no-lengths"),
+        pytest.param("token owner 2030-01-01T12:00:00Z+43", id="no-lease"),
+        pytest.param("token owner 2030-01-01T12:00:00Z+43+-5", id="lease-before-the-start"),
+        pytest.param("token owner 2030-01-01T12:00:00Z+43+901", id="longer-than-an-invocation"),
+        pytest.param("token owner 9999-12-31T23:59:59Z+43+76", id="no-plausible-year"),
         pytest.param(_ATTEMPT.text().replace("-01-01", "-13-01"), id="no-such-month"),
+        pytest.param("rollback version", id="rollback-without-a-time"),
+        pytest.param("rollback version 9999-12-31T23:59:59Z", id="rollback-in-no-plausible-year"),
     ],
 )
 def test_a_tag_that_we_did_not_write_is_ignored(text: str) -> None:
-    assert Attempt.parse(text) is None
+    assert parse(text) is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from rotation.engine import Outcome
 from rotation.errors import (
     ConfigurationError,
     CredentialRejected,
+    NotYet,
     OutOfTime,
     ProtocolError,
     ServiceUnavailable,
@@ -91,7 +92,7 @@ def test_a_step_of_a_cancelled_rotation_is_refused(subject: str, step: Step) -> 
 
 def test_set_secret_before_create_secret_is_refused() -> None:
     rotation = prepared(SETTER, "steady")
-    with pytest.raises(ProtocolError, match="createSecret must come first"):
+    with pytest.raises(NotYet, match="createSecret must come first"):
         rotation.step(Step.SET, rotation.stage())
 
 
@@ -234,13 +235,45 @@ def test_a_lost_response_leaves_the_record_of_the_attempt() -> None:
 
 
 def test_a_slower_delivery_retires_the_key_that_it_could_not_store() -> None:
+    """It has read that there is no attempt before the faster one recorded its own."""
     rotation = prepared(FEW_SLOTS, "empty")
     token = rotation.stage()
-    rotation.cloud.fuse.arm(
-        interpose("create_access_key", lambda: rotation.step(Step.CREATE, token))
-    )
+    rotation.cloud.fuse.arm(interpose("tag_resource", lambda: rotation.step(Step.CREATE, token)))
     assert rotation.step(Step.CREATE, token) == Outcome.DONE
     assert len(rotation.cloud.users[USER]) == 1
+    rotation.retry(token)
+    assert_converged(rotation)
+
+
+def test_a_later_delivery_leaves_the_key_of_an_invocation_that_may_still_run() -> None:
+    rotation = prepared(FEW_SLOTS, "empty")
+    token = rotation.stage()
+
+    def deliver_again() -> None:
+        with pytest.raises(NotYet, match="may still store a new credential of IAM user"):
+            rotation.step(Step.CREATE, token)
+
+    rotation.cloud.fuse.arm(interpose("put_secret_value", deliver_again))
+    assert rotation.step(Step.CREATE, token) == Outcome.DONE
+    assert [key.key_id for key in rotation.cloud.users[USER]] == [
+        rotation.secret.value()["AccessKeyId"]
+    ]
+
+
+def test_nothing_is_stored_after_the_lease() -> None:
+    """A later delivery may have deleted the key by then."""
+    rotation = prepared(FEW_SLOTS, "one_current")
+    token = rotation.stage()
+
+    def answer_late(_number: int, name: str, side: Side) -> None:
+        if name == "create_access_key" and side is Side.AFTER:
+            rotation.cloud.time.advance(50)
+
+    rotation.cloud.fuse.arm(answer_late)
+    with pytest.raises(OutOfTime):
+        rotation.step(Step.CREATE, token)
+    assert "put_secret_value" not in rotation.cloud.fuse.calls
+    rotation.cloud.fuse.arm()
     rotation.retry(token)
     assert_converged(rotation)
 

@@ -47,7 +47,17 @@ _CORE = {
         "strategy",
     },
     "engine": {
-        *("errors", "event", "fields", "issuing", "ownership", "proof", "secret", "strategy"),
+        *(
+            "attempt",
+            "errors",
+            "event",
+            "fields",
+            "issuing",
+            "ownership",
+            "proof",
+            "secret",
+            "strategy",
+        ),
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
 }

@@ -37,6 +37,7 @@ _ATTEMPT: Final = Attempt(
     owner="o",
     started=_NOON,
     ended=_NOON + timedelta(minutes=1),
+    lease=_NOON + timedelta(minutes=2),
     present=frozenset({"old"}),
 )
 _DURING: Final = 0.5
@@ -74,6 +75,30 @@ _MARKED: Final = replace(_RECORDED, evidence=Marked(prefix=_MINE))
             {"held": [_issued("x", minutes=_DURING)], "versions": {"tried": None}},
             {"foreign": {"x"}},
             id="the-attempt-stored-a-value",
+        ),
+        pytest.param(
+            {
+                "held": [_issued("x", minutes=_DURING), _issued("y", minutes=_DURING)],
+                "versions": {"tried": _credential("y")},
+            },
+            {"ours": {"y"}, "foreign": {"x"}},
+            id="the-attempt-stored-a-credential-of-its-time",
+        ),
+        pytest.param(
+            {
+                "held": [_issued("x", minutes=_DURING), _issued("y", minutes=-1)],
+                "versions": {"tried": _credential("y")},
+            },
+            {"ours": {"y"}, "orphans": {"x"}},
+            id="another-delivery-stored-what-it-made-before",
+        ),
+        pytest.param(
+            {
+                "held": [_issued("x", minutes=_DURING), _issued("old", minutes=_DURING)],
+                "versions": {"tried": _credential("old")},
+            },
+            {"ours": {"old"}, "orphans": {"x"}},
+            id="another-delivery-stored-what-the-attempt-saw",
         ),
         pytest.param(
             {

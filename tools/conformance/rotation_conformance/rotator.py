@@ -146,6 +146,8 @@ class Rotation:
         try:
             self.retry(token)
         except OvertakenError:
+            # What was current before the rollback may still be in use.
+            self.wait_out_the_overlap()
             token = self.stage()
             self.retry(token)
         return token
