@@ -104,7 +104,7 @@ def test_the_suite_runs_as_the_documentation_says(
     )
     # Of the service alone.
     monkeypatch.setenv("PYTHONPATH", module)
-    pytester.runpytest_subprocess().assert_outcomes(passed=14)
+    pytester.runpytest_subprocess().assert_outcomes(passed=15)
 
 
 def _run(checks: Iterable[Callable[[], None]]) -> None:
@@ -115,7 +115,7 @@ def _run(checks: Iterable[Callable[[], None]]) -> None:
 @pytest.mark.parametrize("name", sorted(_KINDS.keys() - {"private", "unsaid"}))
 def test_a_correct_strategy_passes_every_check(name: str, tmp_path: Path) -> None:
     kind = _KINDS[name]
-    _run(_Checks(kind, kind.source, tmp_path, most=15).of(""))
+    _run(_Checks(kind, kind.source, tmp_path, most=8).of(""))
 
 
 _MEMBERS: Final = "it_has_all_members_of_its_family"
@@ -123,6 +123,7 @@ _CLEAN: Final = "its_rotations_are_clean"
 _RECOGNISES: Final = "it_recognises_its_own_values_and_no_others"
 _MAKES: Final = "it_makes_each_value_without_a_call"
 _REJECTS: Final = "it_rejects_what_the_service_does_not_accept"
+_WRITER: Final = "it_sets_no_value_of_another_writer"
 _LISTS: Final = "its_list_shows_what_it_issues"
 _TWICE: Final = "each_step_may_be_delivered_twice"
 _SECOND: Final = "a_second_delivery_may_run_at_any_point"
@@ -275,6 +276,14 @@ _BUGS: Final = {
         '        return Credential(identity="the password", owner=self.owner',
         _MAKES,
         "generate was called twice.*the service has other credentials",
+    ),
+    "generate-sets-the-current-password": _Bug(
+        "setter",
+        "        value = {",
+        "        if current:\n            service.set_passwords(self.user, [_password(current)])\n"
+        "        value = {",
+        _WRITER,
+        "Someone stored a value .*the service accepts the stored value.*apply must set only",
     ),
     "the-current-password-ends": _Bug(
         "setter",

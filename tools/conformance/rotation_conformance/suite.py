@@ -305,6 +305,20 @@ class Conformance:
             cure=f"{cure} verify must use the secret part of the value.",
         )
 
+    def test_it_sets_no_value_of_another_writer(self, begin: Begin) -> None:
+        rotation = self._steady(begin)
+        strategy = _built(rotation)
+        if not isinstance(strategy, Setter):
+            return
+        value, chosen = rotation.secret.value(), strategy.generate(None).value
+        written = chosen if isinstance(chosen, str) else {**value, **chosen}
+        rotation.put_by_hand(written if isinstance(written, str) else json.dumps(written))
+        done = "Someone stored a value as AWSCURRENT that the service rejects; the secret rotated"
+        with self._promised(done, rotation):
+            rotation.rotate()
+            assert not rotation.service.works(written), "the service accepts the stored value"
+            assert_converged(rotation)
+
     def test_its_list_shows_what_it_issues(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         issuer = _built(rotation)

@@ -66,6 +66,10 @@ _CURES: Final[Mapping[str, Mapping[type, str]]] = {
         Issuer: "the service must accept the current value until its successor is promoted. retire "
         "must end only the credential that it gets, and no other method may end one.",
     },
+    "the stored value": {
+        Setter: "apply must set only the credentials that it gets, and verify must reject what the "
+        "service rejects. Anyone who may write the secret can store a value.",
+    },
     "orphan": {
         Generator: "generate must change nothing outside: the engine stores one value per "
         "rotation.",
