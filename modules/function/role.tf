@@ -63,8 +63,28 @@ resource "aws_iam_role_policy" "rotation" {
         }
       } if var.records_attempts],
       [for statement in var.statements : { for name, value in statement : name => value if value != null }],
+      # Denies the code of another function that was given this role. Calls by Lambda itself, or by Secrets Manager for the
+      # function, may have no source function. A Deny without the key has no effect, so it can't stop them.
+      # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+      [{
+        Sid      = "OnlyThisFunction"
+        Effect   = "Deny"
+        Action   = ["*"]
+        Resource = "*"
+        Condition = {
+          ArnNotLike = { "lambda:SourceFunctionArn" = [local.planned_arn, "${local.planned_arn}:*"] }
+          Null       = { "lambda:SourceFunctionArn" = "false" }
+        }
+      }],
     )
   })
+}
+
+locals {
+  # AWS's pages don't say which of its two host names KMS compares in China: both are allowed.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+  _hosts = [for suffix in distinct(["amazonaws.com", var.account.dns_suffix]) : "secretsmanager.${var.account.region}.${suffix}"]
+  _via   = jsondecode(length(local._hosts) == 1 ? jsonencode(local._hosts[0]) : jsonencode(local._hosts))
 }
 
 # If the KMS key is created in the same apply, kms_key_arn is unknown at plan and can't decide a count. So this policy
@@ -84,7 +104,7 @@ resource "aws_iam_role_policy" "key" {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = coalesce(var.kms_key_arn, "arn:${var.account.partition}:kms:${var.account.region}:${var.account.id}:key/none")
       Condition = {
-        StringEquals = { "kms:ViaService" = "secretsmanager.${var.account.region}.${var.account.dns_suffix}" }
+        StringEquals = { "kms:ViaService" = local._via }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
       }], [for keys in [var.former_kms_key_arns] : {
@@ -146,10 +166,12 @@ resource "aws_iam_role_policy" "network" {
         Resource = "*"
       },
       {
-        Sid      = "ConnectToTheSubnets"
-        Effect   = "Allow"
-        Action   = local._connect
-        Resource = "arn:${var.account.partition}:ec2:${var.account.region}:${var.account.id}:*/*"
+        Sid    = "ConnectToTheSubnets"
+        Effect = "Allow"
+        Action = local._connect
+        # A shared subnet belongs to another account.
+        # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html
+        Resource = "arn:${var.account.partition}:ec2:${var.account.region}:*:*/*"
       },
       # Lambda calls EC2 from outside the function; a call from the function's code has the ARN of the function.
       # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html

@@ -69,6 +69,20 @@ resource "aws_sqs_queue" "dead_letter" {
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = true
   tags                      = var.tags
+
+  # If someone else created the queue first, it has a policy of theirs: this one replaces it.
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "OnlyThisAccount"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = ["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]
+      Resource  = local.queue_arn
+      # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalaccount
+      Condition = { StringNotEquals = { "aws:PrincipalAccount" = var.account.id } }
+    }]
+  })
 }
 
 locals {
@@ -77,6 +91,9 @@ locals {
     expression = var.expression
     name       = local.name
     queue_arn  = aws_sqs_queue.dead_letter.arn
+    # The scheduler also repeats a call that failed with a 4xx error. A repetition that comes after the running rotation
+    # would start a second one.
+    retries    = 2
     role_arn   = aws_iam_role.this.arn
     secret_arn = var.secret_arn
   }
@@ -121,7 +138,7 @@ resource "aws_scheduler_schedule" "this" {
     # After that the next rotation is due, or an operator must look at the queue.
     retry_policy {
       maximum_event_age_in_seconds = min(var.shortest_interval_in_minutes * 60, 3600)
-      maximum_retry_attempts       = 185
+      maximum_retry_attempts       = local._schedule.retries
     }
   }
 

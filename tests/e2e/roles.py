@@ -148,6 +148,24 @@ def without(aws: Aws, role: str, grant: Grant) -> Iterator[None]:
         iam.put_role_policy(**inline, PolicyDocument=json.dumps(whole))
 
 
+@contextlib.contextmanager
+def without_deny(aws: Aws, role: str, sid: str) -> Iterator[None]:
+    """Remove the statement that denies something until the block ends."""
+    iam = aws.client("iam")
+    ((name, whole),) = (
+        (name, document)
+        for name, document in _policies(aws, role).items()
+        if sid in {statement["Sid"] for statement in document["Statement"]}
+    )
+    kept = [statement for statement in whole["Statement"] if statement["Sid"] != sid]
+    inline = {"RoleName": role, "PolicyName": name}
+    iam.put_role_policy(**inline, PolicyDocument=json.dumps({**whole, "Statement": kept}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**inline, PolicyDocument=json.dumps(whole))
+
+
 def _policies(aws: Aws, role: str) -> dict[str, Any]:
     iam = aws.client("iam")
     return {

@@ -18,7 +18,7 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 from testing.harness.account import Aws
 from tests.campaigns import CountCases
 from tests.e2e.estate import IN_COMMON, Estate
-from tests.e2e.roles import Client, Clients, Deployed, error_code, granted
+from tests.e2e.roles import Client, Clients, Deployed, error_code, granted, without_deny
 from tests.e2e.scenarios import RECORD
 from tests.strategies import ROTATORS, RotatorUnderTest, case
 
@@ -451,11 +451,18 @@ def run_our_code(estate: Estate) -> Iterator[Callable[..., str]]:
         functions.delete_function(FunctionName="grants-probe")
 
 
-def test_code_that_may_read_the_secret_may_not_touch_the_network(
+def test_the_role_serves_no_other_function_and_its_code_may_not_touch_the_network(
     estate: Estate, run_our_code: Callable[..., str]
 ) -> None:
     """Lambda uses the grants on EC2 outside of the function."""
-    secret = next(iter(estate.secrets.values())).secret.secret_id
+    deployed = next(iter(estate.secrets.values()))
+    secret = deployed.secret.secret_id
+    assert run_our_code("secretsmanager", "describe_secret", SecretId=secret) in _DENIALS
+    with without_deny(deployed.aws, deployed.role, "OnlyThisFunction"):
+        _require_network_denied(secret, run_our_code)
+
+
+def _require_network_denied(secret: str, run_our_code: Callable[..., str]) -> None:
     interface = {"NetworkInterfaceId": "eni-0123456789abcdef0"}
 
     assert run_our_code("secretsmanager", "describe_secret", SecretId=secret) == ""

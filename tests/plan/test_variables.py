@@ -891,7 +891,7 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
             "schedule_timezone must be null",
             id="time-zone-of-a-rate",
         ),
-        pytest.param(function(runtime="python3.10"), "function.runtime must", id="python-too-old"),
+        pytest.param(function(runtime="python3.11"), "function.runtime must", id="python-too-old"),
         pytest.param(function(runtime="nodejs22.x"), "function.runtime must", id="not-python"),
         pytest.param(function(layers=[LAYER] * 6), "function.layers must", id="six-layers"),
         pytest.param(

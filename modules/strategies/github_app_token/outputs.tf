@@ -23,7 +23,8 @@ output "strategy" {
         revoke_previous = var.options.revoke_previous
       }
     }
-    # Limits kms:Sign to what a GitHub App JWT needs: RS256 over a raw message.
+    # Limits kms:Sign to RS256 over a raw message, as a GitHub App's JWT needs. KMS can't compare the message, so the role
+    # can sign any JWT of the App, also for other installations and repositories.
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
     # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
     statements = [{

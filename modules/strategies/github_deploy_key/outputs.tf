@@ -58,7 +58,7 @@ output "strategy" {
         Condition = {
           StringEquals = {
             "kms:EncryptionContext:SecretARN" = [var.options.token_secret_arn]
-            "kms:ViaService"                  = ["secretsmanager.${var.account.region}.${var.account.dns_suffix}"]
+            "kms:ViaService"                  = [for suffix in distinct(["amazonaws.com", var.account.dns_suffix]) : "secretsmanager.${var.account.region}.${suffix}"]
           }
         }
       }],
