@@ -46,18 +46,10 @@ _CORE = {
         *("attempt", "aws", "errors", "event", "fields", "ownership", "proof", "secret"),
         "strategy",
     },
+    "pending": {"attempt", "errors", "ownership", "proof", "secret", "strategy"},
     "engine": {
-        *(
-            "attempt",
-            "errors",
-            "event",
-            "fields",
-            "issuing",
-            "ownership",
-            "proof",
-            "secret",
-            "strategy",
-        ),
+        *("errors", "event", "fields", "issuing", "ownership", "pending", "proof", "secret"),
+        "strategy",
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
 }
