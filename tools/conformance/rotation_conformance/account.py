@@ -206,6 +206,8 @@ class VirtualTime:
 
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 12, 0, 0, 700_000, tzinfo=UTC)
+        # Is called before time passes.
+        self.passing: Callable[[], None] = nothing
         # Is called when a process falls asleep. Time may pass in others until it wakes up.
         self.asleep: Callable[[], None] = nothing
         # When Lambda stops the invocation of a thread.
@@ -229,6 +231,7 @@ class VirtualTime:
                 self._deadlines[thread] = outer
 
     def advance(self, seconds: float) -> None:
+        self.passing()
         self.now += timedelta(seconds=seconds)
 
     def require_life(self) -> None:
@@ -244,6 +247,7 @@ class VirtualTime:
     def _sleep(self, seconds: float) -> None:
         end = self.now + timedelta(seconds=seconds)
         self.asleep()
+        self.passing()
         self.now = max(self.now, end)
         self.require_life()
 
@@ -313,6 +317,7 @@ class Account:
         # How old the state is that a read shows, in seconds.
         self.read_lag = 0.0
         self._states: list[tuple[datetime, dict[str, StoredSecret]]] = []
+        self.time.passing = self._keep
         # The message of each error that a service returns. No text of ours may repeat it.
         self.error_message = "no"
         self._number = 0
@@ -347,13 +352,9 @@ class Account:
         """Carry out one call, which takes some time."""
 
         def timed() -> T:
-            self._keep()
             self.time.advance(CALL_SECONDS)
             self.time.require_life()
-            try:
-                return effect()
-            finally:
-                self._keep()
+            return effect()
 
         return self.fuse.call(name, timed)
 

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from rotation.api import RotationError
+from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
 from rotation_conformance.account import Killed, Side, nothing
 
 if TYPE_CHECKING:
@@ -95,14 +96,16 @@ class Delivery:
 class Overlap:
     """The deliveries on one account, and the log of all that they did."""
 
-    def __init__(self, account: Account, *checks: Trouble) -> None:
+    def __init__(self, account: Account, *checks: Trouble, issues: str | None = None) -> None:
         """Let the deliveries share an account.
 
         Args:
             account: each of its calls, and each sleep, is a point to stop at.
             checks: are called at each call of each delivery.
+            issues: the call that the SDK makes once, without retries.
         """
         self._account = account
+        self._issues = issues
         self._checks = checks
         self._deliveries: list[Delivery] = []
         self.log: list[str] = []
@@ -130,7 +133,11 @@ class Overlap:
             delivery.end()
 
     def add(self, name: str, work: Callable[[], object], *troubles: Trouble) -> Delivery:
-        delivery = Delivery(name, work, *troubles)
+        def alive() -> None:
+            self._account.fuse.revive()
+            work()
+
+        delivery = Delivery(name, alive, *troubles)
         self._deliveries.append(delivery)
         return delivery
 
@@ -143,11 +150,24 @@ class Overlap:
         if delivery is None:
             return
         if side is Side.BEFORE:
+            began = self._account.time.now
             delivery.pause()
             delivery.calls += 1
-            self._note(f"{delivery.name} {delivery.calls} {name}")
-        for trouble in delivery.troubles:
-            trouble(delivery.calls, name, side)
+            longest = LONGEST_ATTEMPT_SECONDS if name == self._issues else LONGEST_CALL_SECONDS
+            if (self._account.time.now - began).total_seconds() > longest:
+                # The SDK gives up a call that takes longer. Here the process stops.
+                self._note(f"{delivery.name} {delivery.calls} {name}: was suspended for too long")
+                raise Killed
+        text = f"{delivery.name} {delivery.calls} {name}"
+        try:
+            for trouble in delivery.troubles:
+                trouble(delivery.calls, name, side)
+        except BaseException as error:
+            self._note(f"{text}: {type(error).__name__} {side} it")
+            raise
+        if side is Side.BEFORE:
+            lag = self._account.read_lag
+            self._note(f"{text}, {lag:.1f} s stale" if lag else text)
 
     def _asleep(self) -> None:
         if delivery := self._running():
