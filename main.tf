@@ -6,13 +6,38 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
-locals {
-  account = {
+# If the module call has a depends_on, and what it names has a change, Terraform reads these data sources only in the
+# apply. Names derived from them would be unknown, and each named resource would be replaced. So the state keeps what
+# they returned first.
+# https://developer.hashicorp.com/terraform/language/data-sources#dependencies
+resource "terraform_data" "account" {
+  input = {
     dns_suffix = data.aws_partition.current.dns_suffix
     id         = data.aws_caller_identity.current.account_id
     partition  = data.aws_partition.current.partition
     region     = data.aws_region.current.id
   }
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.input.id == data.aws_caller_identity.current.account_id && self.input.region == data.aws_region.current.id
+      error_message = "${local._secret}: The provider must stay in the account and region of this module's resources, ${self.input.id} and ${self.input.region}. Write a new module call for another region, or create everything there with terraform apply -replace='ADDRESS.terraform_data.account' with the address of this module call. Found: ${data.aws_caller_identity.current.account_id} and ${data.aws_region.current.id}."
+    }
+  }
+}
+
+locals {
+  account = terraform_data.account.input
+}
+
+# The provider adds its default_tags to every resource.
+data "aws_default_tags" "this" {}
+
+locals {
+  # A tag of the caller replaces a default tag with the same key.
+  _all_tags = merge(data.aws_default_tags.this.tags, var.tags)
 }
 
 locals {
@@ -62,6 +87,23 @@ resource "aws_secretsmanager_secret" "this" {
     precondition {
       condition     = !contains(keys(var.replica_regions), local.account.region)
       error_message = "${local._secret}: replica_regions must not include the region of the secret. Remove that region from replica_regions. Found: ${local.account.region}."
+    }
+    # The rules of tags again, for the default tags.
+    precondition {
+      condition     = !local.records_attempts || alltrue([for value in values(local._all_tags) : value != ""])
+      error_message = "${local._secret}: default_tags of the AWS provider must not have an empty value. Beside one, the provider deletes the tag rotation-attempt, in which the function of ${local._strategy_found} records an attempt. Write a value, e.g. \"none\", or set the same key in tags. Found: ${jsonencode(local._all_tags)}."
+    }
+    precondition {
+      condition     = !local.makes_role || alltrue([for text in concat(keys(local._all_tags), values(local._all_tags)) : can(regex(local._tag_pattern, text))])
+      error_message = "${local._secret}: default_tags of the AWS provider must have only letters, digits, spaces and _.:/=+-@ characters, because IAM accepts no others for a role. Give this module a provider with other default_tags. Found: ${jsonencode(local._all_tags)}."
+    }
+    precondition {
+      condition     = length(local._all_tags) <= 49
+      error_message = "${local._secret}: tags and the default_tags of the AWS provider must have at most 49 keys together: AWS allows 50, and the function needs one. Remove tags. Found: ${length(local._all_tags)} keys."
+    }
+    precondition {
+      condition     = local._environment_bytes <= 4096
+      error_message = "${local._secret}: The environment of the function must have at most 4096 bytes as JSON, Lambda's limit. Shorten the options of rotation: fewer or shorter texts. Found: ${local._environment_bytes} bytes with ${local._strategy_found}."
     }
   }
 }
@@ -140,12 +182,24 @@ locals {
   )
 }
 
+locals {
+  _policy = jsonencode({ Version = "2012-10-17", Statement = local._policy_statements })
+}
+
 resource "aws_secretsmanager_secret_policy" "this" {
   count = length(local._policy_statements) > 0 ? 1 : 0
 
   block_public_policy = true
-  policy              = jsonencode({ Version = "2012-10-17", Statement = local._policy_statements })
+  policy              = local._policy
   secret_arn          = local.secret_arn
+
+  # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html
+  lifecycle {
+    precondition {
+      condition     = length(local._policy) <= 20480
+      error_message = "${local._secret}: The secret's resource policy must have at most 20480 characters. Shorten readers, administrators or policy_statements, e.g. name an account instead of its roles. Found: ${length(local._policy)} characters."
+    }
+  }
 }
 
 # If AWS deleted the version in Terraform's state, the next apply would overwrite the current value with the first one.
@@ -169,6 +223,13 @@ locals {
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
   }) : null
+
+  # Lambda measures the JSON of all variables, in which each quote of the settings counts two. Three bytes are four
+  # characters in Base64.
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+  _environment_bytes = local.makes_function ? floor(length(replace(base64encode(jsonencode(
+    merge(local.strategy.environment, { ROTATION_SETTINGS = jsonencode(local.settings) })
+  )), "=", "")) * 3 / 4) : 0
 }
 
 locals {

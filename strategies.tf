@@ -131,6 +131,7 @@ locals {
   expires          = anytrue([for strategy in local.chosen_strategies : strategy.expires_after_minutes != null])
   issues           = anytrue(local.chosen_strategies[*].issuer)
   makes_function   = anytrue([for strategy in local.chosen_strategies : strategy.settings != null])
+  makes_role       = local.makes_function || local.schedule_is_fast
   makes_secret     = alltrue(local.chosen_strategies[*].makes_secret)
   records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"

@@ -7,8 +7,8 @@ variable "administrators" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for administrator in var.administrators : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/.+))$", administrator))])
-    error_message = "${local._secret}: Each of administrators must be a role, a user or an account. Write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
+    condition     = alltrue([for administrator in var.administrators : can(regex("^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|(role|user)/[^$]+))$", administrator))])
+    error_message = "${local._secret}: Each of administrators must be a role, a user or an account, without a policy variable. Write e.g. \"arn:aws:iam::123456789012:role/admin\" or \"123456789012\". Found: ${jsonencode(var.administrators)}."
   }
 }
 
@@ -19,7 +19,7 @@ variable "alarm_actions" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for action in var.alarm_actions : startswith(action, "arn:")])
+    condition     = alltrue([for action in var.alarm_actions : can(regex("^arn:", action))])
     error_message = "${local._secret}: Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode([for action in var.alarm_actions : can(regex("^arn:", action)) ? action : "a text that may be a credential and is not shown"])}."
   }
   validation {
@@ -83,7 +83,7 @@ variable "function" {
     log_retention_in_days          = optional(number)       # 365
     log_skip_destroy               = optional(bool)         # false: Terraform deletes the log group with the function
     memory_size                    = optional(number)       # 256
-    name                           = optional(string)       # null: derived from the name of the secret; its role has the same name
+    name                           = optional(string)       # null: derived from the names of the secret and the region; its role has the same name, and IAM has no regions
     permissions_boundary           = optional(string)       # null: none
     reserved_concurrent_executions = optional(number)       # null: shares the account's concurrency
     role_arn                       = optional(string)       # null: a role is made; must be known at plan
@@ -145,7 +145,7 @@ variable "function" {
     error_message = "${local._secret}: function.reserved_concurrent_executions must be a whole number from 1, because 0 would stop every rotation. Write null to share the account's concurrency. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
   }
   validation {
-    condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?]+$", arn)) if arn != null])
+    condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?$]+$", arn)) if arn != null])
     error_message = "${local._secret}: function.role_arn must be the ARN of an existing role. Write e.g. \"arn:aws:iam::123456789012:role/rotation\". Found: ${jsonencode(one(var.function[*].role_arn))}."
   }
   validation {
@@ -175,7 +175,10 @@ variable "function" {
     error_message = "${local._secret}: function.tracing_mode must be \"Active\" or \"PassThrough\". Found: ${jsonencode(one(var.function[*].tracing_mode))}."
   }
   validation {
-    condition     = alltrue([for vpc in var.function[*].vpc : length(vpc.security_group_ids) > 0 && length(vpc.subnet_ids) > 0 if vpc != null])
+    condition = alltrue([for vpc in var.function[*].vpc :
+      try(length(vpc.security_group_ids) > 0 && length(vpc.subnet_ids) > 0, false) &&
+      alltrue([for id in flatten([vpc.security_group_ids, vpc.subnet_ids]) : id != null]) if vpc != null
+    ])
     error_message = "${local._secret}: function.vpc must have at least one subnet and one security group. Write e.g. { security_group_ids = [\"sg-…\"], subnet_ids = [\"subnet-…\"] }. Found: ${jsonencode(one(var.function[*].vpc))}."
   }
 }
@@ -298,27 +301,38 @@ variable "policy_statements" {
     error_message = "${local._secret}: The keys of policy_statements must be Sids of letters and digits, and must not be ReadersRead, OnlyReadersRead or OnlyTheFunctionRecordsAttempts, which this module uses. Write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
   }
   validation {
-    condition     = alltrue([for statement in var.policy_statements : contains(["Allow", "Deny"], statement.effect)])
-    error_message = "${local._secret}: The effect of each of policy_statements must be \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.effect })}."
+    condition     = alltrue([for statement in var.policy_statements : try(contains(["Allow", "Deny"], statement.effect), false)])
+    error_message = "${local._secret}: The effect of each of policy_statements must be \"Allow\" or \"Deny\". Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => one(statement[*].effect) })}."
   }
   validation {
-    condition = alltrue([for statement in var.policy_statements : length(statement.actions) > 0 && alltrue([
+    condition = alltrue([for statement in var.policy_statements : try(length(statement.actions) > 0 && alltrue([
       for action in statement.actions : can(regex(statement.effect == "Deny" ? "^secretsmanager:[*A-Za-z]+$" : "^secretsmanager:[A-Za-z]+$", action))
-    ])])
-    error_message = "${local._secret}: The actions of each of policy_statements must be Secrets Manager's, without a wildcard if the effect is Allow. Write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => statement.actions })}."
+    ]), false)])
+    error_message = "${local._secret}: The actions of each of policy_statements must be Secrets Manager's, without a wildcard if the effect is Allow. Write e.g. [\"secretsmanager:DescribeSecret\"]. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => one(statement[*].actions) })}."
   }
   validation {
-    condition = alltrue([for statement in var.policy_statements : length(statement.principals) > 0 && alltrue([
-      for kind, names in statement.principals : contains(["AWS", "Federated", "Service"], kind) && length(names) > 0
-    ])])
-    error_message = "${local._secret}: The principals of each of policy_statements must be lists under AWS, Federated or Service. Write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => keys(statement.principals) })}."
+    condition = alltrue([for statement in var.policy_statements : try(length(statement.principals) > 0 && alltrue([
+      for kind, names in statement.principals :
+      contains(["AWS", "Federated", "Service"], kind) && length(names) > 0 && alltrue([for name in names : name != null])
+    ]), false)])
+    error_message = "${local._secret}: The principals of each of policy_statements must be lists of names under AWS, Federated or Service. Write e.g. { AWS = [\"arn:aws:iam::123456789012:role/auditor\"] }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => one(statement[*].principals) })}."
   }
+  validation {
+    condition = alltrue(flatten([for statement in var.policy_statements : [for operator in values(statement.conditions) : try(
+      length(operator) > 0 && alltrue([for names in values(operator) : length(names) > 0 && alltrue([for name in names : name != null])]),
+      false,
+    )] if statement != null]))
+    error_message = "${local._secret}: The conditions of each of policy_statements must have at least one key under each operator, and at least one value under each key. Write e.g. { StringEquals = { \"aws:PrincipalOrgID\" = [\"o-a1b2c3d4e5\"] } }. Found: ${jsonencode({ for sid, statement in var.policy_statements : sid => one(statement[*].conditions) })}."
+  }
+  # If the request doesn't have the key, these operators are true.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
   validation {
     condition = alltrue([
-      for statement in var.policy_statements : length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")
-      if statement.effect == "Allow"
+      for statement in var.policy_statements : anytrue([
+        for operator in keys(statement.conditions) : !can(regex("^ForAllValues:|IfExists$|Not|^Null$", operator))
+      ]) if try(statement.effect == "Allow" && contains(flatten(values(statement.principals)), "*"), false)
     ])
-    error_message = "${local._secret}: A statement of policy_statements that allows everyone must have conditions, or the secret would be public. Name its principals, or set conditions. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if contains(flatten(values(statement.principals)), "*")])}."
+    error_message = "${local._secret}: A statement of policy_statements that allows everyone must have a condition, or the secret would be public. A request without the condition's key must not meet it. Name its principals, or set a condition, e.g. with StringEquals. Found: ${jsonencode([for sid, statement in var.policy_statements : sid if try(contains(flatten(values(statement.principals)), "*"), false)])}."
   }
 }
 
@@ -329,8 +343,8 @@ variable "readers" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(role|user)/[^*?]+)|sts::[0-9]{12}:(assumed-role/[^*?]+/|federated-user/)[^*?]+))$", reader))])
-    error_message = "${local._secret}: Each of readers must be a role, a user, a session or an account, without a wildcard. Write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
+    condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(role|user)/[^*?$]+)|sts::[0-9]{12}:(assumed-role/[^*?$]+/|federated-user/)[^*?$]+))$", reader))])
+    error_message = "${local._secret}: Each of readers must be a role, a user, a session or an account, without a wildcard or a policy variable. Write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
   }
 }
 
@@ -395,7 +409,7 @@ variable "replica_regions" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for region in keys(var.replica_regions) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", region))])
+    condition     = alltrue([for region in keys(var.replica_regions) : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]+$", region))])
     error_message = "${local._secret}: The keys of replica_regions must be regions. Write e.g. { \"eu-central-1\" = null }. Found: ${jsonencode(keys(var.replica_regions))}."
   }
   validation {
@@ -527,6 +541,11 @@ variable "rotation_triggers" {
   }
 }
 
+locals {
+  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
+  _tag_pattern = "^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$"
+}
+
 variable "tags" {
   description = "Tags of all resources that this module makes."
   type        = map(string)
@@ -539,8 +558,16 @@ variable "tags" {
   }
   validation {
     condition = length(var.tags) <= 49 && alltrue([
-      for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && length(value) <= 256 && !startswith(lower(key), "aws:")
+      for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && try(length(value) <= 256, false) && !startswith(lower(key), "aws:")
     ])
     error_message = "${local._secret}: tags must have at most 49 keys of 1 to 128 characters that don't begin with aws:, and values of at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+  }
+  validation {
+    condition     = alltrue([for text in concat(keys(var.tags), values(var.tags)) : can(regex(local._tag_pattern, text)) if text != null && local.makes_role])
+    error_message = "${local._secret}: The keys and values of tags must have only letters, digits, spaces and _.:/=+-@ characters, because IAM accepts no others for a role. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+  }
+  validation {
+    condition     = alltrue([for value in values(var.tags) : value != "" if local.records_attempts])
+    error_message = "${local._secret}: tags must not have an empty value. Beside one, the AWS provider deletes the tag rotation-attempt, in which the function of ${local._strategy_found} records an attempt. Write a value, e.g. \"none\", or remove the tag. Found: ${jsonencode(var.tags)}."
   }
 }

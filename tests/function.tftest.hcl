@@ -103,3 +103,36 @@ run "function_accepts_the_shortest_timeout_for_a_new_key" {
     error_message = "No function is made."
   }
 }
+
+run "environment_accepts_4096_bytes" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { constants = { region = format("%03712d", 0) }, json_key = "password" } }
+  }
+
+  assert {
+    condition     = output.rotation_enabled
+    error_message = "The secret doesn't rotate."
+  }
+}
+
+run "environment_refuses_4097_bytes" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { constants = { region = format("%03713d", 0) }, json_key = "password" } }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}
+
+run "environment_refuses_characters_of_three_bytes" {
+  command = plan
+
+  variables {
+    rotation = { random_value = { constants = { region = replace(format("%02000d", 0), "0", "€") }, json_key = "password" } }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}

@@ -188,3 +188,13 @@ run "readers_exclusive_accepts_a_first_value_if_terraform_may_read" {
     error_message = "Terraform is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
   }
 }
+
+run "policy_refuses_more_than_20480_characters" {
+  command = plan
+
+  variables {
+    readers = [for number in range(480) : "arn:aws:iam::123456789012:role/reporter${number}"]
+  }
+
+  expect_failures = [aws_secretsmanager_secret_policy.this]
+}

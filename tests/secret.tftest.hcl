@@ -219,3 +219,98 @@ run "tags_accepts_a_tag_besides_that_of_the_function" {
     error_message = "The secret has other tags."
   }
 }
+
+run "tags_accepts_any_character_without_a_role" {
+  command = plan
+
+  variables {
+    tags = { service = "Reports, Billing (EU) & more" }
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret.this[0].tags == var.tags
+    error_message = "The secret has other tags."
+  }
+}
+
+run "default_tags_accepts_an_empty_value_without_a_record" {
+  command = plan
+
+  variables {
+    rotation = { random_value = {} }
+  }
+
+  override_data {
+    target = data.aws_default_tags.this
+    values = { tags = { team = "" } }
+  }
+
+  assert {
+    condition     = output.rotation_enabled
+    error_message = "The secret doesn't rotate."
+  }
+}
+
+run "default_tags_accepts_an_empty_value_that_tags_replace" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { user_name = "uploader" } }
+    tags     = { team = "reports" }
+  }
+
+  override_data {
+    target = data.aws_default_tags.this
+    values = { tags = { team = "" } }
+  }
+
+  assert {
+    condition     = output.rotation_enabled
+    error_message = "The secret doesn't rotate."
+  }
+}
+
+run "default_tags_refuses_an_empty_value_beside_a_record" {
+  command = plan
+
+  variables {
+    rotation = { iam_access_key = { user_name = "uploader" } }
+  }
+
+  override_data {
+    target = data.aws_default_tags.this
+    values = { tags = { team = "" } }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}
+
+run "default_tags_refuses_characters_that_iam_does_not_accept" {
+  command = plan
+
+  variables {
+    rotation = { random_value = {} }
+  }
+
+  override_data {
+    target = data.aws_default_tags.this
+    values = { tags = { contact = "a@example.com,b@example.com" } }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}
+
+run "default_tags_refuses_more_than_49_together_with_tags" {
+  command = plan
+
+  variables {
+    tags = { for number in range(49) : "tag${number}" => "x" }
+  }
+
+  override_data {
+    target = data.aws_default_tags.this
+    values = { tags = { team = "reports" } }
+  }
+
+  expect_failures = [aws_secretsmanager_secret.this]
+}

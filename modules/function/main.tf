@@ -23,6 +23,19 @@ locals {
     "/(?m)^ *#.*$/", "",
   ) }
   _files = merge(var.files, local._code)
+
+  # Terraform's data directory: .terraform, or TF_DATA_DIR, which may be the only writable one. It has the list of modules,
+  # and this module unless its source is a local path. With such a source and TF_DATA_DIR, its name is unknown here.
+  # https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_data_dir
+  _parents = split("/modules/", path.module)
+  _data = concat(
+    [for directory in concat(
+      [for length in range(1, length(local._parents)) : join("/modules/", slice(local._parents, 0, length))],
+      ["${path.root}/.terraform"],
+    ) : directory if fileexists("${directory}/modules/modules.json")],
+    [try(pathexpand("~/.terraform.d"), "${path.root}/.terraform")],
+  )[0]
+  _package = "${local._data}/rotating-secret/${sha256(jsonencode([var.account.id, var.account.region, local.name, local._files]))}.zip"
 }
 
 # `source` blocks, because their entries have no mode and no time: the same content gives the same bytes on every machine.
@@ -32,9 +45,12 @@ locals {
 # The hash in the path keeps instances with different content from deploying each other's package, and instances with
 # the same content from reading it while another one writes it. A pipeline that plans on one machine and applies on
 # another takes .terraform along.
+#
+# The function reads neither the path nor a hash from here: Terraform may read a data source only in the apply, as with a
+# depends_on of the module call, and every such plan would then show a change of the function.
 data "archive_file" "this" {
   type        = "zip"
-  output_path = "${path.root}/.terraform/rotating-secret/${sha256(jsonencode([var.account.id, var.account.region, local.name, local._files]))}.zip"
+  output_path = local._package
 
   dynamic "source" {
     for_each = local._files
@@ -68,14 +84,14 @@ resource "aws_lambda_function" "this" {
   role          = local.role_arn
 
   architectures                  = [var.function.architecture]
-  filename                       = data.archive_file.this.output_path
+  filename                       = local._package
   handler                        = "handler.lambda_handler"
   kms_key_arn                    = var.function.kms_key_arn
   layers                         = var.function.layers
   memory_size                    = var.function.memory_size
   reserved_concurrent_executions = var.function.reserved_concurrent_executions
   runtime                        = var.function.runtime
-  source_code_hash               = data.archive_file.this.output_base64sha256
+  source_code_hash               = base64sha256(jsonencode(local._files))
   timeout                        = var.function.timeout
 
   environment {
@@ -107,6 +123,7 @@ resource "aws_lambda_function" "this" {
   tags = var.tags
 
   depends_on = [
+    data.archive_file.this,
     aws_iam_role_policy.key,
     aws_iam_role_policy.logs,
     aws_iam_role_policy.network,

@@ -88,5 +88,31 @@ def test_many_instances_deploy_the_package_of_their_module_and_strategy(
             "other": [("other", _RANDOM), ("other", _RANDOM)],
         }
         assert root.plan().differences == {}
+        # A dependency of the modules has a change, so the plan reads no data source.
+        (tmp_path / "main.tf").write_text(
+            _MANY.replace("  rotate_imm", "  depends_on = [terraform_data.earlier]\n  rotate_imm")
+            + 'resource "terraform_data" "earlier" {}\n'
+        )
+        assert {*root.plan().differences} == {"terraform_data.earlier"}
     finally:
         root.run("destroy", "-auto-approve", "-refresh=false")
+
+
+def test_the_package_is_in_the_data_directory(
+    aws: LocalAws,  # noqa: ARG001 -- its environment
+    copy_module: Callable[[Path], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The root module may be read-only. Terraform installs a module whose source is absolute."""
+    copy_module(tmp_path / "module")
+    monkeypatch.setenv("TF_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    calls = {
+        name: {"source": source, "name": name, "rotation": {SIMPLEST.name: {}}}
+        for name, source in {"installed": str(tmp_path / "module"), "local": "./module"}.items()
+    }
+    Root(tmp_path, {"module": calls}).plan()
+    assert len([*(tmp_path / "data" / "rotating-secret").glob("*.zip")]) == 1
+    assert len([*(tmp_path / "home" / ".terraform.d" / "rotating-secret").glob("*.zip")]) == 1
+    assert not (tmp_path / ".terraform").exists()

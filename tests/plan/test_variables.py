@@ -357,12 +357,19 @@ CASES = [
     pytest.param(
         "The principals of each of policy_statements must be lists",
         statement(principals={"User": [READER]}),
-        '{"AuditorsDescribe":["User"]}.',
+        f'{{"AuditorsDescribe":{{"User":["{READER}"]}}}}.',
         statement(principals={"Service": ["backup.amazonaws.com"]}),
         id="policy_statements-principals",
     ),
     pytest.param(
-        "A statement of policy_statements that allows everyone must have conditions",
+        "The conditions of each of policy_statements must have at least one key",
+        statement(conditions={"StringEquals": {}}),
+        '{"AuditorsDescribe":{"StringEquals":{}}}.',
+        statement(conditions={"StringEquals": {"aws:PrincipalOrgID": ["o-1"]}}),
+        id="policy_statements-conditions",
+    ),
+    pytest.param(
+        "A statement of policy_statements that allows everyone must have a condition",
         statement(principals={"AWS": ["*"]}),
         '["AuditorsDescribe"].',
         statement(
@@ -442,7 +449,7 @@ CASES = [
         "The keys of replica_regions must be regions",
         {"replica_regions": {"frankfurt": None}},
         '["frankfurt"].',
-        {"replica_regions": {"us-gov-west-1": None}},
+        {"replica_regions": {"us-gov-west-1": None, "eusc-de-east-1": None}},
         id="replica_regions",
     ),
     pytest.param(
@@ -624,6 +631,20 @@ CASES = [
         id="tags-of-the-function",
     ),
     pytest.param(
+        "The keys and values of tags must have only letters, digits, spaces",
+        {"rotation": RANDOM, "tags": {"service": "Reports (EU)"}},
+        '{"service":"Reports (EU)"}.',
+        {"tags": {"service": "Reports (EU), Billing"}},
+        id="tags-of-a-role",
+    ),
+    pytest.param(
+        "tags must not have an empty value",
+        {"rotation": IAM, "tags": {"team": ""}},
+        '{"team":""}.',
+        {"rotation": RANDOM, "tags": {"team": ""}},
+        id="tags-empty",
+    ),
+    pytest.param(
         "tags must have at most 49 keys",
         {"tags": {"AWS:team": "reports"}},
         '{"AWS:team":"reports"}.',
@@ -766,6 +787,41 @@ def test_common_variables_are_accepted(variables: dict[str, Any], refuse: Refuse
     ("variables", "rule"),
     [
         pytest.param({"name": "n" * 513}, "name must have", id="name-too-long"),
+        pytest.param(
+            {
+                "administrators": ["arn:aws:iam::123456789012:role/${aws:username}"],
+                "readers": [READER],
+                "readers_exclusive": True,
+            },
+            "Each of administrators must be",
+            id="administrator-with-a-policy-variable",
+        ),
+        pytest.param(
+            {"readers": ["arn:aws:iam::123456789012:role/${aws:username}"]},
+            "Each of readers must be",
+            id="reader-with-a-policy-variable",
+        ),
+        pytest.param(
+            function(role_arn="arn:aws:iam::123456789012:role/${aws:username}"),
+            "function.role_arn must be",
+            id="role-with-a-policy-variable",
+        ),
+        *(
+            pytest.param(
+                statement(
+                    conditions={operator: {"aws:PrincipalOrgID": ["o-1"]}},
+                    principals={"AWS": ["*"]},
+                ),
+                "A statement of policy_statements that allows everyone",
+                id=f"public-by-{operator}",
+            )
+            for operator in ("StringEqualsIfExists", "ForAllValues:StringEquals", "StringNotEquals")
+        ),
+        pytest.param(
+            {"rotation": RANDOM, "tags": {"service": "a&b"}},
+            "The keys and values of tags must have only",
+            id="tag-with-an-ampersand",
+        ),
         pytest.param({"name": ""}, "name must have", id="name-empty"),
         pytest.param({"rotation": {}}, "rotation must have exactly one strategy", id="no-strategy"),
         pytest.param(

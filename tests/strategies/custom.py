@@ -111,19 +111,29 @@ _RULES = (
         },
     ),
     Rule(
-        id="too-long",
-        text="constants, environment and options of rotation.custom must have at most 2048",
-        refused={
-            "constants": {"a": "a" * 700},
-            "environment": {"B_B": "b" * 700},
-            "options": {"c": "c" * 700},
-        },
-        found="2130.",
+        id="statements-resource",
+        text="The resource of each statement in rotation.custom.statements must be an ARN",
+        refused={"statements": {"Ask": {**_GRANT, "resource": None}}},
+        found='["Ask"].',
+        accepted={"statements": {"Ask": {**_GRANT, "resource": "*"}}},
+    ),
+    Rule(
+        id="statements-conditions",
+        text="The conditions of each statement in rotation.custom.statements must have",
+        refused={"statements": {"Ask": {**_GRANT, "conditions": {"StringEquals": {}}}}},
+        found='{"Ask":{"StringEquals":{}}}.',
         accepted={
-            "constants": {"a": "a" * 600},
-            "environment": {"B_B": "b" * 700},
-            "options": {"c": "c" * 700},
+            "statements": {
+                "Ask": {**_GRANT, "conditions": {"StringEquals": {"aws:RequestedRegion": ["a"]}}}
+            }
         },
+    ),
+    Rule(
+        id="null",
+        text="constants, environment and options of rotation.custom must not have a null",
+        refused={"constants": {"a": "b"}, "environment": {"B_B": None}},
+        found='[[],["B_B"],[]].',
+        accepted={"constants": {"a": ""}, "environment": {"B_B": "b"}, "options": {"c": "d"}},
     ),
 )
 

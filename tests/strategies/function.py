@@ -9,7 +9,7 @@ _RULES = (
         text="rotation.function.arn must be the ARN of a Lambda function",
         refused={"arn": "rotate"},
         found='"rotate".',
-        accepted={"arn": "arn:aws:lambda:eu-west-1:123456789012:function:rotate:$LATEST"},
+        accepted={"arn": "arn:aws:lambda:eu-west-1:123456789012:function:rotate:live"},
     ),
 )
 

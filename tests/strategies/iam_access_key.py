@@ -168,11 +168,11 @@ _RULES = (
         accepted={"constants": {"bucket": "reports"}},
     ),
     Rule(
-        id="constants-too-long",
-        text="rotation.iam_access_key.constants must have at most 2048 characters",
-        refused={"constants": {"a": "b" * 2048}},
-        found="2056.",
-        accepted={"constants": {"a": "b" * 2040}},
+        id="constants-null",
+        text="rotation.iam_access_key.constants must not have a null",
+        refused={"constants": {"a": None}},
+        found='["a"].',
+        accepted={"constants": {"a": ""}},
     ),
 )
 

@@ -151,11 +151,11 @@ _RULES = (
         accepted={"constants": {"region": "eu-west-1"}},
     ),
     Rule(
-        id="constants-too-long",
-        text="rotation.iam_service_credential.constants must have at most 2048 characters",
-        refused={"constants": {"a": "b" * 2048}},
-        found="2056.",
-        accepted={"constants": {"a": "b" * 2040}},
+        id="constants-null",
+        text="rotation.iam_service_credential.constants must not have a null",
+        refused={"constants": {"a": None}},
+        found='["a"].',
+        accepted={"constants": {"a": ""}},
     ),
 )
 

@@ -53,6 +53,13 @@ _RULES = (
         accepted={"json_key": "password", "length": 32_759},
     ),
     Rule(
+        id="bits",
+        text="rotation.random_value must have at least 64 bits of randomness",
+        refused={"character_classes": ["numbers"], "length": 19},
+        found="63 bits.",
+        accepted={"character_classes": ["numbers"], "length": 20},
+    ),
+    Rule(
         id="json_key",
         text="rotation.random_value.json_key must not be empty",
         refused={"json_key": ""},
@@ -67,11 +74,11 @@ _RULES = (
         accepted={"constants": {"host": "db"}, "json_key": "password"},
     ),
     Rule(
-        id="constants-too-long",
-        text="rotation.random_value.constants must have at most 2048 characters",
-        refused={"constants": {"a": "b" * 2048}, "json_key": "password"},
-        found="2056.",
-        accepted={"constants": {"a": "b" * 2040}, "json_key": "password"},
+        id="constants-null",
+        text="rotation.random_value.constants must not have a null",
+        refused={"constants": {"a": None}, "json_key": "password"},
+        found='["a"].',
+        accepted={"constants": {"a": ""}, "json_key": "password"},
     ),
 )
 
@@ -98,6 +105,7 @@ def random_value(cloud: Cloud) -> Rotation:
 
 _CLASSES = "one or more of lowercase, numbers, punctuation, uppercase, each with a character left"
 _LENGTH = "a whole number from 1 to 65536"
+_GUESSABLE = "long enough for 64 bits of randomness, and 9 of 36 characters give 46"
 _OR_NULL = "a non-empty string or null"
 _NO_PEPPER = "must be a JSON object with the string pepper"
 
@@ -112,7 +120,7 @@ _BAD_INPUT = BadInput(
         ("length", "boolean", True, _LENGTH),
         ("length", "long", 65_537, _LENGTH),
         ("length", "endless", 10**15, _LENGTH),
-        ("length", "less-than-classes", 1, "2 or more, one per class"),
+        ("length", "guessable", 9, _GUESSABLE),
         ("exclude_characters", "number", 7, "a string or null"),
         ("exclude_characters", "list", ["a"], "a string or null"),
         ("exclude_characters", "whole-class", "0123456789", _CLASSES),

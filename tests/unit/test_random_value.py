@@ -52,7 +52,7 @@ def _drawn(**options: object) -> str:
 @given(
     names=st.sets(st.sampled_from(sorted(_CLASSES)), min_size=1),
     excluded=st.text(string.printable, max_size=8),
-    length=st.integers(4, 64),
+    length=st.integers(64, 96),
 )
 def test_each_value_has_each_class_and_nothing_else(
     names: set[str], excluded: str, length: int
@@ -75,8 +75,12 @@ def test_two_values_differ() -> None:
     assert _drawn() != _drawn()
 
 
-def test_a_single_character_is_a_value_too() -> None:
-    assert _drawn(length=1, character_classes=["numbers"]) in string.digits
+def test_a_value_has_at_least_64_bits() -> None:
+    assert len(_drawn(length=20, character_classes=["numbers"])) == 20
+    with pytest.raises(ConfigurationError, match="19 of 10 characters give 63"):
+        _built(length=19, character_classes=["numbers"])
+    with pytest.raises(ConfigurationError, match="4096 of 1 characters give 0"):
+        _built(length=4096, character_classes=["numbers"], exclude_characters="012345678")
 
 
 @pytest.mark.parametrize(
@@ -105,9 +109,9 @@ def test_a_value_is_recognised_by_its_form(
 
 
 def test_with_a_key_the_value_is_an_object() -> None:
-    value = _built(json_key="pepper", length=9).generate(None).value
+    value = _built(json_key="pepper", length=10).generate(None).value
     assert isinstance(value, dict)
-    assert [(key, len(text)) for key, text in value.items()] == [("pepper", 9)]
+    assert [(key, len(text)) for key, text in value.items()] == [("pepper", 10)]
 
 
 @pytest.mark.parametrize(

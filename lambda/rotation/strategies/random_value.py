@@ -11,6 +11,7 @@ Randomness: the standard library's `secrets`, which uses the operating system's
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import string
@@ -30,6 +31,8 @@ _CLASSES = {
     "punctuation": string.punctuation,
     "uppercase": string.ascii_uppercase,
 }
+# With fewer, someone could guess the value.
+_LEAST_BITS = 64
 
 # Looks like a JSON object, e.g. one with a mistake.
 _OBJECT = re.compile(r'(?s)\s*\{\s*".*\}\s*')
@@ -85,7 +88,7 @@ def build(options: OptionReader, clients: Clients) -> RandomValue:  # noqa: ARG0
     """Read the options.
 
     Raises:
-        ConfigurationError: An option is missing or wrong, or leaves no character to draw.
+        ConfigurationError: An option is missing or wrong, or leaves too few characters to draw.
     """
     length = options.number("length", least=1, most=65_536)
     excluded = options.optional_text(
@@ -101,6 +104,13 @@ def build(options: OptionReader, clients: Clients) -> RandomValue:  # noqa: ARG0
             f"{', '.join(names)} without {excluded or 'none'}",
             f"one or more of {', '.join(_CLASSES)}, each with a character left",
         )
-    if length < len(names):
-        options.refuse("length", length, f"{len(names)} or more, one per class")
+    characters = sum(map(len, classes))
+    bits = length * math.log2(characters)
+    if bits < _LEAST_BITS:
+        options.refuse(
+            "length",
+            length,
+            f"long enough for {_LEAST_BITS} bits of randomness, and {length} of {characters} "
+            f"characters give {int(bits)}",
+        )
     return RandomValue(length=length, classes=classes, json_key=options.optional_text("json_key"))

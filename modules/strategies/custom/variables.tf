@@ -51,14 +51,26 @@ variable "options" {
     error_message = "${var.secret}: The keys of rotation.custom.statements must be Sids of letters and digits, and must not be one of the module's own: ${join(", ", local._module_statements)}. Choose other keys. Found: ${jsonencode(keys(var.options.statements))}."
   }
   validation {
-    condition = alltrue([for statement in var.options.statements :
-      length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))])
-    ])
-    error_message = "${var.secret}: The actions of each statement in rotation.custom.statements must be full names without a wildcard. Write e.g. [\"secretsmanager:GetSecretValue\"]. Found: ${jsonencode({ for sid, statement in var.options.statements : sid => statement.actions })}."
+    condition = alltrue([for statement in var.options.statements : try(
+      length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^[a-z0-9-]+:[A-Za-z0-9]+$", action))]),
+      false,
+    )])
+    error_message = "${var.secret}: The actions of each statement in rotation.custom.statements must be full names without a wildcard. Write e.g. [\"secretsmanager:GetSecretValue\"]. Found: ${jsonencode({ for sid, statement in var.options.statements : sid => one(statement[*].actions) })}."
   }
   validation {
-    condition     = length(jsonencode([var.options.constants, var.options.environment, var.options.options])) <= 2048
-    error_message = "${var.secret}: constants, environment and options of rotation.custom must have at most 2048 characters together as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode([var.options.constants, var.options.environment, var.options.options]))}."
+    condition     = alltrue([for statement in var.options.statements : statement.resource != null if statement != null])
+    error_message = "${var.secret}: The resource of each statement in rotation.custom.statements must be an ARN. Write e.g. \"arn:aws:secretsmanager:eu-west-1:123456789012:secret:administrator-a1B2c3\". Found: ${jsonencode([for sid, statement in var.options.statements : sid if try(statement.resource == null, true)])}."
+  }
+  validation {
+    condition = alltrue(flatten([for statement in var.options.statements : [for operator in values(statement.conditions) : try(
+      length(operator) > 0 && alltrue([for names in values(operator) : length(names) > 0 && alltrue([for name in names : name != null])]),
+      false,
+    )] if statement != null]))
+    error_message = "${var.secret}: The conditions of each statement in rotation.custom.statements must have at least one key under each operator, and at least one value under each key. Write e.g. { StringEquals = { \"aws:RequestedRegion\" = [\"eu-west-1\"] } }. Found: ${jsonencode({ for sid, statement in var.options.statements : sid => one(statement[*].conditions) })}."
+  }
+  validation {
+    condition     = alltrue([for value in flatten([for texts in [var.options.constants, var.options.environment, var.options.options] : values(texts)]) : value != null])
+    error_message = "${var.secret}: constants, environment and options of rotation.custom must not have a null. Write a text, or remove the key. Found: ${jsonencode([for texts in [var.options.constants, var.options.environment, var.options.options] : [for key, value in texts : key if value == null]])}."
   }
 }
 

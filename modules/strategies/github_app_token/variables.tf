@@ -29,8 +29,8 @@ variable "options" {
   nullable = false
 
   validation {
-    condition     = alltrue([for url in var.options[*].api_url : can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", url))])
-    error_message = "${var.secret}: rotation.github_app_token.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
+    condition     = alltrue([for url in var.options[*].api_url : can(regex("^https://[0-9A-Za-z.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/[0-9A-Za-z._-]+)*$", url))])
+    error_message = "${var.secret}: rotation.github_app_token.api_url must start with https://, must not end with a slash, and may have a port from 1 to 65535. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
   }
   validation {
     condition     = alltrue([for id in var.options[*].client_id : can(regex("^[0-9A-Za-z.-]{1,64}$", id))])
@@ -53,14 +53,14 @@ variable "options" {
     error_message = "${var.secret}: rotation.github_app_token.api_url must be the address of the API, not of GitHub's pages. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
   }
   validation {
-    condition = length(var.options.permissions) > 0 && alltrue([
+    condition = try(length(var.options.permissions) > 0 && alltrue([
       for name, level in var.options.permissions : can(regex("^[a-z_]+$", name)) && contains(["read", "write", "admin"], level)
-    ])
+    ]), false)
     error_message = "${var.secret}: rotation.github_app_token.permissions must have at least one permission, each with the level read, write or admin. Write e.g. { contents = \"read\", issues = \"write\" }. Found: ${jsonencode(var.options.permissions)}."
   }
   validation {
-    condition = length(var.options.repositories) >= 1 && length(var.options.repositories) <= 500 && alltrue([
-      for name in var.options.repositories : can(regex("^[0-9A-Za-z._-]{1,100}$", name))
+    condition = try(length(var.options.repositories) >= 1 && length(var.options.repositories) <= 500, false) && alltrue([
+      for name in flatten([var.options.repositories]) : can(regex("^[0-9A-Za-z._-]{1,100}$", name))
     ])
     error_message = "${var.secret}: rotation.github_app_token.repositories must have 1 to 500 names of repositories, without their owner. Write e.g. [\"reports\"]. Found: ${jsonencode(var.options.repositories)}."
   }
@@ -69,8 +69,8 @@ variable "options" {
     error_message = "${var.secret}: rotation.github_app_token.constants must not have a key that the token's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
-    condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "${var.secret}: rotation.github_app_token.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    condition     = alltrue([for value in values(var.options.constants) : value != null])
+    error_message = "${var.secret}: rotation.github_app_token.constants must not have a null. Write a text, or remove the key. Found: ${jsonencode([for key, value in var.options.constants : key if value == null])}."
   }
 }
 

@@ -37,8 +37,8 @@ variable "options" {
   nullable = false
 
   validation {
-    condition     = alltrue([for url in var.options[*].api_url : can(regex("^https://[0-9A-Za-z.-]+(:[0-9]+)?(/[0-9A-Za-z._-]+)*$", url))])
-    error_message = "${var.secret}: rotation.github_deploy_key.api_url must start with https:// and must not end with a slash. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
+    condition     = alltrue([for url in var.options[*].api_url : can(regex("^https://[0-9A-Za-z.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/[0-9A-Za-z._-]+)*$", url))])
+    error_message = "${var.secret}: rotation.github_deploy_key.api_url must start with https://, must not end with a slash, and may have a port from 1 to 65535. Write \"https://api.github.com\", or \"https://HOST/api/v3\" for GitHub Enterprise Server. Found: ${jsonencode(replace(var.options.api_url, "/[^/]+@|[?#].*/", "…"))}."
   }
   validation {
     condition     = (var.options.app == null) != (var.options.token_secret_arn == null)
@@ -90,8 +90,8 @@ variable "options" {
     error_message = "${var.secret}: rotation.github_deploy_key.constants must not have a key that the deploy key's value itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
-    condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "${var.secret}: rotation.github_deploy_key.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    condition     = alltrue([for value in values(var.options.constants) : value != null])
+    error_message = "${var.secret}: rotation.github_deploy_key.constants must not have a null. Write a text, or remove the key. Found: ${jsonencode([for key, value in var.options.constants : key if value == null])}."
   }
 }
 

@@ -58,8 +58,8 @@ variable "options" {
     error_message = "${var.secret}: rotation.iam_access_key.constants must not have a key that the credential itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
-    condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "${var.secret}: rotation.iam_access_key.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    condition     = alltrue([for value in values(var.options.constants) : value != null])
+    error_message = "${var.secret}: rotation.iam_access_key.constants must not have a null. Write a text, or remove the key. Found: ${jsonencode([for key, value in var.options.constants : key if value == null])}."
   }
 }
 

@@ -80,8 +80,8 @@ variable "options" {
     error_message = "${var.secret}: rotation.iam_service_credential.credential_age_days must be a whole number from 1 to 36600, and only for bedrock.amazonaws.com: the age at which a Bedrock key expires. Remove it for another service. Found: ${jsonencode(var.options.credential_age_days)}."
   }
   validation {
-    condition     = alltrue([for host in var.options[*].endpoint : can(regex("^[0-9A-Za-z-]{1,63}([.][0-9A-Za-z-]{1,63})+(:[0-9]{1,5})?$", host)) if host != null])
-    error_message = "${var.secret}: rotation.iam_service_credential.endpoint must be a host without https://; the function always connects with TLS. Write e.g. \"vpce-0123456789abcdef0-abcdefgh.bedrock.eu-west-1.vpce.amazonaws.com\", or null for the service's own endpoint in this region. Found: ${jsonencode(replace(coalesce(var.options.endpoint, "-"), "/.*@|[?#].*/", "…"))}."
+    condition     = alltrue([for host in var.options[*].endpoint : can(regex("^[0-9A-Za-z-]{1,63}([.][0-9A-Za-z-]{1,63})+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$", host)) if host != null])
+    error_message = "${var.secret}: rotation.iam_service_credential.endpoint must be a host without https://, which may have a port from 1 to 65535; the function always connects with TLS. Write e.g. \"vpce-0123456789abcdef0-abcdefgh.bedrock.eu-west-1.vpce.amazonaws.com\", or null for the service's own endpoint in this region. Found: ${jsonencode(replace(coalesce(var.options.endpoint, "-"), "/.*@|[?#].*/", "…"))}."
   }
   validation {
     condition     = alltrue([for id in var.options[*].adopted_credential_id : can(regex("^[0-9A-Za-z_]{20,128}$", id)) if id != null])
@@ -96,8 +96,8 @@ variable "options" {
     error_message = "${var.secret}: rotation.iam_service_credential.constants must not have a key that the credential itself has: ${join(", ", local._value_keys)}. Choose other keys. Found: ${jsonencode(keys(var.options.constants))}."
   }
   validation {
-    condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "${var.secret}: rotation.iam_service_credential.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    condition     = alltrue([for value in values(var.options.constants) : value != null])
+    error_message = "${var.secret}: rotation.iam_service_credential.constants must not have a null. Write a text, or remove the key. Found: ${jsonencode([for key, value in var.options.constants : key if value == null])}."
   }
 }
 

@@ -28,13 +28,23 @@ variable "options" {
   validation {
     condition = alltrue([
       for name in var.options.character_classes :
-      length(setsubtract(split("", lookup(local._character_classes, name, "-")), split("", var.options.exclude_characters))) > 0
+      try(length(setsubtract(split("", lookup(local._character_classes, name, "-")), split("", var.options.exclude_characters))) > 0, true)
     ])
     error_message = "${var.secret}: rotation.random_value.exclude_characters must leave at least one character of each class in character_classes. Exclude fewer characters, or remove that class. Found: ${var.options.exclude_characters}"
   }
   validation {
     condition     = var.options.length >= 8 && var.options.length <= 65536 && floor(var.options.length) == var.options.length
     error_message = "${var.secret}: rotation.random_value.length must be a whole number from 8 to 65536, the most bytes of a secret. Found: ${var.options.length}."
+  }
+  validation {
+    condition = var.options.length < 8 || try(64 <= var.options.length * log(length(setsubtract(
+      flatten([for name in var.options.character_classes : split("", local._character_classes[name])]),
+      split("", var.options.exclude_characters),
+    )), 2), true)
+    error_message = "${var.secret}: rotation.random_value must have at least 64 bits of randomness, or the value could be guessed. Increase length, or allow more characters. Found: ${try(floor(var.options.length * log(length(setsubtract(
+      flatten([for name in var.options.character_classes : split("", local._character_classes[name])]),
+      split("", var.options.exclude_characters),
+    )), 2)), "no")} bits."
   }
   # The function writes JSON with a space after each comma and colon, and letters beyond ASCII as one or two of \u00e9.
   # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
@@ -56,8 +66,8 @@ variable "options" {
     error_message = "${var.secret}: rotation.random_value.constants must be set together with json_key, and must not include that key. Set json_key, e.g. to \"password\", or rename the constant. Found: ${jsonencode({ constants = keys(var.options.constants), json_key = var.options.json_key })}."
   }
   validation {
-    condition     = length(jsonencode(var.options.constants)) <= 2048
-    error_message = "${var.secret}: rotation.random_value.constants must have at most 2048 characters as JSON, because Lambda limits a function's environment to 4 KB. Found: ${length(jsonencode(var.options.constants))}."
+    condition     = alltrue([for value in values(var.options.constants) : value != null])
+    error_message = "${var.secret}: rotation.random_value.constants must not have a null. Write a text, or remove the key. Found: ${jsonencode([for key, value in var.options.constants : key if value == null])}."
   }
 }
 

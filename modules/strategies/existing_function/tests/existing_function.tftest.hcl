@@ -42,3 +42,13 @@ run "refuses_a_name" {
 
   expect_failures = [var.options]
 }
+
+run "refuses_latest_because_lambda_adds_no_permission_to_it" {
+  command = plan
+
+  variables {
+    options = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate:$LATEST" }
+  }
+
+  expect_failures = [var.options]
+}

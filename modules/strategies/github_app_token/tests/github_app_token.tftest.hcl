@@ -96,3 +96,20 @@ run "refuses_no_permission" {
 
   expect_failures = [var.options]
 }
+
+run "refuses_a_port_above_65535" {
+  command = plan
+
+  variables {
+    options = {
+      api_url         = "https://github.example:65536/api/v3"
+      client_id       = "Iv23liAbCdEfGhIjKlMn"
+      installation_id = 12345678
+      kms_key_arn     = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+      permissions     = { contents = "read" }
+      repositories    = ["reports"]
+    }
+  }
+
+  expect_failures = [var.options]
+}

@@ -147,3 +147,17 @@ run "refuses_a_repository_that_is_a_path" {
 
   expect_failures = [var.options]
 }
+
+run "refuses_a_port_above_65535" {
+  command = plan
+
+  variables {
+    options = {
+      api_url          = "https://github.example:99999/api/v3"
+      repository       = "octo-org/reports"
+      token_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"
+    }
+  }
+
+  expect_failures = [var.options]
+}

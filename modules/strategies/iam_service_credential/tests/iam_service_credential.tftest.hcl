@@ -115,3 +115,17 @@ run "refuses_an_age_of_half_a_day" {
 
   expect_failures = [var.options]
 }
+
+run "refuses_a_port_above_65535" {
+  command = plan
+
+  variables {
+    options = {
+      endpoint     = "bedrock.internal:99999"
+      service_name = "bedrock.amazonaws.com"
+      user_name    = "assistant"
+    }
+  }
+
+  expect_failures = [var.options]
+}
