@@ -113,7 +113,7 @@ locals {
   _account_pattern = "/^([0-9]{12})$/"
   _account_arn     = "arn:${local.account.partition}:iam::$1:root"
   _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
-  _readers         = [for reader in var.readers : replace(reader, local._account_pattern, local._account_arn)]
+  _readers         = [for reader in coalesce(var.readers, []) : replace(reader, local._account_pattern, local._account_arn)]
 
   # RDS and other owners stop rotating a secret that they can't read. They use a service-linked role or call as an AWS service,
   # so exempt both.
@@ -183,11 +183,30 @@ locals {
 }
 
 locals {
-  _policy = jsonencode({ Version = "2012-10-17", Statement = local._policy_statements })
+  # How many readers there are may be unknown at plan and can't decide a count. So an empty list makes a policy, too, with a
+  # Deny placeholder: no principal has this type.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principaltype
+  _policy = jsonencode({ Version = "2012-10-17", Statement = concat(
+    local._policy_statements,
+    [for everyone in ["*"] : {
+      Sid       = "NoReaders"
+      Effect    = "Deny"
+      Principal = everyone
+      Action    = ["secretsmanager:GetSecretValue"]
+      Resource  = "*"
+      Condition = { StringEquals = { "aws:PrincipalType" = "None" } }
+    } if length(local._policy_statements) == 0],
+  ) })
 }
 
 resource "aws_secretsmanager_secret_policy" "this" {
-  count = length(local._policy_statements) > 0 ? 1 : 0
+  # Terraform knows that compact(…) of unknown values is a list and not null.
+  count = anytrue([
+    var.readers != null, # Invalid count argument? Write compact(…) around readers.
+    var.readers_exclusive,
+    local.makes_function && local.records_attempts,
+    length(var.policy_statements) > 0,
+  ]) ? 1 : 0
 
   block_public_policy = true
   policy              = local._policy
@@ -329,7 +348,7 @@ module "schedule" {
 
 module "alarm" {
   source = "./modules/alarm"
-  count  = !local.makes_secret && length(var.alarm_actions) > 0 ? 1 : 0
+  count  = local.makes_secret || var.alarm_actions == null ? 0 : 1 # Invalid count argument? Write compact(…) around alarm_actions.
 
   account       = local.account
   alarm_actions = var.alarm_actions

@@ -13,17 +13,16 @@ variable "administrators" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs, e.g. of an SNS topic, that are notified when the function fails, a managed secret fails to rotate, or EventBridge Scheduler cannot start a rotation. If empty, there is no alarm."
+  description = "ARNs, e.g. of an SNS topic, that are notified when the function fails, a managed secret fails to rotate, or EventBridge Scheduler cannot start a rotation. Unless null, there are alarms, even if the list is empty. Write compact(…) around a list if Terraform reports an invalid count argument."
   type        = list(string)
-  default     = []
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = alltrue([for action in var.alarm_actions : can(regex("^arn:", action))])
-    error_message = "${local._secret}: Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode([for action in var.alarm_actions : can(regex("^arn:", action)) ? action : "a text that may be a credential and is not shown"])}."
+    condition     = alltrue([for action in coalesce(var.alarm_actions, []) : can(regex("^arn:", action))])
+    error_message = "${local._secret}: Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode([for action in coalesce(var.alarm_actions, []) : can(regex("^arn:", action)) ? action : "a text that may be a credential and is not shown"])}."
   }
   validation {
-    condition     = length(var.alarm_actions) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret
+    condition     = length(coalesce(var.alarm_actions, [])) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret
     error_message = "${local._secret}: alarm_actions must be empty if this module makes neither a function nor an EventBridge schedule, and the secret is not managed. Remove alarm_actions, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
@@ -286,7 +285,7 @@ variable "name" {
 }
 
 variable "policy_statements" {
-  description = "More statements for the secret's resource policy, by their Sid."
+  description = "More statements for the secret's resource policy, by their Sid; the Sids must be known at plan."
   type = map(object({
     actions    = list(string)
     principals = map(list(string))
@@ -337,13 +336,12 @@ variable "policy_statements" {
 }
 
 variable "readers" {
-  description = "Principals that the secret's resource policy allows to read it: ARNs of roles, users, sessions, federated users or accounts, or account numbers."
+  description = "Principals that the secret's resource policy allows to read it: ARNs of roles, users, sessions, federated users or accounts, or account numbers. Unless null, the secret has a resource policy, even if the list is empty. Write compact(…) around a list if Terraform reports an invalid count argument."
   type        = list(string)
-  default     = []
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = alltrue([for reader in var.readers : can(regex("^([0-9]{12}|arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(role|user)/[^*?$]+)|sts::[0-9]{12}:(assumed-role/[^*?$]+/|federated-user/)[^*?$]+))$", reader))])
+    condition     = alltrue([for reader in coalesce(var.readers, []) : can(regex("^([0-9]{12}|arn:aws[a-z-]*:(iam::[0-9]{12}:(root|(role|user)/[^*?$]+)|sts::[0-9]{12}:(assumed-role/[^*?$]+/|federated-user/)[^*?$]+))$", reader))])
     error_message = "${local._secret}: Each of readers must be a role, a user, a session or an account, without a wildcard or a policy variable. Write e.g. \"arn:aws:iam::123456789012:role/reporter\" or \"123456789012\". Found: ${jsonencode(var.readers)}."
   }
 }
@@ -355,13 +353,13 @@ variable "readers_exclusive" {
   nullable    = false
 
   validation {
-    condition     = !var.readers_exclusive || length(var.readers) > 0
+    condition     = !var.readers_exclusive || length(coalesce(var.readers, [])) > 0
     error_message = "${local._secret}: readers must not be empty if readers_exclusive is set. Set readers, e.g. [\"arn:aws:iam::123456789012:role/reporter\"], or remove readers_exclusive. Found: no readers."
   }
   # A session has its role's ARN as aws:PrincipalArn, and its own ARN doesn't have the path of the role.
   # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
   validation {
-    condition     = !var.readers_exclusive || alltrue([for reader in var.readers : !can(regex(":assumed-role/", reader))])
+    condition     = !var.readers_exclusive || alltrue([for reader in coalesce(var.readers, []) : !can(regex(":assumed-role/", reader))])
     error_message = "${local._secret}: readers must name the role of each session if readers_exclusive is set, because the policy then compares roles. Write e.g. \"arn:aws:iam::123456789012:role/reporter\". Found: ${jsonencode(var.readers)}."
   }
   validation {

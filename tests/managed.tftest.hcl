@@ -36,6 +36,19 @@ run "alarm_actions_accepts_a_managed_secret" {
   }
 }
 
+run "alarm_actions_accepts_an_empty_list_for_a_managed_secret" {
+  command = plan
+
+  variables {
+    alarm_actions = []
+  }
+
+  assert {
+    condition     = length(module.alarm) == 1
+    error_message = "The alarm depends on the length of the list."
+  }
+}
+
 run "kms_key_arn_accepts_the_key_of_a_managed_secret" {
   command = plan
 

@@ -139,6 +139,33 @@ run "readers_accepts_an_account_number" {
   }
 }
 
+run "readers_accepts_an_empty_list" {
+  command = plan
+
+  variables {
+    readers = []
+  }
+
+  # AWS refuses a policy without a statement, and no principal has this type.
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_policy.this[0].policy).Statement[*].Condition == [{ StringEquals = { "aws:PrincipalType" = "None" } }]
+    error_message = "The policy applies to someone: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "readers_accepts_null" {
+  command = plan
+
+  variables {
+    readers = null
+  }
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_policy.this) == 0
+    error_message = "There is a policy: ${jsonencode(aws_secretsmanager_secret_policy.this[*].policy)}."
+  }
+}
+
 run "readers_exclusive_accepts_readers" {
   command = plan
 

@@ -54,6 +54,7 @@ variable "administrators" {
 variable "alarm_actions" {
   description = "ARNs that are notified of failures."
   type        = list(string)
+  default     = []
   nullable    = false
 
   validation {
@@ -152,6 +153,7 @@ variable "policy_statements" {
 variable "readers" {
   description = "Principals that the secret's resource policy allows to read it."
   type        = list(string)
+  default     = []
   nullable    = false
 
   validation {

@@ -142,7 +142,7 @@ resource "aws_lambda_permission" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  count = length(var.alarm_actions) > 0 ? 1 : 0
+  count = var.alarm_actions == null ? 0 : 1 # Invalid count argument? Write compact(…) around alarm_actions.
 
   alarm_name          = "${local.name}-errors"
   alarm_description   = "A step of the rotation of ${var.secret_name} failed; the log group of the function says why."

@@ -12,9 +12,8 @@ variable "account" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are notified when an invocation of the function fails; if empty, there is no alarm."
+  description = "ARNs that are notified when an invocation of the function fails; null makes no alarm."
   type        = list(string)
-  nullable    = false
 }
 
 variable "default_name" {

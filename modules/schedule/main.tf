@@ -146,7 +146,7 @@ resource "aws_scheduler_schedule" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  count = length(var.alarm_actions) > 0 ? 1 : 0
+  count = var.alarm_actions == null ? 0 : 1 # Invalid count argument? Write compact(…) around alarm_actions.
 
   alarm_name          = "${local.name}-dead-letters"
   alarm_description   = "A rotation of ${var.secret_name} could not be started; the messages of the queue say why."

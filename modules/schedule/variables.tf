@@ -11,9 +11,8 @@ variable "account" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that are notified when a rotation cannot be started; if empty, there is no alarm."
+  description = "ARNs that are notified when a rotation cannot be started; null makes no alarm."
   type        = list(string)
-  nullable    = false
 }
 
 variable "default_name" {

@@ -15,7 +15,7 @@ _KEY = f"arn:aws:kms:eu-west-1:{_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/reporter"
 
 # Valid module calls. Each list, map and object has a value in at least one of them.
-_CALLS: list[Mapping[str, Any]] = [
+CALLS: list[Mapping[str, Any]] = [
     {
         "name": "secret",
         "administrators": [_ROLE],
@@ -71,7 +71,7 @@ def _nulled(type_: str, value: Any, place: Place) -> Iterator[tuple[Place, objec
     kind, _, inner = type_.partition("(")
     inner = inner.rpartition(")")[0]
     if kind == "optional":
-        yield from [*_nulled(_split(inner)[0], value, place)][1:]
+        yield from [*_nulled(split_types(inner)[0], value, place)][1:]
     elif kind in {"list", "set"}:
         for found, changed in _nulled(inner, value[0] if value else None, (*place, "*")):
             yield found, [changed]
@@ -80,7 +80,7 @@ def _nulled(type_: str, value: Any, place: Place) -> Iterator[tuple[Place, objec
             for found, changed in _nulled(inner, old, (*place, "*")):
                 yield found, {**value, key: changed}
     elif kind == "object" and value is not None:
-        for name, of_type in _attributes(inner):
+        for name, of_type in attributes(inner):
             for found, changed in _nulled(of_type, value.get(name), (*place, name)):
                 yield found, {**value, name: changed}
 
@@ -91,23 +91,23 @@ def _places(type_: str, place: Place) -> Iterator[Place]:
     kind, _, inner = type_.partition("(")
     inner = inner.rpartition(")")[0]
     if kind == "optional":
-        yield from [*_places(_split(inner)[0], place)][1:]
+        yield from [*_places(split_types(inner)[0], place)][1:]
     elif kind == "object":
-        for name, of_type in _attributes(inner):
+        for name, of_type in attributes(inner):
             yield from _places(of_type, (*place, name))
     elif kind in {"list", "map", "set"}:
         yield from _places(inner, (*place, "*"))
 
 
-def _attributes(inner: str) -> Iterator[tuple[str, str]]:
+def attributes(inner: str) -> Iterator[tuple[str, str]]:
     """Each attribute of an object and its type, without the optional scalars."""
-    for attribute in _split(inner.strip("{}")):
+    for attribute in split_types(inner.strip("{}")):
         name, _, type_ = attribute.partition(" = ")
         if not (type_.startswith("optional(") and _SCALAR.match(type_)):
             yield name, type_
 
 
-def _split(text: str) -> list[str]:
+def split_types(text: str) -> list[str]:
     """Split at the commas that are in no bracket."""
     depth, parts = 0, [""]
     for character in text:
@@ -120,7 +120,7 @@ def _split(text: str) -> list[str]:
 
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_TYPES = {
+TYPES = {
     name.strip('"'): re.sub(r"^\$\{(.*)\}$", r"\1", variable["type"])
     for file in _REPOSITORY.glob("variables*.tf")
     for block in hcl2.loads(file.read_text(encoding="utf-8"))["variable"]
@@ -128,15 +128,15 @@ _TYPES = {
     if not _SCALAR.match(variable["type"])
 }
 _CASES: dict[Place, dict[str, Any]] = {}
-for _call in _CALLS:
-    for _name, _value in ((name, _call[name]) for name in _TYPES.keys() & _call.keys()):
-        for _place, _changed in _nulled(_TYPES[_name], _value, (_name,)):
+for _call in CALLS:
+    for _name, _value in ((name, _call[name]) for name in TYPES.keys() & _call.keys()):
+        for _place, _changed in _nulled(TYPES[_name], _value, (_name,)):
             _CASES.setdefault(_place, {**_call, _name: _changed})
 
 
 def test_each_place_of_each_input_has_a_case() -> None:
     assert {*_CASES} == {
-        place for name, type_ in _TYPES.items() for place in _places(type_, (name,))
+        place for name, type_ in TYPES.items() for place in _places(type_, (name,))
     }
 
 
