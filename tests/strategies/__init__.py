@@ -55,7 +55,7 @@ NOT_SHOWN: Final = (
 
 
 class Effect(Enum):
-    """What a changed option does to a live secret."""
+    """The effect of a changed option on a live secret."""
 
     CARRIED = auto()
     """The next rotation uses it, and accepts the values from before."""

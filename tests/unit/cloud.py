@@ -198,7 +198,7 @@ class FakeClients:
 
 
 class SdkMeta:
-    """What a client says of itself: the model of its service in the installed SDK."""
+    """A client describes itself by the model of its service in the installed SDK."""
 
     @functools.cached_property
     def service_model(self) -> ServiceModel:

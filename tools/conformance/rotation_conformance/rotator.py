@@ -146,7 +146,7 @@ class Rotation:
         try:
             self.retry(token)
         except OvertakenError:
-            # What was current before the rollback may still be in use.
+            # Applications may still use the value that was current before the rollback.
             self.wait_out_the_overlap()
             token = self.stage()
             self.retry(token)
