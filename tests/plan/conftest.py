@@ -47,8 +47,10 @@ Refuse = Callable[[Variables], list[str]]
 
 def copy_variables(repository: Path, folder: Path) -> None:
     """Copy what has no resource, so that Terraform starts no provider."""
-    for name in ("rules.tf", "strategies.tf", "variables.tf", "variables-schedule.tf"):
-        shutil.copy(repository / name, folder)
+    for file in (repository / "rules.tf", repository / "strategies.tf"):
+        shutil.copy(file, folder)
+    for file in repository.glob("variables*.tf"):
+        shutil.copy(file, folder)
     for name in ("aws_rules", "schedule_expression", "strategies"):
         shutil.copytree(repository / "modules" / name, folder / "modules" / name)
     (folder / "stub.tf").write_text(STUB, encoding="utf-8")

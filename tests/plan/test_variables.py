@@ -1010,7 +1010,7 @@ def test_each_variable_has_a_type_and_one_sentence(repository: Path) -> None:
 def test_a_comment_shows_each_default_of_the_function(repository: Path) -> None:
     """The root's type shows the defaults in comments; the submodule's type sets them."""
     option = re.compile(r"(\w+) += optional\((.*?)\)+ *(?:# (.*))?$", re.MULTILINE)
-    root = (repository / "variables.tf").read_text(encoding="utf-8")
+    root = (repository / "variables-function.tf").read_text(encoding="utf-8")
     block = root.partition('variable "function"')[2].partition("default = null")[0]
     submodule = (repository / "modules/function/variables.tf").read_text(encoding="utf-8")
     held = {}
