@@ -156,7 +156,7 @@ class Engine:
         if not isinstance(strategy, Setter | Issuer):
             return Outcome.NOTHING_TO_DO
         version = self._secret.read(pending.token)
-        if version is None and self._secret.describe().holder(Stage.CURRENT) is None:
+        if version is None and pending.describe().holder(Stage.CURRENT) is None:
             # If rotation is turned on without rotating, AWS tests a secret that is still empty.
             return Outcome.NOTHING_TO_TEST
         version = version or pending.value()

@@ -119,13 +119,17 @@ class Issuing:
         raise failure
 
     def _look(self) -> _Found:
-        """Read all that decides, and last of all whether another invocation has begun."""
+        """Read all that decides. If there is a record, it comes last.
+
+        So no other invocation begins between this read and the record of this attempt.
+        """
         began = self.clock.now()
+        first = self.describe() if self.issuer.slots is None else None
         held = self.issuer.inventory()
         previous = None
         if sort_out(self._facts(held, None)).unexplained():
             previous = self.secret.read_label(Stage.PREVIOUS)
-        description = self.describe()
+        description = first or self.describe()
         labels = {
             Stage.CURRENT: self.current.version.version_id if self.current else None,
             **({Stage.PREVIOUS: previous.version_id} if previous else {}),

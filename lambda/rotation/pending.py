@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PAUSE_SECONDS = 1
+_TRIES = round(LAG.total_seconds() / _PAUSE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +139,9 @@ class Pending:
 
     def _awaited(self, read: Callable[[], T | None]) -> T | None:
         """Read again for a while, because a read of Secrets Manager may show an earlier state."""
-        until = self.clock.now() + LAG
-        while (found := read()) is None and self.clock.now() < until:
-            if self.clock.left() < _PAUSE_SECONDS:
-                break
+        for _ in range(_TRIES):
+            found = read()
+            if found is not None or self.clock.left() < _PAUSE_SECONDS:
+                return found
             self.clock.sleep(_PAUSE_SECONDS)
-        return found
+        return read()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -178,6 +179,7 @@ class _Sequence(RuleBasedStateMachine):
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
             patch.setenv(ENVIRONMENT_VARIABLE, json.dumps(settings))
             patch.setattr(handler, "_clients", FakeClients(self.cloud))
+            patch.setattr(time, "sleep", self.cloud.time.advance)
             self.cloud.fuse.revive()
             handler.lambda_handler(event, _Context())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from rotation.api import Clients, Generator, Issuer, RotationError, Setter
 from rotation.engine import Engine, Outcome
+from rotation.errors import TooSoon
 from rotation.event import Event, Step
 from rotation.secret import Secret
 from rotation_conformance.account import Account, Killed, Side, StoredSecret, StoredVersion, Trouble
@@ -149,6 +150,12 @@ class Rotation:
             # Applications may still use the value that was current before the rollback.
             self.wait_out_the_overlap()
             token = self.stage()
+            self.retry(token)
+        except NeverConvergedError as error:
+            if not isinstance(error.last, TooSoon):
+                raise
+            # The overlap after a rollback counts from this try, which was the first to see it.
+            self.wait_out_the_overlap()
             self.retry(token)
         return token
 
