@@ -37,6 +37,7 @@ from rotation_conformance.account import (
     lose_answer,
     refuse,
 )
+from rotation_conformance.overlap import Overlap
 from rotation_conformance.rotator import (
     RETRY_SECONDS,
     NeverConvergedError,
@@ -47,6 +48,7 @@ from rotation_conformance.rotator import (
 )
 from rotation_conformance.suite import Shared
 from tests.unit.cloud import Cloud, FakeClients
+from tests.unit.rotator import Replaced, Try
 from tests.unit.services import IamUser
 from tests.unit.subject import CONSTANTS
 from tests.unit.subjects import EACH_SUBJECT, SUBJECTS
@@ -62,7 +64,8 @@ pytestmark = pytest.mark.campaign("Sequences")
 _SIDES = st.sampled_from(Side)
 _CALLS = st.integers(1, 25)
 # The lags that the engine allows.
-_LAGS = st.sampled_from([0, 4, 8])
+_LONGEST_LAG = 8
+_LAGS = st.sampled_from([0, 4, _LONGEST_LAG])
 _SKEWS = st.sampled_from([-4, 0, 4])
 
 
@@ -128,6 +131,24 @@ class _Sequence(RuleBasedStateMachine):
         token = self.rotation.stage()
         self._try(interpose(at, lambda: self.rotation.steps(token)))
 
+    @rule(first=_CALLS, second=_CALLS, third=_CALLS, dies=st.booleans())
+    def rotate_while_a_second_delivery_takes_turns(
+        self, first: int, second: int, third: int, *, dies: bool
+    ) -> None:
+        self.rotation.wait_out_the_overlap()
+        attempt, replaced = Try(self.rotation, self.rotation.stage()), Replaced(self.rotation)
+        with Overlap(self.cloud, watched(self.rotation), replaced) as overlap:
+            one = overlap.add("A", attempt.run)
+            other = overlap.add("B", attempt.repeat_step)
+            one.run(first)
+            other.run(second)
+            one.run(first + third)
+            other.end() if dies else other.run()
+            one.run()
+        # The known limit in docs/design.md.
+        replaced.delete_orphan()
+        self.cloud.time.advance(1)
+
     @rule(steps=st.integers(1, 3))
     def rotate_and_stop_after_some_steps(self, steps: int) -> None:
         token = self.rotation.stage()
@@ -140,10 +161,10 @@ class _Sequence(RuleBasedStateMachine):
         self._try(interpose(at, lambda: setattr(self.secret, "deleted", True)))
         self.secret.deleted = False
 
-    @rule(list_lag=_LAGS, quota_lag=_LAGS, ahead=_SKEWS)
-    def lag(self, list_lag: float, quota_lag: float, ahead: float) -> None:
+    @rule(list_lag=_LAGS, quota_lag=_LAGS, ahead=_SKEWS, read_lag=_LAGS)
+    def lag(self, list_lag: float, quota_lag: float, ahead: float, read_lag: float) -> None:
         self.cloud.list_lag, self.cloud.quota_lag = list_lag, quota_lag
-        self.cloud.iam_ahead = ahead
+        self.cloud.iam_ahead, self.cloud.read_lag = ahead, read_lag
 
     @precondition(lambda self: self.subject in REGISTRY)
     @rule(
@@ -183,9 +204,14 @@ class _Sequence(RuleBasedStateMachine):
             self.cloud.fuse.revive()
             handler.lambda_handler(event, _Context())
 
+    def _show_everywhere(self) -> None:
+        """Let every read show what an operator did; a rotation within the lag may undo it."""
+        self.cloud.time.advance(_LONGEST_LAG)
+
     @rule()
     def give_up(self) -> None:
         self.rotation.give_up()
+        self._show_everywhere()
 
     @rule()
     def cancel_and_switch_on_again(self) -> None:
@@ -198,6 +224,7 @@ class _Sequence(RuleBasedStateMachine):
         versions = list(self.secret.versions)
         self.secret.attach("AWSPENDING", versions[which % len(versions)])
         self.mislabelled = True
+        self._show_everywhere()
 
     @precondition(lambda self: "AWSPREVIOUS" in self.secret.labels)
     @rule()
@@ -205,6 +232,7 @@ class _Sequence(RuleBasedStateMachine):
         """Move AWSCURRENT back, if the previous credential still works."""
         if works(self.rotation, "AWSPREVIOUS"):
             self.secret.attach("AWSCURRENT", self.secret.labels["AWSPREVIOUS"])
+            self._show_everywhere()
 
     @precondition(lambda self: self.secret.current_text() is not None)
     @rule(label=st.sampled_from(["AWSCURRENT", "AWSPREVIOUS"]))
@@ -212,6 +240,7 @@ class _Sequence(RuleBasedStateMachine):
         """Put a credential that works."""
         if label in self.secret.labels and works(self.rotation, label):
             self.rotation.put_by_hand(json.dumps(self.secret.value(label)))
+            self._show_everywhere()
 
     @precondition(lambda self: self.secret.current_text() is not None)
     @rule(text=st.sampled_from(["", "not JSON", "[]", "{}"]))
@@ -220,11 +249,13 @@ class _Sequence(RuleBasedStateMachine):
         if not works(self.rotation, "AWSCURRENT"):
             return
         self.rotation.put_by_hand(text)
+        self._show_everywhere()
         before = self.service.ours()
         with pytest.raises((ConfigurationError, ProtocolError)):
             self.rotation.steps(self.rotation.stage())
         assert self.service.ours() == before
         self.rotation.put_by_hand(right)
+        self._show_everywhere()
 
     @precondition(lambda self: isinstance(self.service, Shared))
     @rule()
@@ -251,6 +282,7 @@ class _Sequence(RuleBasedStateMachine):
         value = self.service.add_adopted()
         if value is not None:
             self.rotation.put_by_hand(json.dumps({**value, **CONSTANTS}))
+            self._show_everywhere()
 
     @precondition(lambda self: isinstance(self.service, IamUser))
     @rule(which=st.integers(0, 1))
@@ -269,6 +301,7 @@ class _Sequence(RuleBasedStateMachine):
     def teardown(self) -> None:
         for key in self.service.keys if isinstance(self.service, IamUser) else ():
             key.active = True
+        self.cloud.read_lag = 0
         while self.foreign:
             self.remove_a_foreign_credential()
         # The first ends the running rotation, or cancels an old one. The second rotates.

@@ -140,23 +140,23 @@ class Rotation:
         """Rotate once, without trouble, after every overlap is over.
 
         If the function cancels the rotation that RotateSecret retries, start a new one, as the
-        error says.
+        error says. After a rollback by hand, the overlap counts from the first try that sees it.
         """
         self.wait_out_the_overlap()
         token = self.stage()
-        try:
-            self.retry(token)
-        except OvertakenError:
-            # Applications may still use the value that was current before the rollback.
-            self.wait_out_the_overlap()
-            token = self.stage()
-            self.retry(token)
-        except NeverConvergedError as error:
-            if not isinstance(error.last, TooSoon):
-                raise
-            # The overlap after a rollback counts from this try, which was the first to see it.
-            self.wait_out_the_overlap()
-            self.retry(token)
+        for _ in range(2):
+            try:
+                self.retry(token)
+            except OvertakenError:
+                self.wait_out_the_overlap()
+                token = self.stage()
+            except NeverConvergedError as error:
+                if not isinstance(error.last, TooSoon):
+                    raise
+                self.wait_out_the_overlap()
+            else:
+                return token
+        self.retry(token)
         return token
 
     def test_only(self) -> None:
