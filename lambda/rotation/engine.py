@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import AlreadyStored, CredentialRejected, RotationError
 from rotation.event import Step
-from rotation.fields import kept_fields
 from rotation.issuing import STORING_SECONDS, Issuing
-from rotation.ownership import Stored, parse_ours
+from rotation.ownership import Stored, kept_fields, parse_ours
 from rotation.pending import Pending
 from rotation.proof import prove
 from rotation.secret import Stage

@@ -24,8 +24,7 @@ from rotation.errors import (
     RotationError,
     TooSoon,
 )
-from rotation.fields import kept_fields
-from rotation.ownership import Facts, Marked, Recorded, parse_ours, sort_out
+from rotation.ownership import Facts, Marked, Recorded, kept_fields, parse_ours, sort_out
 from rotation.proof import LAG, prove
 from rotation.secret import Stage
 from rotation.strategy import Credential, Issued
@@ -53,7 +52,7 @@ _LEARNING_SECONDS = 60
 _LABELS_SECONDS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Found:
     """All that the engine reads before the first change."""
 
@@ -64,7 +63,7 @@ class _Found:
     earlier: Attempt | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Issuing:
     """The issuing of one credential, in one createSecret step."""
 
@@ -199,8 +198,7 @@ class Issuing:
                 identities=claims.foreign,
                 adopt_with=self.issuer.adopt_with,
             )
-        orphans = [one for one in held if one.identity in claims.orphans]
-        self._require_dead(orphans)
+        orphans = self._dead([one for one in held if one.identity in claims.orphans])
         published = {one: claims.ours[one.identity] for one in held if one.identity in claims.ours}
         if published and self.current:
             rollback = self._rollback(self.current, found)
@@ -219,12 +217,22 @@ class Issuing:
                 return dead, orphans
         return published, orphans
 
-    def _require_dead(self, orphans: Sequence[Issued]) -> None:
-        """Check that no other invocation may store a marked orphan. For others the record does."""
-        if self.issuer.slots is None and orphans:
-            until = max(one.created for one in orphans) + SKEW + self._longest_lease() + LAG
-            if self.clock.now() < until:
-                raise self._not_yet(until)
+    def _dead(self, orphans: Sequence[Issued]) -> Sequence[Issued]:
+        """Return the orphans that no other invocation may store: for records, the lease shows it.
+
+        Marks have no lease. There is room, so that a young orphan can stay until the next rotation.
+
+        Raises:
+            NotYet: There is time to wait until all are old enough.
+        """
+        if self.issuer.slots is not None or not orphans:
+            return orphans
+        age = SKEW + self._longest_lease() + LAG
+        now = self.clock.now()
+        wait = (max(one.created for one in orphans) + age - now).total_seconds()
+        if 0 < wait <= self.clock.left() - STORING_SECONDS:
+            raise self._not_yet(now + timedelta(seconds=wait))
+        return [one for one in orphans if one.created + age <= now]
 
     def _works(self, credential: Credential | None) -> bool:
         """Say whether the service may still accept a credential. A dead one protects nothing."""

@@ -5,23 +5,26 @@
     orphan    no version has it, and an attempt of ours must have made it
     foreign   all others: never retired
 
+A field of a value that is not the strategy's own survives every rotation.
+
 Nothing here makes a call: each answer follows from the facts that it is given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rotation.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from collections.abc import Set as AbstractSet
 
     from rotation.attempt import Attempt
     from rotation.secret import Version
-    from rotation.strategy import Credential, Issued, Strategy
+    from rotation.strategy import Credential, Issued, Strategy, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,3 +161,19 @@ def require_ours(strategy: Strategy, version: Version, *, secret: str) -> Creden
             configured=strategy.owner,
         )
     return credential
+
+
+def kept_fields(strategy: Strategy, current: Stored | None, new: Value) -> Mapping[str, object]:
+    """Return the fields of the current value that the next one has too, in their order.
+
+    A field that the strategy names as its own belongs to the old credential. If the new credential
+    doesn't have it, it is dropped: a key without an expiration must not get that of the old one.
+    """
+    if current is None or not isinstance(current.credential.value, Mapping):
+        return {}
+    own: Collection[str] = getattr(strategy, "own_fields", ())
+    return {
+        name: field
+        for name, field in current.credential.value.items()
+        if name in new or name not in own
+    }

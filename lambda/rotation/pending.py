@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 1
 _TRIES = round(LAG.total_seconds() / _PAUSE_SECONDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Pending:
     """The version whose id is the token of the rotation."""
 

@@ -13,7 +13,9 @@ locals {
     ["handler.py", "rotation/*.py", "rotation/strategies/__init__.py", "rotation/strategies/${var.strategy}.py"],
     [for pattern in concat(length(var.services) > 0 ? ["__init__.py"] : [], var.services) : "rotation/services/${pattern}"],
   )
-  _paths = setunion([for pattern in local._patterns : fileset(local._source, pattern)]...)
+  _found = setunion([for pattern in local._patterns : fileset(local._source, pattern)]...)
+  # Only a file of the user's own imports from it.
+  _paths = length(var.files) > 0 ? local._found : setsubtract(local._found, ["rotation/api.py"])
 
   # A third of the code is docstrings and comments. They become empty lines, so that a traceback has the source's line numbers.
   _code = { for path in local._paths : path => replace(

@@ -241,17 +241,20 @@ RECORDS: Final = {
     "empty": "",
     "text": "x",
     "no-times": "TOKEN OWNER",
-    "one-time": "TOKEN OWNER 2030-01-01T12:00:00Z",
-    "dates": "TOKEN OWNER 2030-01-01 2031-01-01",
-    "a-year": "TOKEN OWNER 2029-06-01T00:00:00Z 2030-06-01T00:00:00Z",
-    "sixteen-minutes": "TOKEN OWNER START 2030-01-02T00:16:00Z",
-    "from-the-first-day": "TOKEN OWNER 0001-01-01T00:00:00Z 2030-06-01T00:00:00Z",
-    "the-first-day": "TOKEN OWNER 0001-01-01T00:00:00Z 0001-01-01T00:00:01Z",
-    "the-last-day": "TOKEN OWNER 9999-12-31T23:59:58Z 9999-12-31T23:59:59Z",
-    "backwards": "TOKEN OWNER 2030-06-01T00:00:00Z 2030-01-01T00:00:00Z",
-    "other-zone": "TOKEN OWNER 2030-01-01T12:00:00+01:00 2030-01-01T12:15:00+01:00",
-    "other-owner": "TOKEN 0123456789abcdef START END",
-    "line-ends": "TOKEN\nOWNER\nSTART\nEND",
+    "no-lengths": "TOKEN OWNER START",
+    "one-length": "TOKEN OWNER START+43",
+    "a-date": "TOKEN OWNER 2030-01-01+43+76",
+    "sixteen-minutes": "TOKEN OWNER START+43+960",
+    "a-long-number": "TOKEN OWNER START+43+99999999999999999999",
+    "the-first-day": "TOKEN OWNER 0001-01-01T00:00:00Z+43+76",
+    "the-last-day": "TOKEN OWNER 9999-12-31T23:59:59Z+43+76",
+    "backwards": "TOKEN OWNER START+-43+76",
+    "other-zone": "TOKEN OWNER 2030-01-01T12:00:00+01:00+43+76",
+    "in-the-future": "TOKEN OWNER 2031-01-01T00:00:00Z+43+76",
+    "other-owner": "TOKEN 0123456789abcdef START+43+76",
+    "line-ends": "TOKEN\nOWNER\nSTART+43+76",
+    "a-rollback": "rollback TOKEN START",
+    "a-rollback-without-a-time": "rollback TOKEN",
     "256-characters": "x" * 256,
 }
 
@@ -304,8 +307,9 @@ ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
         ("ARN", "absent", ABSENT, NOT_FOUND),
         ("ARN", "other-secret", OTHER_ARN, OTHER),
         ("VersionId", "absent", ABSENT, NOT_FOUND),
-        ("VersionId", "other-version", "f" * 36, OTHER),
         ("VersionId", "number", 7, NUMBER),
+        ("VersionStages", "number", 7, UNREADABLE),
+        ("VersionStages", "list-of-numbers", [7], "a list"),
         ("CreatedDate", "absent", ABSENT, NOT_FOUND),
         ("CreatedDate", "text", "yesterday", UNREADABLE),
         ("CreatedDate", "year-1", YEAR_1, TIME),
@@ -817,7 +821,6 @@ def _beside_an_operators_key(record: str) -> Rotation:
         "TOKEN": "f" * 36,
         "OWNER": digest(f"IamAccessKey IAM user {USER}"),
         "START": start,
-        "END": start,
     }
     for word, meaning in words.items():
         record = record.replace(word, meaning)
@@ -840,7 +843,7 @@ def test_a_forged_attempt_record_never_deletes_a_key(record: str) -> None:
 
 def test_a_record_in_our_form_would_delete_it() -> None:
     """So the rows above are ignored because of their own fault."""
-    rotation = _beside_an_operators_key("TOKEN OWNER START END")
+    rotation = _beside_an_operators_key("TOKEN OWNER START+43+76")
     rotation.step(Step.CREATE, rotation.stage())
     assert len(rotation.cloud.destroyed) == 1
 

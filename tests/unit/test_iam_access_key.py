@@ -183,7 +183,7 @@ def test_a_renamed_user_keeps_rotating(state: str) -> None:
 def test_a_renamed_user_whose_former_name_is_not_configured_is_refused() -> None:
     rotation = renamed_user(prepared("iam_access_key", "steady"), former_names=["reporter"])
     token, before = rotation.stage(), rotation.cloud.snapshot()
-    with pytest.raises(ConfigurationError, match="configured for IAM user courier"):
+    with pytest.raises(ConfigurationError, match="another owner than IAM user courier"):
         rotation.step(Step.CREATE, token)
     assert rotation.cloud.snapshot() == before
 

@@ -41,14 +41,13 @@ _CORE = {
     "secret": {"attempt", "aws", "errors", "response", "strategy"},
     "proof": {"errors", "strategy"},
     "ownership": {"attempt", "errors", "secret", "strategy"},
-    "fields": {"ownership", "strategy"},
     "issuing": {
-        *("attempt", "aws", "errors", "event", "fields", "ownership", "proof", "secret"),
+        *("attempt", "aws", "errors", "event", "ownership", "proof", "secret"),
         "strategy",
     },
     "pending": {"attempt", "errors", "ownership", "proof", "secret", "strategy"},
     "engine": {
-        *("errors", "event", "fields", "issuing", "ownership", "pending", "proof", "secret"),
+        *("errors", "event", "issuing", "ownership", "pending", "proof", "secret"),
         "strategy",
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},

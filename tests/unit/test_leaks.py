@@ -64,21 +64,23 @@ pytestmark = pytest.mark.campaign("Leaks")
 _MARK: Final = "wJalrXUtnFEMI/K7MDENG+canary"
 
 _SHOWN: Final = {
-    "Attempt": {"token", "owner", "started", "ended", "present"},
+    "Attempt": {"token", "owner", "started", "ended", "lease", "present"},
     "Clock": {"now", "sleep", "left"},
     "Credential": {"identity", "owner", "expires"},
-    "Description": {"stages", "last_rotated", "attempt"},
+    "Description": {"stages", "last_rotated", "record"},
     "Event": {"step", "secret_arn", "token"},
     "KeyPair": {"public_key"},
     "Issued": {"identity", "owner", "created", "mark"},
     "Limits": {"seconds", "most_bytes"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
+    "Rollback": {"version_id", "seen"},
     "Service": {"name", "age_days", "log_in"},
     # A plan shows all of them, and so do errors: no setting is a credential.
     "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},
     "Token": {"expires_at"},
-    "Version": {"version_id", "created"},
+    "User": {"arn", "former_names"},
+    "Version": {"version_id", "created", "stages"},
     "Marked": {"prefix"},
     "Recorded": {"attempt"},
     # These have others as fields, and a test of their own.
