@@ -59,12 +59,14 @@ def a_customer_key(deployed: Deployed, grant: Grant) -> None:
     assert "secretsmanager:" in str(_fails(deployed, grant)["message"])
 
 
-def a_cleanup_of_an_abandoned_version(deployed: Deployed, grant: Grant) -> None:
-    with without(deployed.aws, deployed.role, PROMOTE):
-        given_up = deployed.secret.rotate()
-        deployed.wait_for_failure(given_up)
-        deployed.secret.give_up(given_up)
-    # One of the issued keys now belongs to a version without a label.
+def a_cleanup_of_a_version_without_a_label(deployed: Deployed, grant: Grant) -> None:
+    deployed.secret.rotate_and_wait()
+    deployed.aws.client("secretsmanager").update_secret_version_stage(
+        SecretId=deployed.secret.secret_id,
+        VersionStage="AWSPREVIOUS",
+        RemoveFromVersionId=deployed.secret.holder("AWSPREVIOUS"),
+    )
+    # Only the list shows the version of the previous credential.
     a_clean_rotation(deployed, grant)
 
 
@@ -119,7 +121,7 @@ COMMON: Final[Mapping[Grant, Scenario]] = {
 }
 SEARCH: Final[Mapping[Grant, Scenario]] = {
     ("FindAbandonedVersions", "secretsmanager:ListSecretVersionIds"): (
-        a_cleanup_of_an_abandoned_version
+        a_cleanup_of_a_version_without_a_label
     ),
 }
 """Of a strategy that can list its credentials."""

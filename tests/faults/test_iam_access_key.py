@@ -44,6 +44,10 @@ def _propagation(seconds: float) -> dict[str, float]:
     return {"key_propagation_seconds": seconds}
 
 
+def _reading(seconds: float) -> dict[str, float]:
+    return {"secret_read_lag_seconds": seconds}
+
+
 def _listing(seconds: float) -> dict[str, float]:
     return {"key_listing_seconds": seconds}
 
@@ -52,6 +56,7 @@ def _listing(seconds: float) -> dict[str, float]:
     ("lag", "seconds"),
     [
         pytest.param(_propagation, 1),
+        pytest.param(_reading, 2),
         pytest.param(_propagation, 10, marks=pytest.mark.slow),
         pytest.param(_propagation, 30, marks=pytest.mark.slow),
         pytest.param(_listing, 5, marks=pytest.mark.slow),

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -104,13 +105,16 @@ def test_the_package_is_in_the_data_directory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The root module may be read-only. Terraform installs a module whose source is absolute."""
-    copy_module(tmp_path / "module")
+    """The root module may be read-only. Terraform copies a module from a repository there."""
+    module = copy_module(tmp_path / "module")
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (("init", "--quiet"), ("add", "."), (*author, "commit", "--quiet", "-m", "a")):
+        subprocess.run(["git", "-C", module, *command], check=True)
     monkeypatch.setenv("TF_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     calls = {
         name: {"source": source, "name": name, "rotation": {SIMPLEST.name: {}}}
-        for name, source in {"installed": str(tmp_path / "module"), "local": "./module"}.items()
+        for name, source in {"installed": f"git::file://{module}", "local": "./module"}.items()
     }
     Root(tmp_path, {"module": calls}).plan()
     assert len([*(tmp_path / "data" / "rotating-secret").glob("*.zip")]) == 1

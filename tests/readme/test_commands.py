@@ -386,7 +386,7 @@ def test_a_rotation_is_given_up_and_started_again(applied: Applied) -> None:
     ("argument", "expected"),
     [
         pytest.param(
-            'schedule_expression = sensitive("rate(1 minute)")',
+            "recovery_window_in_days = sensitive(3)",
             "The error message included a sensitive value, so it will not be displayed",
             id="hides-a-message",
         ),

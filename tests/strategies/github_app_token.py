@@ -201,12 +201,17 @@ _BAD_INPUT = BadInput(
         ("api_url", "absent", ABSENT, _NO_GITHUB_VALUE),
         ("api_url", "plaintext", "http://api.github.com", _NO_GITHUB_VALUE),
         ("api_url", "header", f"https://api.github.com{HEADER}", _NO_GITHUB_VALUE),
-        ("api_url", "other-server", "https://github.example", "has a credential of"),
+        (
+            "api_url",
+            "other-server",
+            "https://github.example",
+            "has a credential of another owner than",
+        ),
         ("installation_id", "absent", ABSENT, _NO_GITHUB_VALUE),
         ("installation_id", "text", "4711", _NO_GITHUB_VALUE),
         ("installation_id", "boolean", True, _NO_GITHUB_VALUE),
         ("installation_id", "half", 0.5, _NO_GITHUB_VALUE),
-        ("installation_id", "other-installation", 4712, "has a credential of installation"),
+        ("installation_id", "other-installation", 4712, "has a credential of another owner than"),
     ],
 )
 

@@ -270,14 +270,24 @@ _BAD_INPUT = BadInput(
         ("repository", "no-owner", "reports", _NO_KEY_PAIR),
         ("repository", "parent", "octo-org/..", _NO_KEY_PAIR),
         ("repository", "line-end", "octo-org/reports\n", _NO_KEY_PAIR),
-        ("repository", "other-repository", "octo-org/ledger", "has a credential of"),
+        (
+            "repository",
+            "other-repository",
+            "octo-org/ledger",
+            "has a credential of another owner than",
+        ),
         ("ssh_url", "absent", ABSENT, _NO_KEY_PAIR),
         ("ssh_url", "option", "-oProxyCommand=x@github.com:octo-org/reports", _NO_KEY_PAIR),
         ("ssh_url", "https", "https://github.com/octo-org/reports.git", _NO_KEY_PAIR),
         ("ssh_url", "line-end", "git@github.com:octo-org/reports.git\n", _NO_KEY_PAIR),
         ("api_url", "absent", ABSENT, _NO_KEY_PAIR),
         ("api_url", "plaintext", "http://api.github.com", _NO_KEY_PAIR),
-        ("api_url", "other-server", "https://github.example", "has a credential of"),
+        (
+            "api_url",
+            "other-server",
+            "https://github.example",
+            "has a credential of another owner than",
+        ),
     ],
 )
 

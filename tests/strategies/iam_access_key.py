@@ -309,8 +309,8 @@ _BAD_INPUT = BadInput(
         ("UserName", "header", f"{USER}{HEADER}", _NO_KEY),
         ("UserName", "other-letters", "upl\u043eader", _NO_KEY),
         ("UserName", "long", "u" * 65, _NO_KEY),
-        ("UserName", "other-user", "other", "has a credential of IAM user other, but the"),
-        ("UserName", "other-case", USER.title(), "has a credential of IAM user Uploader,"),
+        ("UserName", "other-user", "other", "has a credential of another owner than"),
+        ("UserName", "other-case", USER.title(), "has a credential of another owner than"),
     ],
 )
 

@@ -249,7 +249,7 @@ _BAD_INPUT = BadInput(
         ("UserName", "absent", ABSENT, _NO_CREDENTIAL),
         ("UserName", "path", f"apps/{USER}", _NO_CREDENTIAL),
         ("UserName", "header", f"{USER}{HEADER}", _NO_CREDENTIAL),
-        ("UserName", "other-user", "other", "has a credential of IAM user other for bedrock"),
+        ("UserName", "other-user", "other", "has a credential of another owner than"),
         ("ServiceCredentialAlias", "absent", ABSENT, _NO_CREDENTIAL),
         ("ServiceCredentialAlias", "empty", "", _NO_CREDENTIAL),
         ("ServiceCredentialAlias", "number", 7, _NO_CREDENTIAL),

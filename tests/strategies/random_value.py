@@ -165,8 +165,14 @@ STRATEGY = RotatorUnderTest(
     grants=Grants(planned={}, rotation={}, scenarios={}),
     leaks=Leaks(
         rotation={},
-        failures={"wrong-content": wrong_content(lambda mark: json.dumps({"password": mark}))},
-        slow_failures={"name": wrong_content(lambda mark: json.dumps({mark: "name"}))},
+        failures={
+            "wrong-content": wrong_content(
+                lambda mark: json.dumps({"password": mark, "user": "app"})
+            )
+        },
+        slow_failures={
+            "name": wrong_content(lambda mark: json.dumps({mark: "name", "user": "app"}))
+        },
         variables={"initial_value": "${var.value}", "initial_value_version": 1},
     ),
     unit=Unit(

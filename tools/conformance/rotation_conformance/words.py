@@ -7,8 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rotation.api import CredentialRejected, Generator, Issuer, RotationError, Setter
-from rotation.errors import ConfigurationError, ForeignCredential, TooSoon
+from rotation.api import (
+    ConfigurationError,
+    CredentialRejected,
+    Generator,
+    Issuer,
+    RotationError,
+    Setter,
+)
+from rotation.errors import ForeignCredential, TooSoon
 from rotation_conformance.rotator import NeverConvergedError
 
 if TYPE_CHECKING:
