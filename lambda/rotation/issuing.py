@@ -198,7 +198,8 @@ class Issuing:
                 identities=claims.foreign,
                 adopt_with=self.issuer.adopt_with,
             )
-        orphans = self._dead([one for one in held if one.identity in claims.orphans])
+        orphans = [one for one in held if one.identity in claims.orphans]
+        self._require_dead(orphans)
         published = {one: claims.ours[one.identity] for one in held if one.identity in claims.ours}
         if published and self.current:
             rollback = self._rollback(self.current, found)
@@ -217,22 +218,12 @@ class Issuing:
                 return dead, orphans
         return published, orphans
 
-    def _dead(self, orphans: Sequence[Issued]) -> Sequence[Issued]:
-        """Return the orphans that no other invocation may store: for records, the lease shows it.
-
-        Marks have no lease. There is room, so that a young orphan can stay until the next rotation.
-
-        Raises:
-            NotYet: There is time to wait until all are old enough.
-        """
-        if self.issuer.slots is not None or not orphans:
-            return orphans
-        age = SKEW + self._longest_lease() + LAG
-        now = self.clock.now()
-        wait = (max(one.created for one in orphans) + age - now).total_seconds()
-        if 0 < wait <= self.clock.left() - STORING_SECONDS:
-            raise self._not_yet(now + timedelta(seconds=wait))
-        return [one for one in orphans if one.created + age <= now]
+    def _require_dead(self, orphans: Sequence[Issued]) -> None:
+        """Check that no other invocation may store a marked orphan. For others the record does."""
+        if self.issuer.slots is None and orphans:
+            until = max(one.created for one in orphans) + SKEW + self._longest_lease() + LAG
+            if self.clock.now() < until:
+                raise self._not_yet(until)
 
     def _works(self, credential: Credential | None) -> bool:
         """Say whether the service may still accept a credential. A dead one protects nothing."""
@@ -397,9 +388,13 @@ class Issuing:
         return 0 if self.current else self.issuer.settling_seconds
 
     def _longest_lease(self) -> timedelta:
-        """Return how long an invocation may take from the record until its value is stored."""
+        """Return how long an invocation may take from the record until its value is stored.
+
+        Without slots there is no record. Then it has one request to make room, and one to issue.
+        """
+        asking = 2 * LONGEST_ATTEMPT_SECONDS if self.issuer.slots is None else _ASKING_SECONDS
         learning = 0 if self.current else _LEARNING_SECONDS
-        seconds = _ASKING_SECONDS + self._proving_seconds() + learning + LONGEST_CALL_SECONDS
+        seconds = asking + self._proving_seconds() + learning + LONGEST_CALL_SECONDS
         return timedelta(seconds=seconds)
 
     def _prefix(self) -> str:
