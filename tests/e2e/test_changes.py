@@ -9,7 +9,8 @@ from testing.harness.account import Aws, Secret, eventually
 from testing.harness.terraform import Terraform, TerraformError
 from tests.policies import faults
 
-pytestmark = pytest.mark.xdist_group("changes-of-live-secrets")
+# The plans of all changes, and what the function makes of each, are tested without an apply.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("changes-of-live-secrets")]
 
 _ROOT = """
 variable "former_user_names" {
