@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from rotation.errors import AlreadyStored, CredentialRejected, RotationError
 from rotation.event import Step
 from rotation.issuing import STORING_SECONDS, Issuing
-from rotation.ownership import Stored, kept_fields, parse_ours
+from rotation.ownership import kept_fields, parse_ours
 from rotation.pending import Pending
-from rotation.proof import prove
+from rotation.proof import accepts, prove
 from rotation.secret import Stage
 from rotation.strategy import Generator, Issued, Issuer, Setter
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rotation.event import Event
     from rotation.proof import Clock
     from rotation.secret import Description, Secret, Version
-    from rotation.strategy import Credential
 
 
 class Outcome(StrEnum):
@@ -105,10 +104,7 @@ class Engine:
             if not _is_promoted(description, event.token):
                 pending.require_promotable(stored, description)
             return Outcome.NOTHING_TO_DO
-        version = self._secret.read_label(Stage.CURRENT)
-        current = None
-        if version is not None:
-            current = Stored(version=version, credential=pending.require_ours(version))
+        current = pending.stored(self._secret.read_label(Stage.CURRENT))
         if isinstance(strategy, Issuer):
             Issuing(
                 secret=self._secret,
@@ -141,11 +137,11 @@ class Engine:
             return Outcome.NOTHING_TO_DO
         credential = pending.require_ours(pending.value())
         current = pending.current(description)
-        if _accepts(strategy, credential):
+        if accepts(strategy, credential):
             # An earlier delivery of this step has set it.
             return Outcome.NOTHING_TO_DO
         # Everyone who may put a version can put a password. Only one that is in use counts.
-        in_use = current is not None and _accepts(strategy, current.credential)
+        in_use = current is not None and accepts(strategy, current.credential)
         strategy.apply(credential, current.credential if current and in_use else None)
         return Outcome.DONE
 
@@ -219,14 +215,6 @@ class Engine:
                 identity=credential.identity, owner=credential.owner, created=version.created
             )
             issuer.retire(issued, credential)
-
-
-def _accepts(strategy: Setter, credential: Credential) -> bool:
-    try:
-        strategy.verify(credential)
-    except CredentialRejected:
-        return False
-    return True
 
 
 def _is_promoted(description: Description, token: str) -> bool:

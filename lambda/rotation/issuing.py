@@ -18,14 +18,13 @@ from rotation.attempt import LONGEST, SKEW, Attempt, Rollback, digest
 from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
 from rotation.errors import (
     AlreadyStored,
-    CredentialRejected,
     ForeignCredential,
     NotYet,
     RotationError,
     TooSoon,
 )
 from rotation.ownership import Facts, Marked, Recorded, kept_fields, parse_ours, sort_out
-from rotation.proof import LAG, prove
+from rotation.proof import LAG, accepts, prove
 from rotation.secret import Stage
 from rotation.strategy import Credential, Issued
 
@@ -201,22 +200,21 @@ class Issuing:
         orphans = [one for one in held if one.identity in claims.orphans]
         self._require_dead(orphans)
         published = {one: claims.ours[one.identity] for one in held if one.identity in claims.ours}
-        if published and self.current:
-            rollback = self._rollback(self.current, found)
-            until = self._overlap_end(self.current, found.description, rollback)
-            has_room = slots is None or len(held) - len(orphans) < slots
-            if self.clock.now() < until and has_room:
-                # They stay until the next rotation.
-                return {}, orphans
-            if self.clock.now() < until:
-                dead = {one: value for one, value in published.items() if not self._works(value)}
-                if not dead:
-                    if rollback and rollback != found.description.record:
-                        self._record(rollback)
-                    identities = [one.identity for one in published]
-                    raise TooSoon(identities=identities, until=until)
-                return dead, orphans
-        return published, orphans
+        if not published or self.current is None:
+            return published, orphans
+        rollback = self._rollback(self.current, found)
+        until = self._overlap_end(self.current, found.description, rollback)
+        if self.clock.now() >= until:
+            return published, orphans
+        if slots is None or len(held) - len(orphans) < slots:
+            # They stay until the next rotation.
+            return {}, orphans
+        dead = {one: value for one, value in published.items() if not self._works(value)}
+        if not dead:
+            if rollback and rollback != found.description.record:
+                self._record(rollback)
+            raise TooSoon(identities=[one.identity for one in published], until=until)
+        return dead, orphans
 
     def _require_dead(self, orphans: Sequence[Issued]) -> None:
         """Check that no other invocation may store a marked orphan. For others the record does."""
@@ -227,12 +225,8 @@ class Issuing:
 
     def _works(self, credential: Credential | None) -> bool:
         """Say whether the service may still accept a credential. A dead one protects nothing."""
-        if credential is not None:
-            with suppress(RotationError):
-                try:
-                    self.issuer.verify(credential)
-                except CredentialRejected:
-                    return False
+        with suppress(RotationError):
+            return credential is None or accepts(self.issuer, credential)
         return True
 
     def _facts(self, held: Sequence[Issued], earlier: Attempt | None) -> Facts:
@@ -291,10 +285,7 @@ class Issuing:
         issued = next((one for one in held if one.identity == credential.identity), None)
         if issued is None or -SKEW <= version.created - issued.created <= LONGEST:
             return credential
-        with suppress(CredentialRejected):
-            self.issuer.verify(credential)
-            return credential
-        return None
+        return credential if accepts(self.issuer, credential) else None
 
     def _overlap_end(
         self, current: Stored, description: Description, rollback: Rollback | None
@@ -313,10 +304,10 @@ class Issuing:
         if previous is None or previous.created <= current.version.created:
             return None
         now = self.clock.now().replace(microsecond=0)
-        is_same = isinstance(known, Rollback) and known.version_id == previous.version_id
-        if isinstance(known, Rollback) and is_same and known.seen <= now:
-            return known
-        return Rollback(version_id=previous.version_id, seen=now)
+        first = Rollback(version_id=previous.version_id, seen=now)
+        if isinstance(known, Rollback) and known.version_id == first.version_id:
+            return known if known.seen <= now else first
+        return first
 
     def _begin(self, held: Sequence[Issued], removed: Sequence[Issued]) -> Attempt:
         """Record the attempt, and what existed before it."""

@@ -6,14 +6,13 @@ retry could finish, or that an operator has overtaken, loses this label.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from rotation.attempt import Rollback
-from rotation.errors import CredentialRejected, NotYet, ProtocolError
+from rotation.errors import NotYet, ProtocolError
 from rotation.ownership import Stored, parse_ours, require_ours
-from rotation.proof import LAG
+from rotation.proof import LAG, accepts
 from rotation.secret import Stage
 from rotation.strategy import Issuer
 
@@ -70,7 +69,10 @@ class Pending:
     def current(self, description: Description) -> Stored | None:
         """Read the version that is AWSCURRENT, unless it is that of this rotation."""
         holder = description.holder(Stage.CURRENT)
-        version = self.secret.read(holder) if holder not in {None, self.token} else None
+        return self.stored(self.secret.read(holder) if holder not in {None, self.token} else None)
+
+    def stored(self, version: Version | None) -> Stored | None:
+        """Parse a version, if there is one, whose credential must be of the configured owner."""
         return Stored(version=version, credential=self.require_ours(version)) if version else None
 
     def require_ours(self, version: Version) -> Credential:
@@ -121,8 +123,7 @@ class Pending:
         # A credential that takes a slot may be rejected because it is new. So wait for its end.
         if issuer.slots is not None and self.clock.now() < credential.expires:
             return
-        with suppress(CredentialRejected):
-            issuer.verify(credential)
+        if accepts(issuer, credential):
             return
         self.secret.cancel(stored.version_id)
         raise ProtocolError.expired(secret=self.secret.arn, version_id=stored.version_id)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from rotation.strategy import Credential, Issuer
+    from rotation.strategy import Credential, Issuer, Setter
 
 # How long a read may show an earlier state. AWS promises no figure; 3 to 4 s were measured in 2025.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#troubleshoot_general
@@ -43,6 +43,15 @@ class Clock:
         left = self.left()
         if left < seconds:
             raise OutOfTime(step=step, needed=seconds, left=left)
+
+
+def accepts(strategy: Setter | Issuer, credential: Credential) -> bool:
+    """Say whether the service accepts a credential now. Every other error is raised."""
+    try:
+        strategy.verify(credential)
+    except CredentialRejected:
+        return False
+    return True
 
 
 def prove(
