@@ -185,6 +185,20 @@ def _kept(subject: str, state: str) -> bytes:
     return pickle.dumps(rotation)
 
 
+# Of each kind, `make test` runs one subject from two states.
+TWO_BEGINNINGS: Final = [
+    subject_case(
+        subject,
+        state,
+        id=f"{subject}-{state}",
+        marks=[]
+        if represents_kind(subject) and state in {"empty", "steady"}
+        else [pytest.mark.slow],
+    )
+    for subject, state in BEGINNINGS
+]
+
+
 def prepared(subject: str, state: str) -> Rotation:
     """Build a rotation in a state in which the next one may start."""
     rotation: Rotation = pickle.loads(_kept(subject, state))  # noqa: S301 -- it was made here

@@ -19,7 +19,7 @@ from rotation_conformance.rotator import RETRY_SECONDS, watched
 from rotation_conformance.suite import Shared
 from tests.unit.cases import SEED, run_each
 from tests.unit.rotator import Replaced, Try, complete
-from tests.unit.subjects import BEGINNINGS, prepared, represents_kind, subject_case
+from tests.unit.subjects import TWO_BEGINNINGS, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,17 +33,6 @@ pytestmark = pytest.mark.campaign("Kill matrix")
 
 _FAST, _SLOW = 40, 300
 
-_EACH_BEGINNING = [
-    subject_case(
-        subject,
-        state,
-        id=f"{subject}-{state}",
-        marks=[]
-        if represents_kind(subject) and state in {"empty", "steady"}
-        else [pytest.mark.slow],
-    )
-    for subject, state in BEGINNINGS
-]
 _EACH_SIZE = [
     pytest.param(_FAST, id="some"),
     pytest.param(_SLOW, id="many", marks=pytest.mark.slow),
@@ -51,7 +40,7 @@ _EACH_SIZE = [
 
 
 @pytest.mark.parametrize("dies", [pytest.param(True, id="dies"), pytest.param(False, id="goes on")])
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_two_deliveries_of_a_step_may_overlap_at_any_two_calls(
     subject: str, state: str, cases: CountCases, *, dies: bool
 ) -> None:
@@ -118,7 +107,7 @@ _FAULTS: dict[str, Callable[[], Trouble]] = {
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault) for fault in _FAULTS])
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_a_retry_after_a_lost_credential_may_overlap_with_a_second_delivery(
     subject: str, state: str, fault: str, cases: CountCases
 ) -> None:
@@ -149,7 +138,7 @@ def test_a_retry_after_a_lost_credential_may_overlap_with_a_second_delivery(
 
 
 @pytest.mark.parametrize("then", [pytest.param(then, id=then) for then in ("goes on", "dies")])
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_a_second_delivery_may_read_what_is_stale(
     subject: str, state: str, then: str, cases: CountCases
 ) -> None:
@@ -182,7 +171,7 @@ def test_a_second_delivery_may_read_what_is_stale(
 
 
 @pytest.mark.parametrize("most", _EACH_SIZE)
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_drawn_overlaps_converge(subject: str, state: str, most: int, cases: CountCases) -> None:
     """Two deliveries take turns; either may die, fail or read what is stale. So may the retry."""
 

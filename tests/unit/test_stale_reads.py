@@ -19,12 +19,7 @@ from rotation_conformance.account import Killed, Side, each_stale, kill, refuse,
 from rotation_conformance.rotator import watched
 from tests.unit.cases import SEED, run_each
 from tests.unit.rotator import converge
-from tests.unit.subjects import (
-    BEGINNINGS,
-    prepared,
-    represents_kind,
-    subject_case,
-)
+from tests.unit.subjects import TWO_BEGINNINGS, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,18 +33,6 @@ pytestmark = pytest.mark.campaign("Kill matrix")
 # In seconds. The longest is the read lag that the engine allows.
 _LAGS = (1.0, 4.0, 10.0)
 _DRAWN = {"make test": 30, "slow": 500}
-
-_EACH_BEGINNING = [
-    subject_case(
-        subject,
-        state,
-        id=f"{subject}-{state}",
-        marks=[]
-        if represents_kind(subject) and state in {"empty", "steady"}
-        else [pytest.mark.slow],
-    )
-    for subject, state in BEGINNINGS
-]
 
 
 def _once(rotation: Rotation, token: str) -> None:
@@ -76,7 +59,7 @@ _WORK = {"once": _once, "twice": _twice}
 
 
 @pytest.mark.parametrize("delivered", [pytest.param(name, id=name) for name in _WORK])
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_one_read_may_be_stale(subject: str, state: str, delivered: str, cases: CountCases) -> None:
     def case(number: int, lag: float) -> None:
         rotation = prepared(subject, state)
@@ -95,7 +78,7 @@ def test_one_read_may_be_stale(subject: str, state: str, delivered: str, cases: 
 
 
 @pytest.mark.parametrize("delivered", [pytest.param(name, id=name) for name in _WORK])
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_all_reads_may_be_stale(
     subject: str, state: str, delivered: str, cases: CountCases
 ) -> None:
@@ -107,7 +90,7 @@ def test_all_reads_may_be_stale(
     run_each(case, {f"draw {number}": (number,) for number in range(_DRAWN["make test"])}, cases)
 
 
-@pytest.mark.parametrize(("subject", "state"), _EACH_BEGINNING)
+@pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_a_retry_at_once_may_read_what_is_stale(
     subject: str, state: str, cases: CountCases
 ) -> None:
