@@ -67,6 +67,16 @@ _ISSUER: Final = _SETTER.replace(
 Load: TypeAlias = "Callable[..., Any]"
 
 
+@pytest.fixture(autouse=True)
+def _file_of_other_tests() -> Iterator[None]:
+    """Give the other tests of this process their file back."""
+    before = sys.modules.get(CUSTOM_MODULE)
+    yield
+    sys.modules.pop(CUSTOM_MODULE, None)
+    if before is not None:
+        sys.modules[CUSTOM_MODULE] = before
+
+
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Writes the user's file as in the package, and builds the strategy."""
