@@ -8,20 +8,40 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from rotation.aws import CONNECT_SECONDS, LONGEST_ATTEMPT_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
+    from ssl import SSLContext, SSLSocket
 
 
 _LARGEST_PORT: Final = 65535
 
 
+class NoTlsError(OSError):
+    """The server offers no TLS. Nothing secret was sent."""
+
+
 class TooLongError(OSError):
     """The server sent more than the limit."""
+
+
+class UnreadableCertificatesError(Exception):
+    """The given certificates of authorities are not valid PEM. No connection was made."""
+
+
+class UntrustedCertificateError(OSError):
+    """The certificate of the server is not valid, not trusted, or not of this host."""
+
+    def __init__(self, verify_code: int) -> None:
+        """Keep OpenSSL's code for the reason, which certificates.advice explains."""
+        super().__init__()
+        self.verify_code = verify_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +57,69 @@ class Limits:
 LIMITS: Final = Limits()
 
 
+class Plain(Protocol):
+    """A connection before TLS, within the same limits. Nothing that it receives can be trusted."""
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of the bytes.
+
+        Raises:
+            OSError: The connection was lost, or the time is over.
+        """
+
+    def read(self, count: int) -> bytes:
+        """Read exactly so many bytes.
+
+        Raises:
+            OSError: The connection ended before, or the time is over.
+            TooLongError: That is more than the limit.
+        """
+
+
 class Connection:
     """A connection to a server whose certificate is verified; the end of the block closes it."""
 
-    def __init__(self, host: str, port: int, limits: Limits) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        limits: Limits,
+        *,
+        ca_certificates: str | None = None,
+        before_tls: Callable[[Plain], None] | None = None,
+    ) -> None:
         """Connect.
 
-        Raises:
-            OSError: No server accepts the connection, or its certificate is not of this host.
-        """
-        import ssl
+        Args:
+            host: the name or the address that the certificate must have.
+            port: the TCP port.
+            limits: the time and the size of everything that happens, from now on.
+            ca_certificates: the PEM of the authorities that are trusted, and no others; None: those
+                of the runtime.
+            before_tls: asks the server for TLS; None: the connection begins with TLS. It must read
+                no more than the server's consent: what comes after it is read as TLS.
 
+        Raises:
+            OSError: No server accepts the connection.
+            UnreadableCertificatesError: The PEM has no valid certificates.
+            UntrustedCertificateError: The certificate of the server is rejected.
+        """
+        context = _context(ca_certificates)
+        context.hostname_checks_common_name = False
         self._end = time.monotonic() + limits.seconds
         self._bytes_left = limits.most_bytes
-        plain = self._connect(host, port)
+        self._stream: socket = self._connect(host, port)
         try:
-            plain.settimeout(self._seconds_left())
-            context = ssl.create_default_context()
-            self._stream = context.wrap_socket(plain, server_hostname=host)
+            if before_tls is not None:
+                before_tls(self)
+            self._stream.settimeout(self._seconds_left())
+            secure = _over_tls(self._stream, context, host)
         except BaseException:
-            plain.close()
+            self._stream.close()
             raise
+        self._stream = secure
+        # The certificate of the server, as DER.
+        self.certificate = secure.getpeercert(binary_form=True) or b""
 
     def __enter__(self) -> Self:
         """Return the connection."""
@@ -76,7 +138,25 @@ class Connection:
         self._stream.settimeout(self._seconds_left())
         self._stream.sendall(data)
 
-    def receive(self, buffer: bytearray) -> int:
+    def read(self, count: int) -> bytes:
+        """Read exactly so many bytes, which are kept nowhere else.
+
+        Raises:
+            OSError: The connection ended before, or the time is over.
+            TooLongError: That is more than the limit.
+        """
+        if count > self._bytes_left:  # Before memory is reserved for it.
+            raise TooLongError
+        content = bytearray(count)
+        left = memoryview(content)
+        while left:
+            received = self.receive(left)
+            if not received:
+                raise ConnectionResetError
+            left = left[received:]
+        return bytes(content)
+
+    def receive(self, buffer: bytearray | memoryview) -> int:
         """Receive some bytes; 0: the server closed the connection.
 
         Raises:
@@ -102,15 +182,13 @@ class Connection:
         import socket
 
         failure: OSError | None = None
-        if port > _LARGEST_PORT:  # getaddrinfo would use another one.
-            raise ConnectionError
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        ):
+        for family, kind, protocol, _, address in _addresses(host, port):
             plain = socket.socket(family, kind, protocol)
             try:
                 plain.settimeout(min(CONNECT_SECONDS, self._seconds_left()))
                 plain.connect(address)
+                # A log-in is a dialogue of small messages, each of which would wait for others.
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
                 plain.close()
                 failure = error
@@ -123,6 +201,39 @@ class Connection:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+def _addresses(host: str, port: int) -> list[Any]:
+    import socket
+
+    # getaddrinfo would use another port, and raises a ValueError if DNS has no form for a name.
+    with suppress(ValueError):
+        if port <= _LARGEST_PORT:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    raise ConnectionError
+
+
+def _context(ca_certificates: str | None) -> SSLContext:
+    import ssl
+
+    if ca_certificates is None:
+        return ssl.create_default_context()
+    # The comments of a bundle may have letters that OpenSSL does not accept.
+    text = ca_certificates.encode("ascii", "replace").decode()
+    with suppress(ssl.SSLError):
+        if text:  # Without a text, create_default_context would trust the runtime's authorities.
+            return ssl.create_default_context(cadata=text)
+    raise UnreadableCertificatesError
+
+
+def _over_tls(plain: socket, context: SSLContext, host: str) -> SSLSocket:
+    import ssl
+
+    try:
+        return context.wrap_socket(plain, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        verify_code = error.verify_code
+    raise UntrustedCertificateError(verify_code)
 
 
 class _Received(io.RawIOBase):

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import struct
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rotation.services import NoReplyError
 from rotation.services.tls import LIMITS, Connection, Limits
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 _REQUEST: Final = 0x04
 _RESPONSE: Final = 0x84
@@ -51,7 +48,7 @@ def log_in(host: str, port: int, *, user_name: str, password: str, limits: Limit
     """
     try:
         with Connection(host, port, limits) as connection:
-            ask = partial(_ask, connection, connection.makefile())
+            ask = partial(_ask, connection)
             ask(_STARTUP, _map("CQL_VERSION", "3.0.0"), expected=_AUTHENTICATE)
             # https://datatracker.ietf.org/doc/html/rfc4616
             plain_text = f"\0{user_name}\0{password}".encode()
@@ -62,25 +59,16 @@ def log_in(host: str, port: int, *, user_name: str, password: str, limits: Limit
     raise NoReplyError(lost=False)
 
 
-def _ask(
-    connection: Connection, replies: BinaryIO, operation: int, body: bytes, *, expected: int
-) -> None:
+def _ask(connection: Connection, operation: int, body: bytes, *, expected: int) -> None:
     connection.sendall(_HEADER.pack(_REQUEST, 0, 0, operation, len(body)) + body)
-    version, _, _, answered, length = _HEADER.unpack(_read(replies, _HEADER.size))
+    version, _, _, answered, length = _HEADER.unpack(connection.read(_HEADER.size))
     if version != _RESPONSE or not 0 <= length <= _MOST_BYTES:
         raise NoCqlError
-    content = _read(replies, length)
+    content = connection.read(length)
     if answered == _ERROR and length >= _CODE.size:
         raise CqlError(*_CODE.unpack_from(content))
     if answered != expected:
         raise NoCqlError
-
-
-def _read(replies: BinaryIO, length: int) -> bytes:
-    content = replies.read(length)
-    if len(content) < length:
-        raise ConnectionResetError
-    return content
 
 
 def _map(key: str, value: str) -> bytes:
