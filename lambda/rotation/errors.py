@@ -123,20 +123,23 @@ class CredentialRejected(RotationError):
 
     retry_may_cure = True
 
-    def __init__(self, *, owner: str, identity: str, needed: str | None = None) -> None:
+    def __init__(
+        self, *, owner: str, identity: str, needed: str | None = None, cure: str | None = None
+    ) -> None:
         """Say what to check.
 
         Args:
             owner: whose credential it is.
             identity: which one it is.
             needed: the permission without which the service rejects a valid credential too.
+            cure: what to do; None: what to do if a new credential takes time to work.
         """
         permission = f", and whether its owner has the permission {needed}" if needed else ""
-        super().__init__(
-            f"The service rejected credential {identity} of {owner}. A new credential can take a "
-            "minute to work; the retry waits for that. If the error persists, check whether the "
-            f"credential was disabled or deleted{permission}."
+        cure = cure or (
+            "A new credential can take a minute to work; the retry waits for that. If the error "
+            f"persists, check whether the credential was disabled or deleted{permission}."
         )
+        super().__init__(f"The service rejected credential {identity} of {owner}. {cure}")
 
 
 class ForeignCredential(RotationError):
@@ -331,7 +334,7 @@ class ServiceUnavailable(RotationError):
 
     retry_may_cure = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- they are named, and most are left out
         self,
         *,
         action: str,
@@ -339,6 +342,7 @@ class ServiceUnavailable(RotationError):
         answer_lost: bool,
         pause: float | None = None,
         until: datetime | None = None,
+        reason: str | None = None,
     ) -> None:
         """Keep when the service may be called again.
 
@@ -348,9 +352,12 @@ class ServiceUnavailable(RotationError):
             answer_lost: whether the call may have taken effect.
             pause: how many seconds to wait, if the service reported a rate limit.
             until: the time when these seconds are over.
+            reason: what happened and what to do, after the action; None: no response arrived.
         """
-        reason = "got no usable response. The retry of the rotation may succeed. If it does not, "
-        reason += "check the service's health and the function's network."
+        reason = reason or (
+            "got no usable response. The retry of the rotation may succeed. If it does not, check "
+            "the service's health and the function's network."
+        )
         if until is not None:
             reason = f"exceeds a rate limit of the service until {until:%Y-%m-%dT%H:%M:%SZ}. The "
             reason += "retry of the rotation may succeed after that. If it does not, check what "

@@ -13,6 +13,7 @@ import pytest
 from rotation import errors
 from rotation.aws import call
 from rotation.errors import (
+    CredentialRejected,
     InternalError,
     PermissionDenied,
     ProtocolError,
@@ -154,3 +155,12 @@ def test_a_parameter_that_the_sdk_rejects_is_a_bug() -> None:
     ours = _failing(sdk.ParamValidationError(report=_CANARY))
     assert isinstance(ours, InternalError)
     assert "report it" in str(ours)
+
+
+def test_a_service_can_say_what_to_do() -> None:
+    rejected = CredentialRejected(owner="app", identity="app", cure="Extend VALID UNTIL.")
+    assert str(rejected) == "The service rejected credential app of app. Extend VALID UNTIL."
+    full = ServiceUnavailable(
+        action="log-in", resource="db", answer_lost=False, reason="is refused. Raise the limit."
+    )
+    assert str(full) == "log-in on db is refused. Raise the limit."
