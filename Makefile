@@ -40,7 +40,11 @@ TERRATEST := .cache/terratest/.built
 OPENAPI := .cache/openapi/.installed
 # textlint, for `make prose`.
 PROSE := .cache/prose/.installed
-SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(OPENTOFU) $(COMMANDS) $(LIBRARIES) $(WHEELS) $(TERRATEST) $(OPENAPI) $(PROSE)
+# The servers of the local databases; more versions of them for `make test-slow`.
+DATABASES := .cache/databases/.installed-test
+MORE_DATABASES := .cache/databases/.installed-test-slow
+SETUP := $(VENV) $(PROVIDERS) $(LINTERS) $(OPENTOFU) $(COMMANDS) $(LIBRARIES) $(WHEELS) $(TERRATEST) $(OPENAPI) $(PROSE) \
+	$(DATABASES)
 
 # After Ctrl-C, this ends the providers of Terraform and deletes temporary folders.
 REAP := .venv/bin/python dev/reap.py
@@ -71,7 +75,7 @@ test: $(SETUP) ## Run all tests, as CI does, or those of one STRATEGY
 		-m 'not slow' $(ONLY) tests testing
 
 .PHONY: test-slow
-test-slow: $(SETUP) ## Run the campaigns whole, or go on with the run of a SEED
+test-slow: $(SETUP) $(MORE_DATABASES) ## Run the campaigns whole, or go on with the run of a SEED
 	@echo "SEED=$(SEED)"
 	@SEED=$(SEED) $(REAP) .venv/bin/pytest $(PROCESSES) --durations=10 \
 		-m 'slow or campaign' --hypothesis-profile=campaign --hypothesis-seed=$(SEED) \
@@ -205,6 +209,11 @@ $(PROSE): dev/toolchain/prose/package.json dev/toolchain/prose/package-lock.json
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
 	@npm ci --prefix $(@D) --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(DATABASES) $(MORE_DATABASES): .cache/databases/.installed-%: dev/databases.py $(wildcard dev/toolchain/databases/*)
+	@echo "setup: the database servers of make $* into .cache/databases (a minute, once)" >&2
+	@$(PYTHON) dev/databases.py $*
 	@touch $@
 
 # Builds the tools in a go.mod, or the program beside it, at the versions in its go.sum.

@@ -23,6 +23,8 @@ def main(command: list[str]) -> int:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     usual = tempfile.gettempdir()
     with tempfile.TemporaryDirectory(prefix="tidily-", ignore_cleanup_errors=True) as folder:
+        # A server that must not run as root enters its own folder below.
+        Path(folder).chmod(0o711)
         # pytest keeps the folders of a failed test in the usual place.
         environment = {"PYTEST_DEBUG_TEMPROOT": usual, **os.environ, "TMPDIR": folder}
         # A terminal interrupts the command too. Here, Ctrl-C must not end the waiting. This needs a

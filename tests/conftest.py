@@ -13,6 +13,7 @@ import pytest
 
 pytest_plugins = [
     *("pytester", "tests.selection", "tests.order", "tests.campaigns", "tests.load.account"),
+    "testing.databases.fixtures",
 ]
 
 # `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.

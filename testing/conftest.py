@@ -1,0 +1,3 @@
+"""Fixtures for the tests of this folder, with and without tests/."""
+
+pytest_plugins = ["testing.databases.fixtures"]
