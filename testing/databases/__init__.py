@@ -1,8 +1,9 @@
-"""Database servers with TLS, as their users meet them: PostgreSQL."""
+"""Database servers with TLS, as their users meet them: PostgreSQL, MySQL and MariaDB."""
 
 from testing.databases.certificates import Kind
 from testing.databases.login import Login
+from testing.databases.mysql_server import MySQLServer
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.process import HOST, NotStartedError
 
-__all__ = ["HOST", "Kind", "Login", "NotStartedError", "PostgreSQL"]
+__all__ = ["HOST", "Kind", "Login", "MySQLServer", "NotStartedError", "PostgreSQL"]

@@ -8,53 +8,105 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import pytest
 
+from testing.databases.mariadb import mariadb as create_mariadb
+from testing.databases.mysql import mysql as create_mysql
 from testing.databases.postgresql import PostgreSQL
-from testing.databases.versions import POSTGRESQL
+from testing.databases.versions import MARIADB, MYSQL, MYSQL_SERVERS, POSTGRESQL
 
-Start: TypeAlias = Callable[[type[PostgreSQL], str], PostgreSQL]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from testing.databases.mysql_server import MySQLServer
 
 # The version of a test without parameters is the first.
-_VERSIONS: Final = {"postgresql": POSTGRESQL[0].values[0]}
+_VERSIONS: Final = {
+    "postgresql": POSTGRESQL[0].values[0],
+    "mysql": MYSQL[0].values[0],
+    "mariadb": MARIADB[0].values[0],
+}
+_CREATE: Final = {"mysql": create_mysql, "mariadb": create_mariadb}
+
+
+class _Server(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+_S = TypeVar("_S", bound=_Server)
+
+
+class Servers:
+    """The servers that run."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._running: dict[tuple[object, str], Any] = {}
+
+    def get(self, create: Callable[[Path, str], _S], version: str) -> _S:
+        """Return a server of a version, and start it unless it runs."""
+        if (create, version) not in self._running:
+            temporary = tempfile.TemporaryDirectory(prefix="database-")
+            server = create(Path(self._stack.enter_context(temporary)), version)
+            self._stack.callback(server.stop)
+            server.start()
+            self._running[create, version] = server
+        running: _S = self._running[create, version]
+        return running
 
 
 @pytest.fixture(scope="session")
-def start_database() -> Iterator[Start]:
-    """Starts a server of a version, unless it runs."""
-    running: dict[tuple[type, str], PostgreSQL] = {}
+def database_servers() -> Iterator[Servers]:
+    """Starts servers, and stops them at the end."""
     with contextlib.ExitStack() as stack:
-
-        def start(kind: type[PostgreSQL], version: str) -> PostgreSQL:
-            if (kind, version) not in running:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="database-"))
-                server = kind(Path(folder), version)
-                stack.callback(server.stop)
-                server.start()
-                running[kind, version] = server
-            return running[kind, version]
-
-        yield start
+        yield Servers(stack)
 
 
 @pytest.fixture(scope="session")
-def postgresql(request: pytest.FixtureRequest, start_database: Start) -> PostgreSQL:
-    """A PostgreSQL server with TLS."""
-    return start_database(PostgreSQL, _version(request, "postgresql"))
+def postgresql(request: pytest.FixtureRequest, database_servers: Servers) -> PostgreSQL:
+    """A PostgreSQL server."""
+    return database_servers.get(PostgreSQL, _version(request, "postgresql"))
+
+
+@pytest.fixture(scope="session")
+def mysql(request: pytest.FixtureRequest, database_servers: Servers) -> MySQLServer:
+    """A MySQL server."""
+    return database_servers.get(create_mysql, _version(request, "mysql"))
+
+
+@pytest.fixture(scope="session")
+def mariadb(request: pytest.FixtureRequest, database_servers: Servers) -> MySQLServer:
+    """A MariaDB server."""
+    return database_servers.get(create_mariadb, _version(request, "mariadb"))
+
+
+@pytest.fixture(scope="session", params=MYSQL_SERVERS)
+def mysql_server(request: pytest.FixtureRequest, database_servers: Servers) -> MySQLServer:
+    """Each server that speaks MySQL's protocol."""
+    product, _, version = str(request.param).partition("-")
+    return database_servers.get(_CREATE[product], version)
 
 
 @pytest.hookimpl(tryfirst=True)  # Then pytest-xdist and tests/order.py read the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give all tests of one server one group, because each process starts its own servers."""
     for item in items:
-        for name in _VERSIONS.keys() & {*getattr(item, "fixturenames", ())}:
-            callspec = getattr(item, "callspec", None)
-            version = callspec.params.get(name) if callspec else None
-            item.add_marker(pytest.mark.xdist_group(f"{name}-{version or _VERSIONS[name]}"))
+        callspec = getattr(item, "callspec", None)
+        parameters = callspec.params if callspec else {}
+        fixtures = {*getattr(item, "fixturenames", ())}
+        groups = {
+            f"{name}-{parameters.get(name, _VERSIONS[name])}"
+            for name in _VERSIONS.keys() & fixtures
+        }
+        if "mysql_server" in fixtures:
+            groups.add(str(parameters["mysql_server"]))
+        for group in sorted(groups):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _version(request: pytest.FixtureRequest, name: str) -> str:

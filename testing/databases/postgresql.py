@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import signal
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -18,8 +18,6 @@ from testing.databases.process import HOST, NotStartedError, Process, installed
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-PasswordEncryption: TypeAlias = Literal["scram-sha-256", "md5"]
 
 _PATIENCE_SECONDS: Final = 20
 _PAUSE_SECONDS: Final = 0.02
@@ -49,20 +47,13 @@ fsync = off
 class PostgreSQL:
     """One server. Its databases are `postgres` and those of the tests."""
 
-    def __init__(
-        self,
-        folder: Path,
-        version: str = "16",
-        *,
-        password_encryption: PasswordEncryption = "scram-sha-256",  # noqa: S107 -- an algorithm
-    ) -> None:
+    def __init__(self, folder: Path, version: str = "16") -> None:
         """Create the server's files in an empty folder; `start` starts it.
 
         Raises:
             NotStartedError: This version is not installed, or the folder can't be used.
         """
         self.version = version
-        self.password_encryption = password_encryption
         self.superuser = Login("postgres", secrets.token_hex(16))
         self.administrator = Login("administrator", secrets.token_hex(16))
         """As on RDS: it may create roles, and is not a superuser."""
@@ -96,20 +87,23 @@ class PostgreSQL:
         """
         if (self._folder / "data").exists():
             self.process.start()
-            return
+        else:
+            self._create()
+
+    def _create(self) -> None:
         password_file = self._folder / "password"
         password_file.write_text(self.superuser.password, encoding="utf-8")
         self.process.run(
             *(self._programs / "initdb", "--pgdata=data", "--encoding=UTF8", "--no-locale"),
-            *("--no-sync", f"--auth={self.password_encryption}"),
+            *("--no-sync", "--auth=scram-sha-256"),
             *(f"--username={self.superuser.username}", "--pwfile=password"),
         )
         password_file.unlink()
-        # The option --auth has set password_encryption.
         with (self._folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write(_SETTINGS)
-        # https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
-        line = f"hostssl all all {HOST}/32 {self.password_encryption}\n"
+        # As on RDS. The method md5 accepts SCRAM too, and demands it of a role that has a verifier.
+        # https://www.postgresql.org/docs/current/auth-password.html
+        line = f"hostssl all all {HOST}/32 md5\n"
         (self._folder / "data" / "pg_hba.conf").write_text(line, encoding="utf-8")
         self.process.start()
         self.statement("CREATE EXTENSION pg_stat_statements")
@@ -167,10 +161,22 @@ class PostgreSQL:
 
     def hashed(self, login: Login) -> str:
         """Return the hash that libpq makes of a password, as the server is configured."""
+        ((method,),) = self.statement("SHOW password_encryption")
         with self._superuser("postgres") as session:
             return session.pgconn.encrypt_password(
-                login.password.encode(), login.username.encode(), self.password_encryption.encode()
+                login.password.encode(), login.username.encode(), method.encode()
             ).decode()
+
+    @contextlib.contextmanager
+    def password_encryption(self, method: Literal["scram-sha-256", "md5"]) -> Iterator[None]:
+        """Hash new passwords with another method for the length of the block."""
+        self.statement(f"ALTER SYSTEM SET password_encryption = '{method}'")
+        self._reload()
+        try:
+            yield
+        finally:
+            self.statement("ALTER SYSTEM RESET password_encryption")
+            self._reload()
 
     @contextlib.contextmanager
     def read_only(self) -> Iterator[None]:

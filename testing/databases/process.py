@@ -101,13 +101,19 @@ class Process:
         """The file with the output of the process."""
         return self._folder / "output.log"
 
+    def give(self) -> None:
+        """Let the server's user own all files of the folder."""
+        if user := _user():
+            for path in (self._folder, *self._folder.rglob("*")):
+                os.chown(path, user["user"], user["group"], follow_symlinks=False)
+
     def run(self, *command: str | Path, text: str = "") -> None:
         """Run a command that prepares the server, as the server's user.
 
         Raises:
             NotStartedError: The command failed.
         """
-        _give(self._folder)
+        self.give()
         result = subprocess.run(
             command,
             check=False,
@@ -142,7 +148,7 @@ class Process:
                 return
 
     def _start(self) -> None:
-        _give(self._folder)
+        self.give()
         with self.log.open("ab") as output:
             self._running = subprocess.Popen(
                 self._command(self.port),
@@ -200,13 +206,6 @@ def _user() -> dict[str, Any]:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _give(folder: Path) -> None:
-    """Let the server's user own all files of its folder."""
-    if user := _user():
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, user["user"], user["group"], follow_symlinks=False)
 
 
 def _is_open(folder: Path) -> bool:

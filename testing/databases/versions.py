@@ -20,4 +20,12 @@ def _parameters(version: str, *slow: str) -> tuple[ParameterSet, ...]:
     )
 
 
+# Of the fixtures `postgresql`, `mysql`, `mariadb`
 POSTGRESQL: Final = _parameters("16", "13", "15", "18")
+MYSQL: Final = _parameters("8.0.31")
+MARIADB: Final = _parameters("10.11", "11.4")
+# Of the fixture `mysql_server`, which is one of both
+MYSQL_SERVERS: Final = (
+    *_parameters("mysql-8.0.31"),
+    *_parameters("mariadb-10.11", "mariadb-11.4"),
+)

@@ -4,6 +4,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -103,6 +104,23 @@ def test_a_client_rejects_a_wrong_certificate(kind: Kind, postgresql: PostgreSQL
         postgresql.connect(postgresql.superuser)
 
     postgresql.connect(postgresql.superuser).close()
+
+
+@pytest.mark.parametrize(
+    ("method", "prefix"), [("scram-sha-256", "SCRAM-SHA-256$"), ("md5", "md5")]
+)
+def test_a_role_logs_in_with_each_kind_of_hash(
+    method: Literal["scram-sha-256", "md5"], prefix: str, postgresql: PostgreSQL
+) -> None:
+    login = Login("hashed", "a password")
+    with postgresql.password_encryption(method):
+        postgresql.statement(f"CREATE ROLE hashed LOGIN PASSWORD '{postgresql.hashed(login)}'")
+    ((stored,),) = postgresql.statement(
+        "SELECT rolpassword FROM pg_authid WHERE rolname = 'hashed'"
+    )
+    assert stored.startswith(prefix)
+    postgresql.connect(login).close()
+    postgresql.statement("DROP ROLE hashed")
 
 
 def test_the_logs_have_a_password_that_was_sent_as_plaintext(postgresql: PostgreSQL) -> None:
