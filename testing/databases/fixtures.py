@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, get_args
 
 import pytest
 
 from testing.databases.mariadb import mariadb as create_mariadb
 from testing.databases.mysql import mysql as create_mysql
+from testing.databases.pgbouncer import PgBouncer, PoolMode
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.versions import MARIADB, MYSQL, MYSQL_SERVERS, POSTGRESQL
 
@@ -90,6 +91,18 @@ def mysql_server(request: pytest.FixtureRequest, database_servers: Servers) -> M
     """Each server that speaks MySQL's protocol."""
     product, _, version = str(request.param).partition("-")
     return database_servers.get(_CREATE[product], version)
+
+
+@pytest.fixture(scope="session", params=get_args(PoolMode))
+def pgbouncer(request: pytest.FixtureRequest, postgresql: PostgreSQL) -> Iterator[PgBouncer]:
+    """A pool of each mode in front of the PostgreSQL server."""
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder:
+        pool = PgBouncer(Path(folder), postgresql, request.param)
+        pool.start()
+        try:
+            yield pool
+        finally:
+            pool.stop()
 
 
 @pytest.hookimpl(tryfirst=True)  # Then pytest-xdist and tests/order.py read the groups.

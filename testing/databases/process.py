@@ -30,20 +30,24 @@ class NotStartedError(RuntimeError):
     """The server is not installed, exited, or did not respond."""
 
 
-def installed(name: str, folder: Path) -> Path:
+def installed(name: str, folder: Path, servers: Path = _SERVERS) -> Path:
     """Return the folder of a server's programs, which its user can read.
 
     Args:
         name: the name of the folder in .cache/databases, such as postgresql-16.
         folder: the server's own folder, for a copy.
+        servers: the folder of all servers.
 
     Raises:
         NotStartedError: The server is not installed.
     """
-    programs = _SERVERS / name
+    programs = servers / name
     if not programs.is_dir():
-        message = f"{name} is not in .cache/databases. Run `make setup`; before slow tests, run "
-        raise NotStartedError(message + "`make test-slow`.")
+        message = (
+            f"{name} is not in .cache/databases. Run `make setup`. "
+            "The servers of slow tests come with `make test-slow`."
+        )
+        raise NotStartedError(message)
     # A checkout may be in a folder of root alone.
     if os.geteuid() or _is_open(programs):
         return programs
@@ -139,11 +143,11 @@ class Process:
             began = self.log.stat().st_size if self.log.exists() else 0
             try:
                 self._start()
-            except NotStartedError:
+            except NotStartedError as error:
                 output = self.log.read_bytes()[began:].decode(errors="replace")
                 if "Address already in use" not in output or self.port == ports[-1]:
                     message = f"The server did not start. Its output:\n{output}"
-                    raise NotStartedError(message) from None
+                    raise NotStartedError(message) from error
             else:
                 return
 

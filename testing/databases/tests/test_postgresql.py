@@ -37,7 +37,7 @@ def test_the_server_listens_on_the_loopback_interface_only(postgresql: PostgreSQ
 
 
 def test_a_log_in_without_tls_is_rejected(postgresql: PostgreSQL) -> None:
-    with pytest.raises(psycopg.OperationalError, match="no encryption"):
+    with pytest.raises(psycopg.OperationalError, match="no pg_hba"):
         postgresql.connect(postgresql.superuser, sslmode="disable")
 
 
