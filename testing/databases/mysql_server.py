@@ -8,9 +8,6 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import pymysql
-from pymysql.constants import CLIENT
-
 from testing.databases.certificates import Kind, present, write_certificates
 from testing.databases.login import Login
 from testing.databases.process import HOST, Process
@@ -18,6 +15,8 @@ from testing.databases.process import HOST, Process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    import pymysql
 
 _PATIENCE_SECONDS: Final = 20
 _CONNECTIONS: Final = 30
@@ -170,7 +169,9 @@ class MySQLServer:
                 self._reserved = None
 
     def _fill(self, sessions: contextlib.ExitStack) -> None:
-        with contextlib.suppress(pymysql.OperationalError):
+        from pymysql import OperationalError
+
+        with contextlib.suppress(OperationalError):
             while True:
                 sessions.enter_context(self.connect(self.administrator))
 
@@ -207,6 +208,9 @@ class MySQLServer:
     def _connect(
         self, login: Login, tls: ssl.SSLContext, options: dict[str, Any]
     ) -> pymysql.Connection[Any]:
+        import pymysql
+        from pymysql.constants import CLIENT
+
         return pymysql.connect(
             **{
                 "host": HOST,

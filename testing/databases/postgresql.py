@@ -8,9 +8,6 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-
 from testing.databases.certificates import Kind, present, write_certificates
 from testing.databases.login import Login
 from testing.databases.process import HOST, NotStartedError, Process, installed
@@ -18,6 +15,8 @@ from testing.databases.process import HOST, NotStartedError, Process, installed
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import psycopg
 
 _PATIENCE_SECONDS: Final = 20
 _PAUSE_SECONDS: Final = 0.02
@@ -133,6 +132,9 @@ class PostgreSQL:
         Raises:
             psycopg.OperationalError: The server rejected the log-in, or there is no server.
         """
+        import psycopg
+        from psycopg.conninfo import make_conninfo
+
         parameters = {
             "host": HOST,
             "port": str(self.port),
@@ -196,8 +198,10 @@ class PostgreSQL:
     @contextlib.contextmanager
     def full(self) -> Iterator[None]:
         """Use all connections of users that are not superusers."""
+        from psycopg import OperationalError
+
         with contextlib.ExitStack() as sessions:
-            with contextlib.suppress(psycopg.OperationalError):
+            with contextlib.suppress(OperationalError):
                 while True:
                     sessions.enter_context(self.connect(self.administrator))
             yield

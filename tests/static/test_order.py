@@ -22,6 +22,20 @@ def test_of_a_long_group():
     pass
 """
 
+# They start no server.
+_FIXTURES = """
+import pytest
+from testing.databases.versions import MYSQL_SERVERS
+
+@pytest.fixture
+def postgresql():
+    pass
+
+@pytest.fixture(params=MYSQL_SERVERS)
+def mysql_server():
+    pass
+"""
+
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
@@ -35,7 +49,7 @@ def _run(pytester: pytest.Pytester, *options: str) -> list[str]:
     pytester.makeini("[pytest]\nmarkers =\n    slow: long\n")
     processes = ("-p", "xdist", "-n1", "--dist=loadgroup", "--no-loadscope-reorder")
     result = pytester.runpytest("-p", "tests.order", "-v", *processes, *options)
-    return re.findall(r"PASSED .*::([\w@]+)", result.stdout.str())
+    return re.findall(r"PASSED .*::(\S+)", result.stdout.str())
 
 
 def test_groups_start_in_the_order_of_their_length(pytester: pytest.Pytester) -> None:
@@ -55,6 +69,22 @@ def test_only_the_short_tests_of_faults_share_a_deployment_with_those_of_load(
     assert "test_of_a_long_group@faults_load" in _run(
         pytester, "-m", "slow or campaign or not slow"
     )
+
+
+def test_all_tests_of_a_database_server_have_its_group(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(_FIXTURES)
+    pytester.makepyfile("""
+    def test_of_a_version(postgresql):
+        pass
+
+    def test_of_each_server(mysql_server):
+        pass
+    """)
+    assert _run(pytester, "-p", "testing.databases.fixtures", "-m", "not slow") == [
+        "test_of_a_version@postgresql-16",
+        "test_of_each_server[mysql-8.0.31]@mysql-8.0.31",
+        "test_of_each_server[mariadb-10.11]@mariadb-10.11",
+    ]
 
 
 def test_everything_in_the_list_exists(repository: Path) -> None:
