@@ -52,6 +52,14 @@ locals {
   }
   secret_arn_pattern = local.secret_arn_patterns[local.account.region]
 
+  # AWS's pages don't say which of its two host names KMS compares in China: both are allowed. AWS returns a list of one as
+  # its only element, which leaves the next plan empty.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+  _hosts = { for region in keys(local.secret_arn_patterns) : region => [
+    for suffix in distinct(["amazonaws.com", local.account.dns_suffix]) : "secretsmanager.${region}.${suffix}"
+  ] }
+  secrets_manager_hosts = { for region, hosts in local._hosts : region => jsondecode(length(hosts) == 1 ? jsonencode(hosts[0]) : jsonencode(hosts)) }
+
   # A managed secret is identified by its ARN. Its name is the part before the hyphen and six random characters.
   _managed_arn = one(local.strategy[*].existing_secret_arn)
   secret_arn   = local.makes_secret ? one(aws_secretsmanager_secret.this[*].arn) : local._managed_arn
@@ -276,6 +284,7 @@ module "function" {
   searches_versions   = local.strategy.searches_versions
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name
+  secrets_manager     = local.secrets_manager_hosts[local.account.region]
   services            = local.strategy.services
   settings            = jsonencode(local.settings)
   statements          = local.strategy.statements

@@ -31,12 +31,6 @@ output "log_group_name" {
 }
 
 locals {
-  # In China, both host names are allowed, as in the grants of the function.
-  _hosts = { for region in keys(local.secret_arn_patterns) : region => [
-    for suffix in distinct(["amazonaws.com", local.account.dns_suffix]) : "secretsmanager.${region}.${suffix}"
-  ] }
-  _via = { for region, hosts in local._hosts : region => jsondecode(length(hosts) == 1 ? jsonencode(hosts[0]) : jsonencode(hosts)) }
-
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
   _reader_statements = concat(
     [{
@@ -51,7 +45,7 @@ locals {
       Action   = ["kms:Decrypt"]
       Resource = key
       Condition = {
-        StringEquals = { "kms:ViaService" = local._via[region] }
+        StringEquals = { "kms:ViaService" = local.secrets_manager_hosts[region] }
         StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
       }
     } if key != null],
@@ -61,7 +55,7 @@ locals {
       Action   = ["kms:Decrypt"]
       Resource = keys
       Condition = {
-        StringEquals = { "kms:ViaService" = "secretsmanager.${local.account.region}.${local.account.dns_suffix}" }
+        StringEquals = { "kms:ViaService" = local.secrets_manager_hosts[local.account.region] }
         StringLike   = { "kms:EncryptionContext:SecretARN" = values(local.secret_arn_patterns) }
       }
     } if length(keys) > 0],

@@ -225,3 +225,30 @@ run "policy_refuses_more_than_20480_characters" {
 
   expect_failures = [aws_secretsmanager_secret_policy.this]
 }
+
+run "reader_policy_allows_both_host_names_of_secrets_manager_in_china" {
+  command = plan
+
+  variables {
+    former_kms_key_arns = ["arn:aws-cn:kms:cn-north-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"]
+    kms_key_arn         = "arn:aws-cn:kms:cn-north-1:123456789012:key/4321abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  override_data {
+    target = data.aws_partition.current
+    values = { dns_suffix = "amazonaws.com.cn", partition = "aws-cn" }
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "cn-north-1" }
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.reader_policy_json).Statement : statement.Condition.StringEquals["kms:ViaService"]
+      if startswith(statement.Sid, "Decrypt")
+    ] == [for key in range(2) : ["secretsmanager.cn-north-1.amazonaws.com", "secretsmanager.cn-north-1.amazonaws.com.cn"]]
+    error_message = "A reader cannot decrypt in China: ${output.reader_policy_json}."
+  }
+}

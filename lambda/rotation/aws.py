@@ -59,8 +59,10 @@ LONGEST_CALL_SECONDS = _ATTEMPTS * LONGEST_ATTEMPT_SECONDS + 3
 # how long a service doesn't know a new policy; it is usually seconds:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 _PAUSES_SECONDS = (1, 2, 3, 4, 5, 5, 5, 5)
-# So much time stays for issuing and storing a credential.
-RESERVE_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
+_LAST_PAUSE_SECONDS = sum(_PAUSES_SECONDS)
+# To issue (once) and to store (with retries), if both take as long as they can. Nothing is issued
+# with less time left, so that an issued credential is never lost to the timeout.
+STORING_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
 
 
 class Clients(Protocol):
@@ -76,7 +78,8 @@ class Clients(Protocol):
 class Denials:
     """Repeats denied calls, because a new policy may not be known yet. They had no effect.
 
-    The pauses grow, and there are 30 seconds of them in each invocation, for all calls together.
+    The pauses grow. They are over 30 seconds after the invocation began, so that a call at the end
+    of a lease takes no longer than any other.
     """
 
     def __init__(self) -> None:
@@ -87,6 +90,7 @@ class Denials:
         """Begin an invocation that has so many seconds left."""
         self._sleep = sleep
         self._left = left
+        self._until = left() - _LAST_PAUSE_SECONDS
         self._pauses = iter(_PAUSES_SECONDS)
 
     def repeat(
@@ -100,7 +104,7 @@ class Denials:
         if response is None or _code(response[1]) not in _DENIED:
             return None
         pause = next(self._pauses, None)
-        if pause is None or self._left() - pause < RESERVE_SECONDS:
+        if pause is None or self._left() - pause < max(self._until, STORING_SECONDS):
             return None
         self._sleep(pause)
         return 0

@@ -14,9 +14,10 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rotation.aws import STORING_SECONDS
 from rotation.errors import AlreadyStored, CredentialRejected, RotationError
 from rotation.event import Step
-from rotation.issuing import STORING_SECONDS, Issuing
+from rotation.issuing import Issuing
 from rotation.ownership import kept_fields, parse_ours
 from rotation.pending import Pending
 from rotation.proof import accepts, prove

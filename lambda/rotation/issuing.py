@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotation.attempt import LONGEST, SKEW, Attempt, Rollback, digest
-from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS
+from rotation.aws import LONGEST_ATTEMPT_SECONDS, LONGEST_CALL_SECONDS, STORING_SECONDS
 from rotation.errors import (
     AlreadyStored,
     ForeignCredential,
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from rotation.secret import Description, Secret, Version
     from rotation.strategy import Issuer
 
-# To issue (once) and to store (with retries), if both take as long as they can. Nothing is issued
-# with less time left, so that an issued credential is never lost to the timeout.
-STORING_SECONDS = LONGEST_ATTEMPT_SECONDS + LONGEST_CALL_SECONDS
 # To record an attempt (with retries) and to issue (once). An operator's credential that is made
 # within this time may look like ours, so it does not grow with the function's timeout.
 _ASKING_SECONDS = LONGEST_CALL_SECONDS + LONGEST_ATTEMPT_SECONDS

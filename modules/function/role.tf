@@ -80,13 +80,6 @@ resource "aws_iam_role_policy" "rotation" {
   })
 }
 
-locals {
-  # AWS's pages don't say which of its two host names KMS compares in China: both are allowed.
-  # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
-  _hosts = [for suffix in distinct(["amazonaws.com", var.account.dns_suffix]) : "secretsmanager.${var.account.region}.${suffix}"]
-  _via   = jsondecode(length(local._hosts) == 1 ? jsonencode(local._hosts[0]) : jsonencode(local._hosts))
-}
-
 # If the KMS key is created in the same apply, kms_key_arn is unknown at plan and can't decide a count. So this policy
 # always exists; without a key it is a Deny placeholder.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
@@ -104,7 +97,7 @@ resource "aws_iam_role_policy" "key" {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = coalesce(var.kms_key_arn, "arn:${var.account.partition}:kms:${var.account.region}:${var.account.id}:key/none")
       Condition = {
-        StringEquals = { "kms:ViaService" = local._via }
+        StringEquals = { "kms:ViaService" = var.secrets_manager }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
       }], [for keys in [var.former_kms_key_arns] : {
@@ -113,7 +106,7 @@ resource "aws_iam_role_policy" "key" {
       Action   = ["kms:Decrypt"]
       Resource = keys
       Condition = {
-        StringEquals = { "kms:ViaService" = "secretsmanager.${var.account.region}.${var.account.dns_suffix}" }
+        StringEquals = { "kms:ViaService" = var.secrets_manager }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
     } if length(keys) > 0])

@@ -96,6 +96,12 @@ variable "secret_name" {
   nullable    = false
 }
 
+variable "secrets_manager" {
+  description = "The host of Secrets Manager, as KMS compares it: a text, or a list of those that may be right."
+  type        = any
+  nullable    = false
+}
+
 variable "services" {
   description = "Files of the package below rotation/services, as patterns."
   type        = list(string)

@@ -14,16 +14,15 @@ from botocore.compat import HTTPHeaders
 from rotation.aws import (
     LONGEST_ATTEMPT_SECONDS,
     LONGEST_CALL_SECONDS,
-    RESERVE_SECONDS,
+    STORING_SECONDS,
     Denials,
     SdkClients,
     call,
 )
 from rotation.errors import PermissionDenied, ProtocolError
-from rotation.issuing import STORING_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 @pytest.fixture(autouse=True)
@@ -136,13 +135,25 @@ def test_all_calls_of_an_invocation_share_thirty_seconds_of_pauses() -> None:
 
 @pytest.mark.usefixtures("_key")
 def test_a_denied_call_is_repeated_only_while_a_credential_could_still_be_stored() -> None:
-    assert RESERVE_SECONDS == STORING_SECONDS
     service = _Service(["AccessDeniedException"] * 100, left=STORING_SECONDS + 5)
     _, clients = _begun(service)
     with pytest.raises(PermissionDenied):
         service.ask(clients("secretsmanager"))
     assert service.slept == [1, 2]
     assert service.left >= STORING_SECONDS
+
+
+@pytest.mark.usefixtures("_key")
+@pytest.mark.parametrize(("passed", "slept"), [(20, [1, 2, 3, 4]), (31, [])])
+def test_no_pause_ends_later_than_thirty_seconds_after_the_beginning(
+    passed: int, slept: Sequence[int]
+) -> None:
+    service = _Service(["AccessDeniedException"] * 100)
+    _, clients = _begun(service)
+    service.left -= passed
+    with pytest.raises(PermissionDenied):
+        service.ask(clients("secretsmanager"))
+    assert service.slept == slept
 
 
 @pytest.mark.usefixtures("_key")
