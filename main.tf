@@ -245,8 +245,13 @@ resource "aws_secretsmanager_secret_version" "this" {
 }
 
 locals {
+  # Only the caller's own rotator knows whether it ends the previous credential. So if the caller sets no overlap, it has as
+  # much of the default as the schedule allows.
+  _free_minutes   = local.makes_function ? local.schedule.shortest_interval_in_minutes - local.schedule.window_in_minutes : 0
+  overlap_minutes = coalesce(var.minimum_overlap_minutes, local.issues ? 60 : max(0, min(60, local._free_minutes - 1)))
+
   settings = local.makes_function ? merge(local.strategy.settings, {
-    minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
+    minimum_overlap_minutes = local.overlap_minutes
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
   }) : null
@@ -274,6 +279,7 @@ module "function" {
 
   account             = local.account
   alarm_actions       = var.alarm_actions
+  core                = local.strategy.core
   default_name        = local._default_names["rotate"]
   environment         = local.strategy.environment
   files               = local.strategy.files

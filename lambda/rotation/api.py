@@ -1,8 +1,8 @@
 """Everything that a custom rotator may import from this package.
 
 The file of rotation.custom.source_file defines `build(options, clients)`. It reads its options and
-returns a Generator, a Setter or an Issuer, without a call to a service. All other modules of this
-package may change with any release.
+returns a Generator, a Setter, a Replacer or an Issuer, without a call to a service. All other
+modules of this package may change with any release.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rotation.errors import (
 )
 from rotation.response import Response
 from rotation.settings import OptionReader
-from rotation.strategy import Credential, Generator, Issued, Issuer, Setter, Value
+from rotation.strategy import Credential, Generator, Issued, Issuer, Replacer, Setter, Value
 
 __all__ = [
     "Clients",
@@ -31,6 +31,7 @@ __all__ = [
     "OptionReader",
     "PermissionDenied",
     "ProtocolError",
+    "Replacer",
     "Response",
     "RotationError",
     "ServiceUnavailable",

@@ -78,8 +78,8 @@ class Clients(Protocol):
 class Denials:
     """Repeats denied calls, because a new policy may not be known yet. They had no effect.
 
-    The pauses grow. They are over 30 seconds after the invocation began, so that a call at the end
-    of a lease takes no longer than any other.
+    The pauses grow. They are over 30 seconds after the invocation began, so that none of them
+    delays a call at the end of a lease.
     """
 
     def __init__(self) -> None:

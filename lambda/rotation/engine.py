@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 from rotation.aws import STORING_SECONDS
 from rotation.errors import AlreadyStored, CredentialRejected, RotationError
 from rotation.event import Step
-from rotation.issuing import Issuing
 from rotation.ownership import kept_fields, parse_ours
 from rotation.pending import Pending
-from rotation.proof import accepts, prove
+from rotation.proof import prove
 from rotation.secret import Stage
-from rotation.strategy import Generator, Issued, Issuer, Setter
+from rotation.strategy import Generator, Issued, Issuer, Replacer, Setter
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from rotation.event import Event
     from rotation.proof import Clock
     from rotation.secret import Description, Secret, Version
+    from rotation.setting import Setting
 
 
 class Outcome(StrEnum):
@@ -107,6 +107,8 @@ class Engine:
             return Outcome.NOTHING_TO_DO
         current = pending.stored(self._secret.read_label(Stage.CURRENT))
         if isinstance(strategy, Issuer):
+            from rotation.issuing import Issuing
+
             Issuing(
                 secret=self._secret,
                 issuer=strategy,
@@ -117,7 +119,10 @@ class Engine:
                 minimum_overlap=self._minimum_overlap,
             ).run()
             return Outcome.DONE
-        pending.describe()
+        description = pending.describe()
+        if isinstance(strategy, Setter) and current is not None:
+            setting = _setting(strategy, pending)
+            setting.require_overlap(current, description, self._minimum_overlap)
         credential = strategy.generate(current.credential if current else None)
         with suppress(AlreadyStored):
             self._secret.put(
@@ -129,27 +134,20 @@ class Engine:
         return Outcome.DONE
 
     def _set(self, pending: Pending) -> Outcome:
-        """Make the service accept the pending credential."""
+        """Make the service accept the pending credential, if it accepts the current one, too."""
         strategy = self._strategy
-        if not isinstance(strategy, Setter):
+        if not isinstance(strategy, Setter | Replacer):
             return Outcome.NOTHING_TO_DO
         description = pending.describe()
         if _is_promoted(description, pending.token):
             return Outcome.NOTHING_TO_DO
-        credential = pending.require_ours(pending.value())
-        current = pending.current(description)
-        if accepts(strategy, credential):
-            # An earlier delivery of this step has set it.
-            return Outcome.NOTHING_TO_DO
-        # Everyone who may put a version can put a password. Only one that is in use counts.
-        in_use = current is not None and accepts(strategy, current.credential)
-        strategy.apply(credential, current.credential if current and in_use else None)
+        _setting(strategy, pending).set(description)
         return Outcome.DONE
 
     def _test(self, pending: Pending) -> Outcome:
         """Verify the pending credential."""
         strategy = self._strategy
-        if not isinstance(strategy, Setter | Issuer):
+        if not isinstance(strategy, Setter | Replacer | Issuer):
             return Outcome.NOTHING_TO_DO
         version = self._secret.read(pending.token)
         if version is None and pending.describe().holder(Stage.CURRENT) is None:
@@ -159,6 +157,10 @@ class Engine:
         # The labels of a version come with its value. Most times they save a call.
         if version.stages != {Stage.PENDING} and _is_promoted(pending.describe(), pending.token):
             return Outcome.NOTHING_TO_DO
+        if isinstance(strategy, Replacer) and Stage.CURRENT not in version.stages:
+            # The service gets it in finishSecret, which verifies it.
+            pending.require_ours(version)
+            return Outcome.NOTHING_TO_TEST
         settling = strategy.settling_seconds if isinstance(strategy, Issuer) else 0
         self._verify(pending, version, settling_seconds=settling)
         return Outcome.DONE
@@ -172,7 +174,11 @@ class Engine:
             self._retire_demoted(description.holder(Stage.PREVIOUS), pending.token)
             return Outcome.NOTHING_TO_DO
         # The step may come out of order, and testSecret may have seen a secret without a value.
-        self._verify(pending, pending.value(), settling_seconds=0)
+        version = pending.value()
+        if isinstance(self._strategy, Replacer):
+            _setting(self._strategy, pending).replace(version, description)
+        else:
+            self._verify(pending, version, settling_seconds=0)
         self._secret.promote(pending.token, demoted=current)
         self._retire_demoted(current, pending.token)
         return Outcome.DONE
@@ -181,7 +187,7 @@ class Engine:
         """Check that a version has a credential of ours, which the service accepts."""
         credential = pending.require_ours(version)
         strategy = self._strategy
-        if isinstance(strategy, Setter):
+        if isinstance(strategy, Setter | Replacer):
             strategy.verify(credential)
         if not isinstance(strategy, Issuer):
             return
@@ -216,6 +222,12 @@ class Engine:
                 identity=credential.identity, owner=credential.owner, created=version.created
             )
             issuer.retire(issued, credential)
+
+
+def _setting(strategy: Setter | Replacer, pending: Pending) -> Setting:
+    from rotation.setting import Setting  # The packages of other strategies don't have it.
+
+    return Setting(strategy=strategy, pending=pending)
 
 
 def _is_promoted(description: Description, token: str) -> bool:

@@ -200,7 +200,10 @@ class Issuing:
         if not published or self.current is None:
             return published, orphans
         rollback = self._rollback(self.current, found)
-        until = self._overlap_end(self.current, found.description, rollback)
+        since = self.current.since(
+            found.description.last_rotated, rollback.seen if rollback else None
+        )
+        until = since + self.minimum_overlap
         if self.clock.now() >= until:
             return published, orphans
         if slots is None or len(held) - len(orphans) < slots:
@@ -283,14 +286,6 @@ class Issuing:
         if issued is None or -SKEW <= version.created - issued.created <= LONGEST:
             return credential
         return credential if accepts(self.issuer, credential) else None
-
-    def _overlap_end(
-        self, current: Stored, description: Description, rollback: Rollback | None
-    ) -> datetime:
-        """Return when applications no longer use what was current before."""
-        since = rollback.seen if rollback else None
-        times = (description.last_rotated, current.version.created, since)
-        return max(filter(None, times)) + self.minimum_overlap
 
     def _rollback(self, current: Stored, found: _Found) -> Rollback | None:
         """Return when someone moved AWSCURRENT back, as far as that can be known.

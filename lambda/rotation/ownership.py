@@ -21,6 +21,7 @@ from rotation.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
     from rotation.attempt import Attempt
     from rotation.secret import Version
@@ -33,6 +34,10 @@ class Stored:
 
     version: Version
     credential: Credential
+
+    def since(self, *times: datetime | None) -> datetime:
+        """Return since when it is AWSCURRENT: its creation, or the latest of some other times."""
+        return max(filter(None, (self.version.created, *times)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from rotation.strategy import Credential, Issuer, Setter
+    from rotation.strategy import Credential, Issuer, Replacer, Setter
 
 # How long a read may show an earlier state. AWS promises no figure; 3 to 4 s were measured in 2025.
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#troubleshoot_general
@@ -45,7 +45,7 @@ class Clock:
             raise OutOfTime(step=step, needed=seconds, left=left)
 
 
-def accepts(strategy: Setter | Issuer, credential: Credential) -> bool:
+def accepts(strategy: Setter | Replacer | Issuer, credential: Credential) -> bool:
     """Say whether the service accepts a credential now. Every other error is raised."""
     try:
         strategy.verify(credential)

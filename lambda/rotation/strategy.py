@@ -2,7 +2,8 @@
 
 The families differ in who makes the value:
     Generator   makes it here; no service has to know it
-    Setter      makes it here, and sets it on a service
+    Setter      makes it here, and sets it on a service that accepts the current one, too
+    Replacer    makes it here, and sets it on a service that accepts one value at a time
     Issuer      asks a service, which makes the value and shows it once
 
 The engine decides the rest, once for all strategies: who owns a credential, how room is made for
@@ -16,7 +17,7 @@ another process, after any part of it has run. Every method may raise any class 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
@@ -93,17 +94,70 @@ class Generator(Strategy, Protocol):
 
 @runtime_checkable
 class Setter(Generator, Protocol):
-    """Makes a value, and sets it on a service."""
+    """Makes a value, and sets it on a service that accepts the current one, too.
+
+    It may end the previous credential, so the engine waits for the overlap before it makes a value.
+    """
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
         """Make the service accept the pending credential.
 
-        Before: the pending credential is stored, its owner is this strategy's owner, and verify
-            has just raised CredentialRejected for it. The service has just accepted the current
-            credential, which applications use. There is none in the first rotation, and if the
-            service rejects what the secret has as its current value.
+        Before: the pending credential is stored, and its owner is this strategy's owner. The
+            service has just accepted the current credential, which applications use. There is
+            none in the first rotation, and if the service rejects what the secret has as its
+            current value.
         After: the service accepts both. It need not accept any other credential of this owner.
         Repeated: the same result; nothing is added a second time.
+        """
+
+    def verify(self, credential: Credential) -> None:
+        """Use the credential, for instance log in with it.
+
+        Before: the owner of the credential is this strategy's owner.
+        After: the service has accepted the credential. Nothing is changed.
+        Repeated: the same.
+
+        Raises:
+            CredentialRejected: The service rejects the credential.
+            ServiceUnavailable: The service gave no usable answer, which is no rejection.
+        """
+
+
+@runtime_checkable
+class Replacer(Generator, Protocol):
+    """Makes a value, and sets it on a service that accepts one value at a time.
+
+    Applications lose the current value when the service gets its successor. So the engine replaces
+    it in finishSecret, right before the promotion, and sets it again if the proof fails.
+    """
+
+    def check(self, pending: Credential, known: Iterable[Credential]) -> None:
+        """Look for all that would make replace fail.
+
+        Before: as before replace.
+        After: nothing is changed.
+        Repeated: the same.
+
+        Raises:
+            CredentialRejected: The service accepts none of the known credentials, and replace
+                needs one.
+        """
+
+    def replace(self, pending: Credential, known: Iterable[Credential]) -> None:
+        """Make the service accept the pending credential, in place of any other one.
+
+        Before: the pending credential is stored, and its owner is this strategy's owner.
+        After: the service accepts the pending credential. It need not accept any other one.
+        Repeated: the same result.
+
+        Args:
+            pending: the credential to set.
+            known: the credentials of this owner that the service may accept, the most likely
+                first. Each is read when it is asked for.
+
+        Raises:
+            CredentialRejected: The service accepts none of the known credentials, and one was
+                needed. Nothing was changed.
         """
 
     def verify(self, credential: Credential) -> None:

@@ -14,8 +14,9 @@ locals {
     [for pattern in concat(length(var.services) > 0 ? ["__init__.py"] : [], var.services) : "rotation/services/${pattern}"],
   )
   _found = setunion([for pattern in local._patterns : fileset(local._source, pattern)]...)
-  # Only a file of the user's own imports from it.
-  _paths = length(var.files) > 0 ? local._found : setsubtract(local._found, ["rotation/api.py"])
+  # A strategy needs these only if it says so.
+  _unused = setsubtract(["api.py", "issuing.py", "setting.py"], var.core)
+  _paths  = setsubtract(local._found, [for name in local._unused : "rotation/${name}"])
 
   # A third of the code is docstrings and comments. They become empty lines, so that a traceback has the source's line numbers.
   _code = { for path in local._paths : path => replace(

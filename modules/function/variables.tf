@@ -16,6 +16,12 @@ variable "alarm_actions" {
   type        = list(string)
 }
 
+variable "core" {
+  description = "Files of the package in lambda/rotation, besides those that all strategies need."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "default_name" {
   description = "Name of the function, its role and its log group; the options may set another."
   type        = string

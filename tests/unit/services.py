@@ -1,13 +1,14 @@
 """The services of the strategies: each follows its own rules, and shows the invariants its state.
 
-Beside those of the module's own strategies there are two that a custom rotator may be for: a
+Beside those of the module's own strategies there are some that a custom rotator may be for: a
 database whose passwords are set, and a service whose tokens cannot be listed, but expire.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rotation.aws import call
@@ -162,8 +163,8 @@ class Database(_Remote):
         return set(self.accepted)
 
 
-class DatabasePassword:
-    """The strategy for it."""
+class _Password:
+    """The members that both strategies for a database have."""
 
     owner = "database user app"
     shape = "a JSON object with the string password"
@@ -180,19 +181,46 @@ class DatabasePassword:
         value = {"password": secrets.token_hex(8)}
         return Credential(identity="the password", owner=self.owner, value=value)
 
-    def apply(self, pending: Credential, current: Credential | None) -> None:
-        kept = [_field(current, "password")] if current else []
-        accepted = [*kept, _field(pending, "password")]
+    def verify(self, credential: Credential) -> None:
+        if _field(credential, "password") not in self._accepted():
+            raise CredentialRejected(owner=self.owner, identity=credential.identity)
+
+    def _accepted(self) -> list[str]:
+        return self._database.request("connect", self.owner, lambda: list(self._database.accepted))
+
+    def _set(self, *credentials: Credential) -> None:
+        accepted = [_field(one, "password") for one in credentials]
         self._database.request(
             "alter_user", self.owner, lambda: setattr(self._database, "accepted", accepted)
         )
 
-    def verify(self, credential: Credential) -> None:
-        accepted = self._database.request(
-            "connect", self.owner, lambda: list(self._database.accepted)
-        )
-        if _field(credential, "password") not in accepted:
-            raise CredentialRejected(owner=self.owner, identity=credential.identity)
+
+class DatabasePassword(_Password):
+    """The strategy for a database that accepts two passwords."""
+
+    def apply(self, pending: Credential, current: Credential | None) -> None:
+        self._set(*([current] if current else []), pending)
+
+
+class OnlyPassword(_Password):
+    """The strategy for a database that accepts one password, which its user changes."""
+
+    def check(self, pending: Credential, known: Iterable[Credential]) -> None:
+        self._log_in(known, pending)
+
+    def replace(self, pending: Credential, known: Iterable[Credential]) -> None:
+        if self._log_in(known, pending) != pending:
+            self._set(pending)
+
+    def _log_in(self, known: Iterable[Credential], pending: Credential) -> Credential | None:
+        """Return the credential that the database accepts; None: it has no password yet."""
+        if not self._accepted():
+            return None
+        for one in known:
+            with suppress(CredentialRejected):
+                self.verify(one)
+                return one
+        raise CredentialRejected(owner=self.owner, identity=pending.identity)
 
 
 class Tokens(_Remote):

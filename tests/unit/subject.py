@@ -30,6 +30,8 @@ class Kind(Enum):
     """It makes the value, and no service has to know."""
     SETTER = auto()
     """It makes the value, and sets it at a service."""
+    REPLACER = auto()
+    """It makes the value, and sets it at a service that accepts one at a time."""
     FEW_SLOTS = auto()
     """The service makes the value, and holds few of them at a time."""
     MARKED = auto()

@@ -16,7 +16,7 @@ from tests.strategies import ROTATORS
 from tests.unit.bad_input import BadInput
 from tests.unit.cloud import Cloud
 from tests.unit.rotator import Rotation
-from tests.unit.services import IssuedToken, Tokens
+from tests.unit.services import Database, IssuedToken, OnlyPassword, Tokens
 from tests.unit.subject import (
     CONSTANTS,
     USER,
@@ -40,11 +40,30 @@ def _issued_token(cloud: Cloud) -> Rotation:
     )
 
 
+def _only_password(cloud: Cloud) -> Rotation:
+    database = Database(cloud)
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/password"),
+        strategy=partial(_without_clients, partial(OnlyPassword, database)),
+        service=database,
+        constants=CONSTANTS,
+    )
+
+
 def _without_clients(make: Callable[[], Generator | Issuer], _clients: object) -> Any:  # noqa: ANN401
     return make()
 
 
-# A strategy of a kind that a custom rotator may have, see tests/unit/services.py.
+# Strategies of kinds that a custom rotator may have, see tests/unit/services.py.
+_ONLY_PASSWORD: Final = Unit(
+    bad_input=BadInput(options=(), fields=()),
+    make=_only_password,
+    kind=Kind.REPLACER,
+    represents_kind=True,
+    held=partial(held_by_service, "accepted"),
+    printable=frozenset(),
+)
 _ISSUED_TOKEN: Final = Unit(
     bad_input=BadInput(options=(), fields=()),
     make=_issued_token,
@@ -57,6 +76,7 @@ UNITS: Final[Mapping[str, Unit]] = {
     **{one.name: one.unit for one in ROTATORS},
     **{variant: one.unit for one in ROTATORS for variant in one.unit.variants},
     "issued_token": _ISSUED_TOKEN,
+    "only_password": _ONLY_PASSWORD,
 }
 SUBJECTS: Final[Mapping[str, Make]] = {
     name: unit.variants.get(name, unit.make) for name, unit in UNITS.items()

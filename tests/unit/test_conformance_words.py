@@ -43,6 +43,7 @@ _KINDS: Final = {
     "text": _Kind(_source("text"), service.Texts),
     "field": _Kind(_source("field"), service.Texts),
     "setter": _Kind(_source("setter"), service.Passwords),
+    "replacer": _Kind(_source("replacer"), service.Passwords),
     "marked": _Kind(_ISSUER, service.Keys, frozenset({"id"})),
     "private": _Kind(_ISSUER, service.Keys),
     # Its service limits the number of keys, but its test does not say so.
@@ -104,7 +105,7 @@ def test_the_suite_runs_as_the_documentation_says(
     )
     # Of the service alone.
     monkeypatch.setenv("PYTHONPATH", module)
-    pytester.runpytest_subprocess().assert_outcomes(passed=15)
+    pytester.runpytest_subprocess().assert_outcomes(passed=16)
 
 
 def _run(checks: Iterable[Callable[[], None]]) -> None:
@@ -124,6 +125,7 @@ _RECOGNISES: Final = "it_recognises_its_own_values_and_no_others"
 _MAKES: Final = "it_makes_each_value_without_a_call"
 _REJECTS: Final = "it_rejects_what_the_service_does_not_accept"
 _WRITER: Final = "it_sets_no_value_of_another_writer"
+_CHECK: Final = "its_check_changes_nothing"
 _LISTS: Final = "its_list_shows_what_it_issues"
 _TWICE: Final = "each_step_may_be_delivered_twice"
 _SECOND: Final = "a_second_delivery_may_run_at_any_point"
@@ -335,6 +337,45 @@ _BUGS: Final = {
         "_password(one)[:4] for",
         _CLEAN,
         "AWSCURRENT.*apply gets both credentials: set exactly both",
+    ),
+    # Replacers.
+    "check-sets-the-password": _Bug(
+        "replacer",
+        "        self._accepted(pending, known)\n\n",
+        "        self.replace(pending, known)\n\n",
+        _CHECK,
+        "check was called with a new value.*AWSCURRENT.*No other method may change it",
+    ),
+    "replace-knows-only-the-current-password": _Bug(
+        "replacer",
+        "for one in known if _password(one) in accepted",
+        "for one in list(known)[:1] if _password(one) in accepted",
+        _STOPS,
+        "The function stopped .*CredentialRejected.*",
+    ),
+    "replace-has-a-gap": _Bug(
+        "replacer",
+        "            service.set_passwords(self.user, [_password(pending)])",
+        '            service.set_passwords(self.user, ["half"])\n'
+        "            service.set_passwords(self.user, [_password(pending)])",
+        _CLEAN,
+        r"Rotation 2 .*AWSCURRENT \(.*in replace.*in one request",
+    ),
+    "replace-sets-another-password": _Bug(
+        "replacer",
+        "self.user, [_password(pending)]",
+        "self.user, [_password(pending)[:4]]",
+        _CLEAN,
+        "AWSCURRENT.*replace",
+    ),
+    "a-log-in-takes-an-outage-for-a-rejection": _Bug(
+        "replacer",
+        "            raise ServiceUnavailable(\n"
+        '                action="log in", resource=self.owner, answer_lost=False\n'
+        "            ) from None",
+        "            raise CredentialRejected(owner=self.owner, identity=self.user) from None",
+        _OUTAGE,
+        "verify was called while the service was unreachable.*it raised CredentialRejected",
     ),
     "apply-resets-after-a-lost-answer": _Bug(
         "setter",

@@ -45,10 +45,11 @@ _CORE = {
         *("attempt", "aws", "errors", "event", "ownership", "proof", "secret"),
         "strategy",
     },
+    "setting": {"aws", "errors", "ownership", "pending", "proof", "secret", "strategy"},
     "pending": {"attempt", "errors", "ownership", "proof", "secret", "strategy"},
     "engine": {
-        *("errors", "event", "issuing", "ownership", "pending", "proof", "secret"),
-        "strategy",
+        *("aws", "errors", "event", "issuing", "ownership", "pending", "proof", "secret"),
+        *("setting", "strategy"),
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
 }

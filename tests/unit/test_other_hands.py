@@ -316,6 +316,7 @@ def test_a_current_password_that_the_service_rejects_is_not_installed() -> None:
     rotation.give_up()
     value = {**rotation.secret.value(), "password": "chosen-by-a-writer"}
     rotation.put_by_hand(json.dumps(value))
+    rotation.wait_out_the_overlap()
     rotation.retry(rotation.stage())
     assert "chosen-by-a-writer" not in rotation.service.accepted
     assert rotation.service.accepted == [rotation.secret.value()["password"]]

@@ -3,9 +3,9 @@
 Secret: the fields that their strategy makes, beside the constants.
 Idempotency: their strategy's; `tools/conformance` checks it.
 Privileges: `statements` in the variable rotation.
-The file defines `build(options, clients)`, which returns a Generator, a Setter or an Issuer and
-makes no call. For an error that is no class of `rotation.errors`, the log has only the class and
-the line.
+The file defines `build(options, clients)`, which returns a Generator, a Setter, a Replacer or
+an Issuer, and makes no call. For an error that is no class of `rotation.errors`, the log has only
+the class and the line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import ConfigurationError
 from rotation.strategies import CUSTOM_MODULE, CUSTOM_SOURCE
-from rotation.strategy import Generator, Issuer, Setter
+from rotation.strategy import Generator, Issuer, Replacer, Setter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,9 @@ def missing_members(strategy: object) -> tuple[str, list[str]]:
     family: type = Generator
     if any(hasattr(strategy, name) for name in ("apply", "verify")):
         family = Setter
+    # Other objects have a `replace`, too, such as texts.
+    if hasattr(strategy, "check") or (hasattr(strategy, "replace") and family is Setter):
+        family = Replacer
     if any(hasattr(strategy, name) for name in ("inventory", "issue", "retire")):
         family = Issuer
     names = {name for kind in family.__mro__ for name in vars(kind) if name[0] != "_"}

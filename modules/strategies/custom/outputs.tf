@@ -3,13 +3,17 @@
 output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
-    name              = "custom"
-    environment       = var.options.environment
-    files             = { "custom_strategy.py" = file(var.options.source_file) }
-    issuer            = var.options.issuer
-    records_attempts  = var.options.slots != null
-    rotates_on_change = [sha256(jsonencode(merge(var.options, { constants = null, source_file = file(var.options.source_file) })))]
-    searches_versions = var.options.issuer
+    name             = "custom"
+    core             = ["api.py", "issuing.py", "setting.py"]
+    environment      = var.options.environment
+    files            = { "custom_strategy.py" = file(var.options.source_file) }
+    issuer           = var.options.issuer
+    records_attempts = var.options.slots != null
+    rotates_on_change = [sha256(jsonencode({
+      for name, value in merge(var.options, { constants = null, source_file = file(var.options.source_file) }) : name => value
+      if name != "searches_versions" # Only a grant depends on it.
+    }))]
+    searches_versions = var.options.issuer || var.options.searches_versions
     settings = {
       constants = var.options.constants
       options = {

@@ -16,12 +16,13 @@ locals {
 variable "options" {
   description = "Options of rotation.custom."
   type = object({
-    constants   = optional(map(string), {})
-    environment = optional(map(string), {})
-    issuer      = optional(bool, false)
-    options     = optional(map(string), {})
-    slots       = optional(number)
-    source_file = string
+    constants         = optional(map(string), {})
+    environment       = optional(map(string), {})
+    issuer            = optional(bool, false)
+    options           = optional(map(string), {})
+    searches_versions = optional(bool, false)
+    slots             = optional(number)
+    source_file       = string
     statements = optional(map(object({
       actions    = list(string)
       conditions = optional(map(map(list(string))), {})

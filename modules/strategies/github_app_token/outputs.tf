@@ -4,6 +4,7 @@ output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
     name                  = "github_app_token"
+    core                  = ["issuing.py"]
     expires_after_minutes = 60
     issuer                = true
     owner                 = "installation ${var.options.installation_id} at ${var.options.api_url}"

@@ -4,6 +4,7 @@ output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
     name    = "github_deploy_key"
+    core    = ["issuing.py"]
     issuer  = true
     library = "cryptography"
     owner   = "repository ${lower(var.options.repository)} at ${var.options.api_url}"

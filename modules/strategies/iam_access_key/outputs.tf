@@ -8,6 +8,7 @@ output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
     name              = "iam_access_key"
+    core              = ["issuing.py"]
     former_owners     = [for name in var.options.former_user_names : "IAM user ${name}"]
     issuer            = true
     owner             = "IAM user ${var.options.user_name}"

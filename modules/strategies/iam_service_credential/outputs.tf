@@ -8,6 +8,7 @@ output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
     name               = "iam_service_credential"
+    core               = ["issuing.py"]
     expires_after_days = var.options.credential_age_days
     former_owners      = [for name in var.options.former_user_names : "IAM user ${name} for ${var.options.service_name}"]
     issuer             = true

@@ -291,15 +291,23 @@ class StoredSecret:
 
     def value(self, label: str = "AWSCURRENT") -> Any:  # noqa: ANN401 -- any JSON
         """Read the version with a label as an application does: a JSON object, or a text."""
-        text = self.versions[self.labels[label]].text
-        with suppress(ValueError):
-            value = None if text is None else json.loads(text)
-            return value if isinstance(value, dict | None) else text
-        return text
+        return _value(self.versions[self.labels[label]].text)
+
+    def values(self) -> list[Any]:
+        """Read all versions that have a value."""
+        texts = [version.text for version in self.versions.values()]
+        return [_value(text) for text in texts if text is not None]
 
     def current_text(self) -> str | None:
         holder = self.labels.get("AWSCURRENT")
         return None if holder is None else self.versions[holder].text
+
+
+def _value(text: str | None) -> Any:  # noqa: ANN401 -- any JSON
+    with suppress(ValueError):
+        value = None if text is None else json.loads(text)
+        return value if isinstance(value, dict | None) else text
+    return text
 
 
 class Account:

@@ -33,6 +33,7 @@ from rotation.api import (
     Issued,
     Issuer,
     OptionReader,
+    Replacer,
     RotationError,
     ServiceUnavailable,
     Setter,
@@ -58,6 +59,7 @@ from rotation_conformance.rotator import (
     Rotation,
     Service,
     assert_converged,
+    assert_current_works,
     assert_foreign_untouched,
     assert_invariants,
 )
@@ -269,7 +271,7 @@ class Conformance:
     def test_it_rejects_what_the_service_does_not_accept(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         strategy = _built(rotation)
-        if not isinstance(strategy, Setter | Issuer):
+        if not isinstance(strategy, Setter | Replacer | Issuer):
             return
         if isinstance(strategy, Issuer):
             refused = self._retired(strategy, rotation)
@@ -308,7 +310,7 @@ class Conformance:
     def test_it_sets_no_value_of_another_writer(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         strategy = _built(rotation)
-        if not isinstance(strategy, Setter):
+        if not isinstance(strategy, Setter | Replacer):
             return
         value, chosen = rotation.secret.value(), strategy.generate(None).value
         written = chosen if isinstance(chosen, str) else {**value, **chosen}
@@ -318,6 +320,26 @@ class Conformance:
             rotation.rotate()
             assert not rotation.service.works(written), "the service accepts the stored value"
             assert_converged(rotation)
+
+    def test_its_check_changes_nothing(self, begin: Begin) -> None:
+        rotation = self._steady(begin)
+        strategy = _built(rotation)
+        if not isinstance(strategy, Replacer):
+            return
+        current = strategy.parse(rotation.secret.value())
+        assert current is not None
+        pending = strategy.generate(current)
+        done = "check was called with a new value"
+        with self._promised(done, rotation):
+            for _ in range(2):
+                strategy.check(pending, [current])
+                assert_current_works(rotation)
+        _require(
+            not rotation.service.works(pending.value),
+            done=done,
+            found="the service accepts the new value",
+            cure="check must change nothing. replace must set the new value.",
+        )
 
     def test_its_list_shows_what_it_issues(self, begin: Begin) -> None:
         rotation = self._steady(begin)
@@ -460,7 +482,7 @@ class Conformance:
     def test_an_outage_is_no_rejection(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         strategy, service = _built(rotation), rotation.service
-        if not isinstance(service, Outages) or not isinstance(strategy, Setter | Issuer):
+        if not isinstance(service, Outages) or not isinstance(strategy, Setter | Replacer | Issuer):
             return
         for name, method in self._calls(rotation).items():
             with service.outage():
@@ -484,11 +506,15 @@ class Conformance:
         """Return the methods that need an answer of the service, with their arguments."""
         strategy = _built(rotation)
         current = strategy.parse(rotation.secret.value())
-        if not isinstance(strategy, Setter | Issuer) or current is None:
+        if not isinstance(strategy, Setter | Replacer | Issuer) or current is None:
             return {}
         calls: dict[str, Callable[[], object]] = {"verify": partial(strategy.verify, current)}
         if isinstance(strategy, Setter):
             calls["apply"] = partial(strategy.apply, pending or strategy.generate(current), current)
+        elif isinstance(strategy, Replacer):
+            arguments = (pending or strategy.generate(current), [current])
+            calls["check"] = partial(strategy.check, *arguments)
+            calls["replace"] = partial(strategy.replace, *arguments)
         elif strategy.inventory():
             calls["inventory"] = strategy.inventory
             calls["issue"] = partial(strategy.issue, _MARK)
@@ -526,16 +552,16 @@ class Conformance:
             if credential is not None:
                 names += [credential.identity, credential.owner]
                 reprs.append(repr(credential))
-        values = _values(rotation)
+        values = rotation.secret.values()
         pending = strategy.generate(None) if isinstance(strategy, Generator) else None
         if pending is not None:
             values.append(pending.value)
-        if isinstance(strategy, Setter) and pending is not None:
+        if isinstance(strategy, Setter | Replacer) and pending is not None:
             errors += _texts_of_error(partial(strategy.verify, pending))
         elif isinstance(strategy, Issuer):
             errors += _texts_of_error(partial(strategy.verify, self._retired(strategy, rotation)))
             rotation = self._steady(begin)
-            values += _values(rotation)
+            values += rotation.secret.values()
         if isinstance(service, Outages):
             calls = self._calls(rotation, pending)
             with service.outage():
@@ -835,19 +861,6 @@ def _may_change(place: str) -> bool:
 
 def _built(rotation: Rotation) -> Any:  # noqa: ANN401 -- a Generator or an Issuer, maybe incomplete
     return rotation.strategy(rotation.cloud.clients())
-
-
-def _values(rotation: Rotation) -> list[Value]:
-    texts = [version.text for version in rotation.secret.versions.values()]
-    return [_value_of(text) for text in texts if text is not None]
-
-
-def _value_of(text: str) -> Value:
-    with suppress(ValueError):
-        value = json.loads(text)
-        if isinstance(value, dict):
-            return value
-    return text
 
 
 def _shortened(value: object) -> str:

@@ -12,6 +12,7 @@ from rotation.api import (
     CredentialRejected,
     Generator,
     Issuer,
+    Replacer,
     RotationError,
     Setter,
 )
@@ -52,6 +53,9 @@ _METHODS: Final[Mapping[str, str]] = {
     "parse": "parse must return None for a value of another form, and never raise an error.",
     "generate": "generate must only make a value, and make it without a call.",
     "apply": f"{_REPEAT} apply must set the accepted credentials and add none.",
+    "check": "check must change nothing, and raise an error only if replace would fail.",
+    "replace": f"{_REPEAT} replace must log in with any of the known credentials, and do nothing "
+    "if the service already accepts the pending one.",
     "verify": "verify must raise CredentialRejected if the service rejects the credential, and "
     "ServiceUnavailable if no response arrived.",
     "inventory": "inventory must return a list, which is empty if the owner has no credential.",
@@ -70,6 +74,8 @@ _CURES: Final[Mapping[str, Mapping[type, str]]] = {
         Generator: "generate must make a value that applications accept, and change nothing.",
         Setter: "the service must accept the current value at any line, until its successor is "
         "promoted. apply gets both credentials: set exactly both, in one request.",
+        Replacer: "the service must accept the current value until replace sets the next one, in "
+        "one request. No other method may change it.",
         Issuer: "the service must accept the current value until its successor is promoted. retire "
         "must end only the credential that it gets, and no other method may end one.",
     },
@@ -81,15 +87,18 @@ _CURES: Final[Mapping[str, Mapping[type, str]]] = {
         Generator: "generate must change nothing outside: the engine stores one value per "
         "rotation.",
         Setter: "apply must set the accepted credentials, which it gets, and add none to others.",
+        Replacer: "replace must set the pending credential in place of the one before.",
         Issuer: _MARKS,
     },
     "room for": {
         Setter: "apply must set the accepted credentials, which it gets, and add none to others.",
+        Replacer: "replace must set the pending credential in place of the one before.",
         Issuer: "slots must be the number of credentials that the service allows at a time. "
         "inventory must list each of them. issue must ask the service only once.",
     },
     "operator": {
         Setter: "apply and verify may change only the configured owner.",
+        Replacer: "replace may change only the configured owner.",
         Issuer: "retire must end only the credential that it gets, and no other method may end "
         "one. inventory must list the credentials that others made, too.",
     },
@@ -101,6 +110,8 @@ _CURES: Final[Mapping[str, Mapping[type, str]]] = {
         Generator: "generate must change nothing outside: the engine stores one value per "
         "rotation.",
         Setter: f"{_REPEAT} apply must set the accepted credentials and add none.",
+        Replacer: f"{_REPEAT} replace must log in with any of the known credentials, and do "
+        "nothing if the service already accepts the pending one.",
         Issuer: f"{_REPEAT} retire must succeed if the credential is gone. {_MARKS}",
     },
 }
@@ -153,7 +164,9 @@ def cure_for(found: str, family: type) -> str:
 
 def family_of(strategy: object) -> type:
     """Return the family of a complete strategy."""
-    return next(family for family in (Issuer, Setter, Generator) if isinstance(strategy, family))
+    return next(
+        family for family in (Issuer, Replacer, Setter, Generator) if isinstance(strategy, family)
+    )
 
 
 def _frames(error: BaseException | None, file: Path) -> list[traceback.FrameSummary]:
