@@ -23,7 +23,7 @@ locals {
     join("\"\"\"", [
       for index, part in split("\"\"\"", file("${local._source}/${path}")) : index % 2 == 1 ? replace(part, "/[^\n]/", "") : part
     ]),
-    "/(?m)^ *#.*$/", "",
+    "/(?m)(?:^|  ) *#.*$/", "",
   ) }
   _files = merge(var.files, local._code)
 

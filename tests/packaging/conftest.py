@@ -10,9 +10,18 @@ import pytest
 
 from testing.harness.provider import AwsProvider
 from tests.conftest import Terraform
-from tests.strategies import ROTATORS
+from tests.strategies import ROTATORS, RotatorUnderTest
+from tests.unit.subject import Kind
 
 Build = Callable[[Path], Mapping[str, Path]]
+
+
+def unused_core(strategy: RotatorUnderTest) -> set[str]:
+    """Name the modules of the core that the engine imports only for other kinds of strategies."""
+    if "source_file" in strategy.options:
+        return set()
+    sets = {Kind.GENERATOR: set[str](), Kind.SETTER: {"setting"}, Kind.REPLACER: {"setting"}}
+    return {"api", "issuing", "setting"} - sets.get(strategy.unit.kind, {"issuing"})
 
 
 @pytest.fixture(scope="session")

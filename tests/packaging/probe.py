@@ -7,20 +7,26 @@ of a layer is not checked here: tests/readme builds that layer as the page says.
 import ast
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _IN_A_LAYER = {"cryptography"}
 
 
-def main(package: Path, libraries: str) -> None:
-    """Import each file of the package, and what it imports."""
+def main(package: Path, libraries: str, unused: Collection[str]) -> None:
+    """Import each file of the package, and what it imports.
+
+    Args:
+        package: the folder of the unpacked package.
+        libraries: the folder with the libraries of the runtime.
+        unused: modules that this package need not have.
+    """
     sys.path += [str(package), libraries]
     for file in sorted(package.rglob("*.py")):
         importlib.import_module(".".join(file.relative_to(package).with_suffix("").parts))
         for statement in import_statements(ast.parse(file.read_bytes())):
             for name in modules(statement):
-                if name.partition(".")[0] not in _IN_A_LAYER:
+                if name.partition(".")[0] not in _IN_A_LAYER and name not in unused:
                     importlib.import_module(name)
 
 
@@ -42,4 +48,4 @@ def modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import Build
+from tests.packaging.conftest import Build, unused_core
 from tests.packaging.probe import import_statements, modules
 from tests.strategies import ROTATORS, RotatorUnderTest, case
-from tests.unit.subject import Kind
 
 pytestmark = pytest.mark.xdist_group("package")
 
@@ -72,10 +71,7 @@ def test_the_package_has_the_core_the_strategy_and_the_services_that_it_imports(
     if "source_file" in strategy.options:
         own = Path(strategy.options["source_file"])
         assert content.pop("custom_strategy.py") == own.read_bytes()
-    else:
-        parts = {Kind.GENERATOR: set[str](), Kind.SETTER: {"setting"}, Kind.REPLACER: {"setting"}}
-        needed = parts.get(strategy.unit.kind, {"issuing"})
-        paths -= {f"rotation/{name}.py" for name in {"api", "issuing", "setting"} - needed}
+    paths -= {f"rotation/{name}.py" for name in unused_core(strategy)}
     assert content.keys() == paths
 
 

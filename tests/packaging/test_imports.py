@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rotation.strategies import REGISTRY
+from tests.packaging.conftest import unused_core
+from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 pytestmark = pytest.mark.xdist_group("package")
 
@@ -58,16 +59,18 @@ def test_the_machine_has_an_interpreter_to_try() -> None:
     assert _INTERPRETERS
 
 
-@pytest.mark.parametrize("strategy", REGISTRY)
+@pytest.mark.parametrize("strategy", [*map(case, ROTATORS)])
 @pytest.mark.parametrize("interpreter", _INTERPRETERS)
 def test_the_package_imports_with_only_the_libraries_of_the_runtime(
-    interpreter: str, strategy: str, tasks: Path, cache: Path
+    interpreter: str, strategy: RotatorUnderTest, tasks: Path, cache: Path
 ) -> None:
+    unused = [f"rotation.{name}" for name in unused_core(strategy)]
     # Isolated and without site-packages: only its standard library and the given folders.
     result = subprocess.run(
         [
             *(_INTERPRETERS[interpreter], "-I", "-S", "-B"),
-            *(_PROBE, tasks / strategy, cache / "lambda"),
+            *(str(path) for path in (_PROBE, tasks / strategy.name, cache / "lambda")),
+            *unused,
         ],
         check=False,
         stdout=subprocess.PIPE,
