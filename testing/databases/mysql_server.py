@@ -68,7 +68,7 @@ class MySQLServer:
         self.process = Process(
             folder,
             lambda port: [*product.program, *_options(folder), f"--port={port}"],
-            lambda: self.statement("SELECT 1"),
+            self._is_ready,
             environment=product.environment,
         )
         write_certificates(folder)
@@ -194,6 +194,13 @@ class MySQLServer:
             *self._folder.glob("binary.*"),
         )
         return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+    def _is_ready(self) -> bool:
+        from pymysql import OperationalError
+
+        with contextlib.suppress(OperationalError):
+            return bool(self.statement("SELECT 1"))
+        return False
 
     def _reload_certificate(self) -> None:
         self.process.give()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from testing.databases.process import HOST, Process, installed
@@ -33,7 +34,7 @@ class PgBouncer:
         self.process = Process(
             folder,
             lambda port: [programs / "usr" / "sbin" / "pgbouncer", self._configuration(port)],
-            lambda: self.connect(server.superuser).close(),
+            self._is_ready,
             environment={"LD_LIBRARY_PATH": str(programs / "usr" / "lib" / "x86_64-linux-gnu")},
         )
 
@@ -76,6 +77,14 @@ class PgBouncer:
     def logs(self) -> str:
         """Return all that the pool logged."""
         return self.process.log.read_text(encoding="utf-8", errors="replace")
+
+    def _is_ready(self) -> bool:
+        from psycopg import OperationalError
+
+        with contextlib.suppress(OperationalError):
+            self.connect(self._server.superuser).close()
+            return True
+        return False
 
     def _configuration(self, port: int) -> str:
         certificates = self._server.ca_file.parent

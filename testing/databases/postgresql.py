@@ -62,7 +62,7 @@ class PostgreSQL:
         self.process = Process(
             folder,
             lambda port: [self._programs / "postgres", "-D", "data", "-p", str(port)],
-            lambda: self.statement("SELECT 1"),
+            self._is_ready,
             stop=signal.SIGINT,  # It ends the sessions; SIGTERM waits for them.
         )
         write_certificates(folder)
@@ -224,6 +224,13 @@ class PostgreSQL:
             rows = self.statement("SELECT query FROM pg_stat_statements")
             text += "\n".join(query for (query,) in rows)
         return text
+
+    def _is_ready(self) -> bool:
+        from psycopg import OperationalError
+
+        with contextlib.suppress(OperationalError):
+            return bool(self.statement("SELECT 1"))
+        return False
 
     def _superuser(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
         # With an authority's file, libpq would verify the certificate.

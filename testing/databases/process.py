@@ -62,7 +62,7 @@ class Process:
         self,
         folder: Path,
         command: Callable[[int], Sequence[str | Path]],
-        ready: Callable[[], object],
+        ready: Callable[[], bool],
         *,
         environment: dict[str, str] | None = None,
         stop: signal.Signals = signal.SIGTERM,
@@ -72,7 +72,7 @@ class Process:
         Args:
             folder: the server's own folder, which is its working directory.
             command: returns the command for a port.
-            ready: raises an error until the server accepts a log-in.
+            ready: returns whether the server accepts a log-in.
             environment: more variables than PATH.
             stop: the signal that ends the server.
         """
@@ -141,17 +141,15 @@ class Process:
         ports = [self.port] if self.port else [_free_port() for _ in range(_PORTS)]
         for self.port in ports:
             began = self.log.stat().st_size if self.log.exists() else 0
-            try:
-                self._start()
-            except NotStartedError as error:
-                output = self.log.read_bytes()[began:].decode(errors="replace")
-                if "Address already in use" not in output or self.port == ports[-1]:
-                    message = f"The server did not start. Its output:\n{output}"
-                    raise NotStartedError(message) from error
-            else:
+            if self._start():
                 return
+            output = self.log.read_bytes()[began:].decode(errors="replace")
+            if "Address already in use" not in output:
+                break
+        message = f"The server did not start. Its output:\n{output}"
+        raise NotStartedError(message)
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
         self.give()
         with self.log.open("ab") as output:
             self._running = subprocess.Popen(
@@ -164,16 +162,12 @@ class Process:
                 **self._options(),
             )
         deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self._ready()
-            except Exception as error:  # Each driver has its own errors.
-                if self._running.poll() is not None or time.monotonic() > deadline:
-                    self.stop()
-                    raise NotStartedError from error
-                time.sleep(_PAUSE_SECONDS)
-            else:
-                return
+        while not self._ready():
+            if self._running.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                return False
+            time.sleep(_PAUSE_SECONDS)
+        return True
 
     def stop(self) -> None:
         """Stop the server, and kill it if it doesn't end."""
