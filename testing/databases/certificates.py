@@ -1,4 +1,4 @@
-"""An authority, a good certificate of a local server, and three that a client must reject."""
+"""An authority, a good certificate of a local server, and four that a client must reject."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     OTHER_HOST = "other-host"
     UNKNOWN_AUTHORITY = "unknown-authority"
+    SELF_SIGNED = "self-signed"
 
 
 def write_certificates(folder: Path) -> None:
     """Write `ca.pem`, and for each kind `<kind>.pem` and `<kind>.key`.
 
-    All but `unknown-authority` are signed by the authority in `ca.pem`. Each is valid for
-    `localhost` and 127.0.0.1, but `other-host`.
+    The authority in `ca.pem` has signed the first three. Each but `other-host` is valid for
+    `localhost` and 127.0.0.1.
     """
     # RSA, as RDS has by default.
     key, known, unknown = (rsa.generate_private_key(65537, 2048) for _ in range(3))
@@ -42,11 +43,13 @@ def write_certificates(folder: Path) -> None:
     # MySQL reads the format of OpenSSL's RSA keys.
     private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     for kind in Kind:
-        signed = (
-            _leaf(kind, key, _name("Unknown authority"), unknown)
-            if kind is Kind.UNKNOWN_AUTHORITY
-            else _leaf(kind, key, name, known)
-        )
+        match kind:
+            case Kind.UNKNOWN_AUTHORITY:
+                signed = _leaf(kind, key, _name("Unknown authority"), unknown)
+            case Kind.SELF_SIGNED:
+                signed = _leaf(kind, key, _name(kind), key)
+            case _:
+                signed = _leaf(kind, key, name, known)
         (folder / f"{kind}.pem").write_bytes(signed.public_bytes(Encoding.PEM))
         (folder / f"{kind}.key").write_bytes(private)
 
