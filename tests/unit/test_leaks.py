@@ -72,6 +72,7 @@ _SHOWN: Final = {
     "KeyPair": {"public_key"},
     "Issued": {"identity", "owner", "created", "mark"},
     "Limits": {"seconds", "most_bytes"},
+    "Place": {"host", "port", "database", "ca_certificates"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
     "Rollback": {"version_id", "seen"},

@@ -1,0 +1,79 @@
+"""PostgreSQL: a log-in and some statements over TLS, and what can go wrong with them.
+
+https://www.postgresql.org/docs/current/protocol.html
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A database on a server."""
+
+    host: str
+    port: int
+    database: str
+    # The PEM of the trusted authorities; None: those of the runtime.
+    ca_certificates: str | None = None
+
+
+class Stage(StrEnum):
+    """How far a session was when the server returned an error."""
+
+    LOGIN = "log-in"
+    # The server has accepted the password. It now opens the database.
+    START = "start"
+    STATEMENT = "statement"
+
+
+class SqlError(Exception):
+    """The server returned an error."""
+
+    def __init__(self, sqlstate: str, stage: Stage) -> None:
+        """Keep the code, and nothing of the text.
+
+        Args:
+            sqlstate: https://www.postgresql.org/docs/current/errcodes-appendix.html
+            stage: how far the session was.
+        """
+        super().__init__()
+        self.sqlstate = sqlstate
+        self.stage = stage
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server had accepted the password."""
+        return self.stage != Stage.LOGIN
+
+
+class MalformedReplyError(Exception):
+    """A reply is not as PostgreSQL's protocol 3.0 defines it, or is too long."""
+
+
+class UnsupportedLoginError(Exception):
+    """The server does not check the password in a way that is safe."""
+
+    def __init__(self, method: str) -> None:
+        """Keep the name of the method, which is one of ours."""
+        super().__init__()
+        self.method = method
+
+
+class UnusableTextError(Exception):
+    """PostgreSQL has no form for a name or a password, or would truncate it."""
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as PostgreSQL's protocol has it.
+
+    Raises:
+        UnusableTextError: It has the character NUL, which ends a text, or is no Unicode.
+    """
+    if "\0" not in text:
+        with suppress(UnicodeEncodeError):
+            return text.encode()
+    raise UnusableTextError
