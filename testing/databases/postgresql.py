@@ -196,6 +196,19 @@ class PostgreSQL:
                 signal_file.unlink()
 
     @contextlib.contextmanager
+    def rejecting(self, username: str) -> Iterator[None]:
+        """Reject a user before it can send a password, for the length of the block."""
+        file = self._folder / "data" / "pg_hba.conf"
+        lines = file.read_text(encoding="utf-8")
+        file.write_text(f'hostssl all "{username}" all reject\n{lines}', encoding="utf-8")
+        self._reload()
+        try:
+            yield
+        finally:
+            file.write_text(lines, encoding="utf-8")
+            self._reload()
+
+    @contextlib.contextmanager
     def full(self) -> Iterator[None]:
         """Use all connections of users that are not superusers."""
         from psycopg import OperationalError

@@ -83,7 +83,8 @@ def test_a_result_is_returned() -> None:
         pytest.param("53100", Stage.STATEMENT, ServiceUnavailable, "the error 53100", id="disk"),
         pytest.param("58030", Stage.STATEMENT, ServiceUnavailable, "the error 58030", id="io"),
         pytest.param("42704", Stage.STATEMENT, ProtocolError, "error 42704", id="no-role"),
-        pytest.param("08P01", Stage.LOGIN, ProtocolError, "error 08P01", id="protocol"),
+        pytest.param("08P01", Stage.LOGIN, ConfigurationError, "option endpoint", id="pool"),
+        pytest.param("08P01", Stage.STATEMENT, ProtocolError, "error 08P01", id="protocol"),
     ],
 )
 def test_each_code_has_its_class_and_advice(
