@@ -6,6 +6,7 @@ checked against the API description that GitHub publishes.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import re
@@ -187,6 +188,13 @@ class GitHub:
         return Reply(status=204, headers={}, body=b"")
 
 
+@functools.cache  # The invariants are checked after each call.
+def _public_key(private_key: str) -> str:
+    """Return the public half of a key pair, as OpenSSH writes it."""
+    private = load_ssh_private_key(private_key.encode(), password=None)
+    return private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
 class DeployKeys(GitHub):
     """The deploy keys of one of the repositories. Operators have keys there, too."""
 
@@ -199,12 +207,10 @@ class DeployKeys(GitHub):
         self._numbers = 0
 
     def works(self, value: Content) -> bool:
-        private = load_ssh_private_key(value["private_key"].encode(), password=None)
-        public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         held = {one.number: one for one in self.keys}.get(value["key_id"])
         return (
             held is not None
-            and held.key == value["public_key"] == public.decode()
+            and held.key == value["public_key"] == _public_key(value["private_key"])
             and held.read_only is value["read_only"] is True
             and value["ssh_url"] == "git@github.com:octo-org/reports.git"
         )
