@@ -8,6 +8,7 @@ import io
 import json
 import secrets
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,8 +62,8 @@ def prepare(aws: LocalAws, github: LocalGitHub, logins: LocalLogins) -> dict[str
     }
 
 
-def root() -> Json:
-    """Return the root module, in Terraform's JSON."""
+def root(names: Collection[str] | None = None) -> Json:
+    """Return the root module, in Terraform's JSON: with these instances, or with all."""
     app = {name: f"${{var.{name}}}" for name in ("client_id", "installation_id", "kms_key_arn")}
     server = {name: f"${{var.{name}}}" for name in ("administrator_secret_arn", "host", "port")}
     user = {"user_name": _USER["UserName"], "user_path": _USER["Path"]}
@@ -185,6 +186,7 @@ def root() -> Json:
             },
         },
     }
+    chosen = instances.keys() if names is None else names
     variables = {
         *("administrator_secret_arn", "api_url", "client_id", "endpoint", "existing_function_arn"),
         *("host", "initial_value", "installation_id", "key_arn", "kms_key_arn", "layer_arn"),
@@ -197,11 +199,11 @@ def root() -> Json:
                 "source": "../module",
                 "name": f"upgrade/{name}",
                 "recovery_window_in_days": 0,
-                **arguments,
+                **instances[name],
             }
-            for name, arguments in instances.items()
+            for name in chosen
         },
-        "output": {name: {"value": f"${{module.{name}}}"} for name in instances},
+        "output": {name: {"value": f"${{module.{name}}}"} for name in chosen},
         "variable": {name: {"ephemeral": name == "initial_value"} for name in sorted(variables)},
     }
 

@@ -1,7 +1,8 @@
 """An upgrade from each release keeps every resource, and every secret keeps rotating.
 
 The release is applied on a local AWS. Then this checkout replaces it, is planned and applied, and
-rotates each secret once.
+rotates each secret once. `make test` upgrades three instances, `make test-slow` those of all
+strategies.
 """
 
 import io
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from testing.harness.account import Rotation, Secret, eventually
 from testing.harness.terraform import Terraform, copy_module
@@ -40,7 +42,32 @@ RELEASES: Final = (
 _SHORT: Final = [commit[:7] for commit in RELEASES]
 
 _INSTANCES: Final[Mapping[str, Json]] = root()["module"]
-_ROTATING: Final = [name for name in _INSTANCES if name != "fixed"]
+# One without rotation, one that EventBridge keeps, and one with all that adds a resource.
+_SOME: Final = ("fixed", "custom", "iam_access_key")
+
+
+def _starts(*, but: Collection[str] = (), named: bool = False) -> list[ParameterSet]:
+    """Return the parameters of `before`, with the name of one instance if a test is of one."""
+    return [
+        pytest.param(
+            (commit, names),
+            *([name] if named else []),
+            id="-".join([commit[:7], size, *([name] if named else [])]),
+            marks=marks,
+        )
+        for commit in RELEASES
+        for size, names, marks in (("some", _SOME, []), ("all", None, [pytest.mark.slow]))
+        for name in (sorted({*(names or _INSTANCES)} - {*but}) if named else ("",))
+    ]
+
+
+each_start = pytest.mark.parametrize("before", _starts(), indirect=True)
+each_instance = pytest.mark.parametrize(
+    ("before", "name"), _starts(named=True), indirect=["before"]
+)
+each_rotating = pytest.mark.parametrize(
+    ("before", "name"), _starts(named=True, but=["fixed"]), indirect=["before"]
+)
 
 # Only the package of a function may change.
 _CHANGING: Final = {"filename", "source_code_hash"}
@@ -154,8 +181,9 @@ class After:
     values: Mapping[str, Value]
 
 
-@pytest.fixture(scope="module", params=RELEASES, ids=_SHORT)
+@pytest.fixture(scope="module")
 def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]:
+    commit, names = request.param
     with (
         # The path of a plugin's socket has at most 100 characters: tmp_path is too deep.
         tempfile.TemporaryDirectory(prefix="upgrade-") as temporary,
@@ -168,17 +196,17 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
     ):
         folder = Path(temporary)
         module = folder / "module"
-        release(repository, request.param, module)
+        release(repository, commit, module)
         variables = {**github_app, **server, **prepare(aws, github, logins)}
         terraform = Terraform(folder, "root", aws.environment, variables)
         terraform.folder.mkdir()
-        (terraform.folder / "main.tf.json").write_text(json.dumps(root()))
+        (terraform.folder / "main.tf.json").write_text(json.dumps(root(names)))
         terraform.init()
         created_by_release = _planned(terraform, "release.tfplan")
         terraform.apply("release.tfplan")
         outputs = terraform.outputs()
         secrets = {name: Secret(aws, one["secret_arn"]) for name, one in outputs.items()}
-        for name in _ROTATING:
+        for name in _rotating(outputs):
             if name != "managed":
                 secrets[name].wait_for_a_value()
 
@@ -199,6 +227,10 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
         )
 
 
+def _rotating(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name != "fixed"]
+
+
 def _has_rotated(secret: Secret, old: Value) -> bool:
     current = secret.holder("AWSCURRENT")
     return current != old.version and secret.holder("AWSPENDING") in {None, current}
@@ -207,7 +239,7 @@ def _has_rotated(secret: Secret, old: Value) -> bool:
 @pytest.fixture(scope="module")
 def after(before: Before) -> After:
     before.terraform.apply("upgrade.tfplan")
-    for name in _OTHER_RULES:
+    for name in _OTHER_RULES & before.secrets.keys():
         eventually("The rotation", partial(_has_rotated, before.secrets[name], before.values[name]))
     return After(
         outputs=before.terraform.outputs(),
@@ -218,7 +250,7 @@ def after(before: Before) -> After:
 @pytest.fixture(scope="module")
 def rotations(before: Before, after: After) -> dict[str, Rotation]:  # noqa: ARG001 -- comes first
     """Start the next rotation of every secret."""
-    return {name: before.secrets[name].rotate() for name in _ROTATING}
+    return {name: before.secrets[name].rotate() for name in _rotating(before.secrets)}
 
 
 def _changed(change: Json) -> set[str]:
@@ -246,6 +278,7 @@ def _is_announced(address: str, name: str) -> bool:
     return any(address.endswith(end) and name in names for end, names in _CHANGED.items())
 
 
+@each_start
 def test_only_the_packages_of_functions_change(before: Before) -> None:
     wrong = []
     for address, resource in _resources(before.upgrade).items():
@@ -273,6 +306,7 @@ def test_only_the_packages_of_functions_change(before: Before) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@each_start
 def test_both_make_the_same_resources(before: Before) -> None:
     """The provider hides a change of a policy that means the same: this comparison doesn't."""
     old, new = map(_created, (before.created_by_release, before.created_by_checkout))
@@ -299,20 +333,21 @@ def _created(plan: Json) -> dict[tuple[str, str, str], object]:
     }
 
 
-@pytest.mark.parametrize("name", _INSTANCES)
+@each_instance
 def test_each_output_keeps_its_value(name: str, before: Before, after: After) -> None:
     kept = {output: after.outputs[name].get(output) for output in before.outputs[name]}
     assert kept == before.outputs[name]
 
 
+@each_start
 def test_the_upgrade_rotates_only_the_secrets_with_other_rules(
     before: Before, after: After
 ) -> None:
     rotated = {name for name, value in after.values.items() if value != before.values[name]}
-    assert rotated == _OTHER_RULES
+    assert rotated == _OTHER_RULES & before.secrets.keys()
 
 
-@pytest.mark.parametrize("name", _ROTATING)
+@each_rotating
 def test_the_next_rotation_succeeds(
     name: str, before: Before, after: After, rotations: Mapping[str, Rotation]
 ) -> None:
@@ -326,6 +361,7 @@ def test_the_next_rotation_succeeds(
     assert secret.text("AWSPREVIOUS") == old.text
 
 
+@each_start
 def test_nothing_is_left_to_apply(before: Before, rotations: Mapping[str, Rotation]) -> None:
     for name, rotation in rotations.items():
         before.secrets[name].wait_for(rotation)
