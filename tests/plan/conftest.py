@@ -93,6 +93,24 @@ def refuse(plan_output: PlanOutput) -> Refuse:
     return messages
 
 
+def call_of_each(cases: Mapping[str, Variables], *, source: str) -> dict[str, Any]:
+    """Return a root module with an instance of a module for each case, in Terraform's JSON.
+
+    One call with instances is faster than many calls. A null variable has its default; the name of
+    an instance is that of its case.
+    """
+    names = {name for variables in cases.values() for name in variables}
+    call = {
+        "source": source,
+        "for_each": "${local.cases}",
+        "name": "${each.key}",
+        **{name: f"${{try(each.value.{name}, null)}}" for name in names},
+    }
+    # A value is a text, and no template.
+    text = json.dumps(cases).replace("${", "$${").replace("%{", "%%{")
+    return {"locals": {"cases": json.loads(text)}, "module": {"case": call}}
+
+
 RefuseEach = Callable[[Mapping[str, Variables]], dict[str, list[str]]]
 
 
@@ -110,15 +128,7 @@ def refuse_each(
         folder = tmp_path_factory.mktemp("instances")
         (folder / "variables").mkdir()
         copy_variables(repository, folder / "variables")
-        names = {name for variables in cases.values() for name in variables}
-        # One call with instances is faster than many calls. A null variable has its default.
-        call = {
-            "source": "./variables",
-            "for_each": "${local.cases}",
-            "name": "${each.key}",
-            **{name: f"${{try(each.value.{name}, null)}}" for name in names},
-        }
-        configuration = {"locals": {"cases": cases}, "module": {"case": call}}
+        configuration = call_of_each(cases, source="./variables")
         (folder / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
         subprocess.run(
             ["terraform", "init"], check=True, cwd=folder, env=terraform_env, capture_output=True
@@ -135,6 +145,31 @@ def refuse_each(
         if any(found.values()) and not all(found.values()):
             found |= messages({name: cases[name] for name in cases if not found[name]})
         return found
+
+    return messages
+
+
+@pytest.fixture(scope="session")
+def refuse_all(refuse: Refuse, refuse_each: RefuseEach) -> RefuseEach:
+    """Returns the same by the names of the cases.
+
+    A case of another secret than "secret" takes a plan of its own.
+    """
+
+    def messages(cases: Mapping[str, Variables]) -> dict[str, list[str]]:
+        others = {
+            name: variables
+            for name, variables in cases.items()
+            if variables.get("name", "secret") != "secret"
+        }
+        secrets = {f"secret-{number}": name for number, name in enumerate(cases.keys() - others)}
+        found = refuse_each(
+            {secret: {**cases[name], "name": secret} for secret, name in secrets.items()}
+        )
+        return {
+            **{name: found[secret] for secret, name in secrets.items()},
+            **{name: refuse(variables) for name, variables in others.items()},
+        }
 
     return messages
 

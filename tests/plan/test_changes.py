@@ -6,6 +6,7 @@ No change may be green and stop a later rotation. Terraform starts no provider h
 import json
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import hcl2
 import pytest
 
 from tests.conftest import Terraform
-from tests.plan.conftest import copy_variables
+from tests.plan.conftest import call_of_each, copy_variables
 from tests.strategies import ALL, Change, Effect, StrategyUnderTest, case
 
 pytestmark = pytest.mark.xdist_group("changes")
@@ -122,11 +123,11 @@ def _others() -> dict[str, tuple[dict[str, Any], dict[str, Any], str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """The plan of all changes at once."""
+    """The plans of all changes at once."""
 
     messages: list[str]
     rotated: frozenset[str]
-    """The module calls whose rotation is set up again."""
+    """The instances whose rotation is set up again."""
 
 
 @pytest.fixture(scope="module")
@@ -148,32 +149,48 @@ def planned(
         for option, change in strategy.changes.items()
     } | {name: [before, after] for name, (before, after, _) in _others().items()}
 
-    def write(which: int) -> None:
-        calls = {name: {"source": "./module", **calls[which]} for name, calls in pairs.items()}
-        (folder / "main.tf.json").write_text(json.dumps({"module": calls}), encoding="utf-8")
+    def write(names: Iterable[str], which: int) -> None:
+        cases = {name: pairs[name][which] for name in names}
+        configuration = call_of_each(cases, source="./module")
+        (folder / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
 
-    write(0)
+    write(pairs, 0)
     terraform(folder, "init")
     terraform(folder, "apply", "-auto-approve")
-    write(1)
+    messages: list[str] = []
+    allowed = set(pairs)
+    while allowed:
+        write(allowed, 1)
+        found, rotated = _plan(folder, terraform_env)
+        if not found:
+            return Planned(messages=messages, rotated=rotated)
+        messages += found
+        # A refused instance hides what depends on its resource, in all instances.
+        refused = {message.removeprefix("Secret ").partition(": ")[0] for message in found}
+        left = {name for name in allowed if pairs[name][1]["name"] not in refused}
+        assert left < allowed, messages
+        allowed = left
+    pytest.fail("Every change is refused.")
+
+
+def _plan(folder: Path, env: Mapping[str, str]) -> tuple[list[str], frozenset[str]]:
+    """Return the messages that refuse instances, and the instances that rotate."""
     result = subprocess.run(
         ["terraform", f"-chdir={folder}", "plan", "-json"],
         check=False,
-        env=terraform_env,
+        env=env,
         stdout=subprocess.PIPE,
         text=True,
     )
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     errors = [one["diagnostic"] for one in lines if one["@level"] == "error"]
     assert [one for one in errors if one["summary"] != "Resource postcondition failed"] == []
-    addresses = [
-        one["change"]["resource"]["addr"] for one in lines if one["type"] == "planned_change"
-    ]
-    return Planned(
-        messages=[one["detail"] for one in errors],
-        rotated=frozenset(
-            address.split(".")[1] for address in addresses if address.endswith("rotation[0]")
-        ),
+    changes = [one["change"] for one in lines if one["type"] == "planned_change"]
+    # An instance that was refused is left out, and so destroyed.
+    planned = [one["resource"]["addr"] for one in changes if one["action"] != "delete"]
+    return (
+        [one["detail"] for one in errors],
+        frozenset(one.split('"')[1] for one in planned if one.endswith("rotation[0]")),
     )
 
 

@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import hcl2
 import pytest
 
 from tests.conftest import Terraform
-from tests.plan.conftest import PlanOutput, Refuse, copy_variables
+from tests.plan.conftest import PlanOutput, Refuse, RefuseEach, copy_variables
 from tests.strategies import (
     ALL,
     NOT_SHOWN,
@@ -32,21 +32,55 @@ each_rule = pytest.mark.parametrize(
 each_strategy = pytest.mark.parametrize("strategy", [*map(case, ALL)])
 
 
+@pytest.fixture(scope="module")
+def refused_messages(refuse_all: RefuseEach) -> dict[str, list[str]]:
+    """The messages that refuse the wrong value of each rule."""
+    return refuse_all(
+        {
+            f"{strategy.name}-{rule.id}": strategy.module_call_with(rule.refused)
+            for strategy in ALL
+            for rule in strategy.rules
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def accepted_messages(refuse_all: RefuseEach) -> dict[str, list[str]]:
+    """The messages that refuse the right value of each rule."""
+    return refuse_all(
+        {
+            f"{strategy.name}-{rule.id}": strategy.module_call_with(rule.accepted)
+            for strategy in ALL
+            for rule in strategy.rules
+        }
+    )
+
+
 @each_rule
 def test_a_rule_refuses_a_wrong_value_and_says_what_it_found(
-    strategy: StrategyUnderTest, rule: Rule, refuse: Refuse
+    strategy: StrategyUnderTest, rule: Rule, refused_messages: Mapping[str, list[str]]
 ) -> None:
-    (message,) = refuse(strategy.module_call_with(rule.refused))
+    (message,) = refused_messages[f"{strategy.name}-{rule.id}"]
     assert message.startswith(rule.text)
     assert " must " in message
     assert message.endswith(f"Found: {rule.found}")
 
 
+@pytest.mark.slow
 @each_rule
-def test_a_rule_accepts_a_right_value(
+def test_a_wrong_value_breaks_one_rule(
     strategy: StrategyUnderTest, rule: Rule, refuse: Refuse
 ) -> None:
-    assert refuse(strategy.module_call_with(rule.accepted)) == []
+    """In a plan of its own, no other instance hides a second message."""
+    (message,) = refuse(strategy.module_call_with(rule.refused))
+    assert message.startswith(rule.text)
+
+
+@each_rule
+def test_a_rule_accepts_a_right_value(
+    strategy: StrategyUnderTest, rule: Rule, accepted_messages: Mapping[str, list[str]]
+) -> None:
+    assert accepted_messages[f"{strategy.name}-{rule.id}"] == []
 
 
 @pytest.mark.parametrize(
