@@ -18,7 +18,8 @@ from tests.e2e.walk import Walk
 from tests.policies import faults
 from tests.strategies import ALL, StrategyUnderTest, case, secret_parts
 
-_EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_EXAMPLES = _REPOSITORY / "examples"
 
 
 class _FixedValue(Walk):
@@ -57,13 +58,18 @@ _OTHERS: Final[dict[str, type[Walk]]] = {"fixed-value": _FixedValue}
 
 
 def _marks(walk: type[Walk]) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.local_only(walk.local_only)] if walk.local_only else []
+    return [
+        *([pytest.mark.local_only(walk.local_only)] if walk.local_only else []),
+        *([pytest.mark.slow] if walk.guarded_by else []),
+    ]
 
 
 def test_each_example_has_a_walk() -> None:
     walks = [*_OTHERS, *(example for strategy in ALL for example in strategy.walks)]
     assert sorted(walks) == sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
     assert all(strategy.walks for strategy in ALL)
+    guards = [walk.guarded_by for one in ALL for walk in one.walks.values() if walk.guarded_by]
+    assert [path for path in guards if not (_REPOSITORY / path).is_file()] == []
 
 
 @pytest.mark.parametrize(

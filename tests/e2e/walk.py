@@ -30,6 +30,8 @@ class Walk:
 
     local_only: ClassVar[str | None] = None
     """Why it cannot go through a real account."""
+    guarded_by: ClassVar[str | None] = None
+    """What shows the same in `make test`. Then only `make test-slow` takes this walk."""
 
     def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
         self.github = github

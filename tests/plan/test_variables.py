@@ -1,12 +1,13 @@
 """Each wrong value fails at plan, with the rule, what to write, and what was found (promise 6)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import hcl2
 import pytest
+from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from tests.plan.conftest import Refuse, RefuseEach
 from tests.strategies import ALL, REPRESENTATIVE, SIMPLEST
@@ -688,16 +689,21 @@ def _messages(file: Path) -> list[str]:
     ]
 
 
+def _values(cases: Sequence[ParameterSet], place: int) -> dict[str, Any]:
+    """Return one value of each case, by the name of the case."""
+    return {str(one.id): one.values[place] for one in cases}
+
+
 @pytest.fixture(scope="module")
 def refused_messages(refuse_all: RefuseEach) -> dict[str, list[str]]:
     """The messages that refuse each wrong value, by the name of its case."""
-    return refuse_all({str(case.id): case.values[1] for case in CASES})
+    return refuse_all(_values(CASES, 1))
 
 
 @pytest.fixture(scope="module")
 def accepted_messages(refuse_all: RefuseEach) -> dict[str, list[str]]:
     """The messages that refuse each right value, by the name of its case."""
-    return refuse_all({str(case.id): case.values[3] for case in CASES})
+    return refuse_all(_values(CASES, 3))
 
 
 def _id(request: pytest.FixtureRequest) -> str:
@@ -817,7 +823,7 @@ _COMMON: Final = [
 
 
 def test_common_variables_are_accepted(refuse_all: RefuseEach) -> None:
-    found = refuse_all({str(case.id): case.values[0] for case in _COMMON})
+    found = refuse_all(_values(_COMMON, 0))
     assert {name: messages for name, messages in found.items() if messages} == {}
 
 
@@ -1012,7 +1018,7 @@ _OTHERS: Final = [
 @pytest.fixture(scope="module")
 def other_messages(refuse_all: RefuseEach) -> dict[str, list[str]]:
     """The messages that refuse each of the other wrong values, by the name of its case."""
-    return refuse_all({str(case.id): case.values[0] for case in _OTHERS})
+    return refuse_all(_values(_OTHERS, 0))
 
 
 @pytest.mark.parametrize(("variables", "rule"), _OTHERS)

@@ -53,6 +53,8 @@ class _Walk(Walk):
     """The value is a deploy key; GitHub has it until the rotation after the next."""
 
     local_only = "Its function uses the local GitHub, which AWS cannot reach."
+    # These deploy and rotate it, too.
+    guarded_by = "tests/e2e/test_grants.py"
 
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:

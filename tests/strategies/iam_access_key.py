@@ -69,6 +69,8 @@ class _Walk(Walk):
 class _MigratedKeyWalk(_Walk):
     """The user and its fixed key exist before the example."""
 
+    guarded_by = "tests/unit/test_iam_access_key_ownership.py"
+
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
         iam = aws.client("iam")

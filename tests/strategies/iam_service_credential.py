@@ -51,6 +51,8 @@ def _require_two_credentials(aws: Aws, secret: Secret) -> None:
 class _Walk(Walk):
     """The value is a user's key for Bedrock; Bedrock says which keys work."""
 
+    guarded_by = "tests/e2e/test_iam_service_credential.py"
+
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
         del aws

@@ -12,6 +12,8 @@ from tests.strategies import Change, Effect, Rule, StrategyUnderTest
 class _Walk(Walk):
     """The value is the password of a database; RDS makes it without a function."""
 
+    guarded_by = "tests/e2e/test_managed.py"
+
     def fail_and_recover(self, aws: Aws, terraform: Terraform, secret: Secret) -> None:
         """Deny everyone to start a rotation."""
         del terraform
