@@ -13,6 +13,7 @@ LONGEST: Final = (
     *("real-time", "faults", "load"),
     *("leaks", "grants", "upgrade", "readme", "schedule", "managed", "plan", "package"),
     "tests/e2e/",
+    *("rules", "expressions", "testing/real_aws/"),
     "tests/static/test_terraform.py::test_checkov",
     "tests/static/test_terraform.py::test_native_tests_pass",
     "tests/static/test_python.py",

@@ -21,6 +21,9 @@ from testing.local_aws.secretsmanager.rotation_schedule import next_window
 from tests.plan.conftest import RefuseEach, copy_variables
 from tests.strategies import SIMPLEST
 
+# One process reads all expressions, once.
+pytestmark = pytest.mark.xdist_group("expressions")
+
 
 def _variables(expression: str, duration: str | None = None) -> dict[str, object]:
     return {

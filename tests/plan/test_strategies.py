@@ -21,6 +21,9 @@ from tests.strategies import (
     case,
 )
 
+# One process plans all wrong values, once.
+pytestmark = pytest.mark.xdist_group("rules-of-strategies")
+
 each_rule = pytest.mark.parametrize(
     ("strategy", "rule"),
     [

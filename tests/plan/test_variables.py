@@ -12,6 +12,9 @@ from _pytest.mark import ParameterSet  # pytest.param() returns this type, which
 from tests.plan.conftest import Refuse, RefuseEach
 from tests.strategies import ALL, REPRESENTATIVE, SIMPLEST
 
+# One process plans all wrong values, once.
+pytestmark = pytest.mark.xdist_group("rules")
+
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 ALIAS = "arn:aws:kms:eu-west-1:123456789012:alias/reports"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotate"

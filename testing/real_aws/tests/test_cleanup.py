@@ -14,6 +14,8 @@ from testing.real_aws.tests import creations
 from testing.real_aws.tests.conftest import QuickAws, everything
 from testing.real_aws.tests.creations import CREATIONS
 
+pytestmark = pytest.mark.xdist_group("real-aws-cleanup")
+
 _RUN = Run("rst-20270131-0a1b2c3d")
 _OTHER_RUN = Run("rst-20270131-0a1b2c3e")
 _NAME = f"{_RUN.prefix}1"
@@ -32,7 +34,18 @@ def planted(aws: QuickAws) -> frozenset[str]:
     return everything(aws)
 
 
-@pytest.mark.parametrize("last", range(len(CREATIONS)), ids=[one.__name__ for one in CREATIONS])
+@pytest.mark.parametrize(
+    "last",
+    [
+        # The last one has all resources.
+        pytest.param(
+            number,
+            id=create.__name__,
+            marks=[] if number in {0, len(CREATIONS) - 1} else [pytest.mark.slow],
+        )
+        for number, create in enumerate(CREATIONS)
+    ],
+)
 def test_nothing_is_left_of_a_run_that_ended_after(
     aws: QuickAws, planted: frozenset[str], last: int
 ) -> None:

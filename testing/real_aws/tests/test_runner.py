@@ -18,6 +18,8 @@ from testing.real_aws.run import Run
 from testing.real_aws.runner import environment, pytest_command
 from testing.real_aws.tests.conftest import QuickAws, everything
 
+pytestmark = pytest.mark.xdist_group("real-aws-runner")
+
 _ROOT = Path(__file__).resolve().parents[3]
 _WHERE = ("--account", ACCOUNT_ID, "--region", REGION)
 
@@ -61,7 +63,11 @@ _EXAMPLE = ("random-value", "reports/signing")
 
 _CASES = pytest.mark.parametrize(
     ("keyword", "sign"),
-    [pytest.param(*_CONTRACT, id="contract"), pytest.param(*_EXAMPLE, id="example")],
+    [
+        # The other one has Terraform, too.
+        pytest.param(*_CONTRACT, id="contract", marks=pytest.mark.slow),
+        pytest.param(*_EXAMPLE, id="example"),
+    ],
 )
 
 
