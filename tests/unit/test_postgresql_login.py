@@ -282,6 +282,10 @@ def test_an_untrusted_server_receives_nothing(tmp_path: Path) -> None:
         pytest.param("app\0options\0-c role=postgres", "reports", id="nul-in-user"),
         pytest.param("app", "reports\0options\0-c role=postgres", id="nul-in-database"),
         pytest.param("app\ud800", "reports", id="no-unicode"),
+        # It would be another name.
+        pytest.param("ä" * 32, "reports", id="long-user"),
+        pytest.param("app", "a" * 64, id="long-database"),
+        pytest.param("", "reports", id="no-user"),
     ],
 )
 def test_an_unusable_name_is_refused_before_a_connection(user: str, database: str) -> None:

@@ -114,6 +114,16 @@ def test_a_session_goes_on_after_an_error(tmp_path: Path) -> None:
         assert session.value("SELECT 1") == "1"
 
 
+def test_a_session_ends_after_a_malformed_reply(tmp_path: Path) -> None:
+    """The rest of the reply would look like the reply to the next statement."""
+    server = Server(replies=(row(b"1", b"2") + row(b"1") + READY, row(b"2") + READY))
+    with place_of(server.serve, tmp_path) as place, log_in(place, USER, PASSWORD) as session:
+        with pytest.raises(MalformedReplyError):
+            session.value("SELECT 1")
+        with pytest.raises(NoReplyError):
+            session.value("SELECT 2")
+
+
 @pytest.mark.parametrize(
     "reply",
     [

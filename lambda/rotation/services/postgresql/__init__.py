@@ -8,6 +8,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+_LONGEST_NAME_BYTES: Final = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +80,16 @@ def encoded(text: str) -> bytes:
         with suppress(UnicodeEncodeError):
             return text.encode()
     raise UnusableTextError
+
+
+def encoded_name(name: str) -> bytes:
+    """Return a name as PostgreSQL's protocol has it.
+
+    Raises:
+        UnusableTextError: It is empty, too long, or has a character that no name can have.
+    """
+    content = encoded(name)
+    # PostgreSQL would truncate a longer name without an error.
+    if not 1 <= len(content) <= _LONGEST_NAME_BYTES:
+        raise UnusableTextError
+    return content

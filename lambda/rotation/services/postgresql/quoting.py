@@ -5,12 +5,7 @@ https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
 from __future__ import annotations
 
-from typing import Final
-
-from rotation.services.postgresql import UnusableTextError, encoded
-
-# PostgreSQL would truncate a longer name without an error.
-_LONGEST_NAME_BYTES: Final = 63
+from rotation.services.postgresql import encoded, encoded_name
 
 
 def quote_identifier(name: str) -> str:
@@ -19,8 +14,7 @@ def quote_identifier(name: str) -> str:
     Raises:
         UnusableTextError: It is empty, too long, or has a character that no name can have.
     """
-    if not 1 <= len(encoded(name)) <= _LONGEST_NAME_BYTES:
-        raise UnusableTextError
+    encoded_name(name)
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -16,6 +16,7 @@ from rotation.services.postgresql import (
     SqlError,
     Stage,
     encoded,
+    encoded_name,
 )
 from rotation.services.postgresql.authentication import authenticate
 from rotation.services.postgresql.messages import Body, Messages, packed, sqlstate
@@ -83,10 +84,12 @@ class Session:
         failure: Exception
         try:
             return self._query(encoded(sql), columns)
-        except TooLongError:
+        except (MalformedReplyError, TooLongError):
             failure = MalformedReplyError()
         except OSError:
             failure = NoReplyError(lost=True)
+        # What is left of this reply must not be read as the next one.
+        self._connection.close()
         raise failure
 
     def value(self, sql: str) -> str:
@@ -151,7 +154,7 @@ def log_in(
         NoTlsError: The server offers no TLS.
         UntrustedCertificateError: The certificate of the server is rejected.
         UnreadableCertificatesError: The PEM of the place has no valid certificates.
-        UnusableTextError: A name or the password has the character NUL, or is no Unicode.
+        UnusableTextError: PostgreSQL has no form for a name or the password, or would truncate it.
     """
     start = _start(user, place.database)
     failure: Exception
@@ -202,14 +205,14 @@ def _request_tls(plain: Plain) -> None:
 
 
 def _start(user: str, database: str) -> bytes:
-    # pgbouncer and RDS Proxy reject other parameters.
+    # PgBouncer rejects most other parameters: https://www.pgbouncer.org/config.html
     parameters = {
-        "user": user,
-        "database": database,
-        "client_encoding": "UTF8",
-        "application_name": "secret rotation",
+        b"user": encoded_name(user),
+        b"database": encoded_name(database),
+        b"client_encoding": b"UTF8",
+        b"application_name": b"secret rotation",
     }
-    texts = (encoded(text) + b"\0" for pair in parameters.items() for text in pair)
+    texts = (text + b"\0" for pair in parameters.items() for text in pair)
     return _VERSION + b"".join(texts) + b"\0"
 
 
