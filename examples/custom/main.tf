@@ -24,5 +24,6 @@ module "rotating_secret" {
   }
 
   schedule_expression     = "rate(7 days)"
+  minimum_overlap_minutes = var.minimum_overlap_minutes
   recovery_window_in_days = var.recovery_window_in_days
 }

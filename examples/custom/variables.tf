@@ -1,4 +1,4 @@
-# The Redis server, its administrator, and an option that the tests shorten.
+# The Redis server, its administrator, and options that the tests shorten.
 
 variable "administrator_secret_arn" {
   description = "ARN of a secret with the username and the password of an administrator of the server."
@@ -14,6 +14,12 @@ variable "port" {
   description = "TLS port of the server."
   type        = string
   default     = "6379"
+}
+
+variable "minimum_overlap_minutes" {
+  description = "Minimum number of minutes for which the previous password stays valid."
+  type        = number
+  default     = 60
 }
 
 variable "recovery_window_in_days" {

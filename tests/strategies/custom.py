@@ -217,7 +217,7 @@ STRATEGY = RotatorUnderTest(
     options={"source_file": str(_EXAMPLE / "rotate.py")},
     load=Subject(
         word="cache",
-        variables={"recovery_window_in_days": "0"},
+        variables={"minimum_overlap_minutes": "0", "recovery_window_in_days": "0"},
         use=_log_in,
         services=lambda services: services.redis,
     ),
