@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+Algorithm: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
 _DAY: Final = timedelta(days=1)
 _LOOPBACK: Final = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -79,3 +84,19 @@ class Authority:
         certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
         key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return certificate_file, key_file
+
+
+def self_signed(
+    key: CertificateIssuerPrivateKeyTypes,
+    algorithm: Algorithm | None = None,
+    rsa_padding: padding.PSS | None = None,
+) -> bytes:
+    """Return a certificate as DER, whose signature is made in a given way."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a" * 60)])
+    now = datetime.now(tz=UTC)
+    serial = x509.random_serial_number()
+    return (
+        x509.CertificateBuilder(name, name, key.public_key(), serial, now, now + _DAY)
+        .sign(key, algorithm, rsa_padding=rsa_padding)
+        .public_bytes(Encoding.DER)
+    )

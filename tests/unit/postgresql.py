@@ -6,9 +6,10 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import io
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from rotation.services.postgresql import Place
 from tests.unit.authority import Authority
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+    from rotation.services.tls import Connection
 
 USER: Final = "app"
 PASSWORD: Final = "nHk5+zoFk/Q2Ta=="  # noqa: S105 -- of no service
@@ -138,6 +141,27 @@ class Server:
         body = stream.read(struct.unpack(">i", header[1:])[0] - 4)
         self.heard.append(header[:1] + body)
         return body
+
+
+class Wire:
+    """A connection without a network, on which all bytes have arrived."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+        self.sent: list[bytes] = []
+
+    @property
+    def connection(self) -> Connection:
+        return cast("Connection", self)
+
+    def sendall(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def read(self, count: int) -> bytes:
+        content = self._content.read(count)
+        if len(content) < count:
+            raise ConnectionResetError
+        return content
 
 
 def consent(connection: socket.socket) -> None:

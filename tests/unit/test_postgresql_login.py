@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from rotation.services import NoReplyError
 from rotation.services.postgresql import (
@@ -19,10 +20,12 @@ from rotation.services.postgresql import (
     UnsupportedLoginError,
     UnusableTextError,
 )
+from rotation.services.postgresql.authentication import authenticate
+from rotation.services.postgresql.messages import Messages
 from rotation.services.postgresql.session import Session, log_in
 from rotation.services.tls import NoTlsError, UntrustedCertificateError
 from tests.leaks.search import found, of_exception
-from tests.unit.authority import Authority
+from tests.unit.authority import Authority, self_signed
 from tests.unit.postgresql import (
     ACCEPTED,
     KEY,
@@ -33,6 +36,7 @@ from tests.unit.postgresql import (
     STARTED,
     USER,
     Server,
+    Wire,
     error,
     message,
     place_of,
@@ -97,6 +101,23 @@ def test_the_log_in_is_bound_to_the_certificate(
     certificate = ssl.PEM_cert_to_DER_cert((tmp_path / "server.pem").read_text())
     bound = hashlib.sha256(certificate).digest() if flag.startswith(b"p") else b""
     assert flag + bound in server.heard
+
+
+def test_a_certificate_without_a_hash_binds_nothing() -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    offered = request(10, b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0")
+    wire = Wire(offered)
+    with pytest.raises(ConnectionResetError):
+        authenticate(
+            Messages(wire.connection),
+            USER,
+            PASSWORD,
+            certificate=self_signed(key),
+            allow_cleartext=False,
+        )
+    # The server would reject "y,,", because it offers PLUS.
+    assert b"SCRAM-SHA-256\0" in wire.sent[0]
+    assert wire.sent[0][-len("n,,n=,r=") - 24 :].startswith(b"n,,n=,r=")
 
 
 def _md5(content: bytes) -> bytes:
@@ -197,6 +218,7 @@ def _changing(old: bytes, new: bytes) -> Callable[[int, bytes], bytes]:
         pytest.param(_replacing(1, ACCEPTED), id="accepted-without-proof"),
         pytest.param(_replacing(1, request(11, b"r=other,s=AAAA,i=4096")), id="other-nonce"),
         pytest.param(_replacing(1, request(11, b"\xff")), id="no-text"),
+        pytest.param(_changing(b"r=", b"r=x"), id="longer-other-nonce"),
         pytest.param(_changing(b"-server", b""), id="own-nonce"),
         pytest.param(_changing(b"-server", b" server"), id="blank-in-nonce"),
         pytest.param(_changing(b"i=4096", b"i=0"), id="no-iterations"),

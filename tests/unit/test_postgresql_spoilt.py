@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 import threading
 import tracemalloc
 from itertools import count, repeat
@@ -13,8 +15,12 @@ from hypothesis import strategies as st
 
 from rotation.services import NoReplyError
 from rotation.services.postgresql import MalformedReplyError, SqlError, UnsupportedLoginError
-from rotation.services.postgresql.session import log_in
+from rotation.services.postgresql.authentication import authenticate
+from rotation.services.postgresql.messages import Messages
+from rotation.services.postgresql.scram import Client
+from rotation.services.postgresql.session import Session, log_in
 from rotation.services.tls import Limits
+from tests.unit.authority import Authority
 from tests.unit.postgresql import (
     ACCEPTED,
     DESCRIPTION,
@@ -23,8 +29,10 @@ from tests.unit.postgresql import (
     PASSWORD,
     READY,
     SETTING,
+    STARTED,
     USER,
     Server,
+    Wire,
     consent,
     message,
     place_of,
@@ -49,7 +57,7 @@ _ALL_STARTED: Final = ACCEPTED + READY
 @st.composite
 def _spoiled(draw: st.DrawFn) -> Callable[[int, bytes], bytes]:
     """Change the messages from one number on."""
-    number = draw(st.integers(0, 8))
+    number = draw(st.integers(0, 9))
     place = draw(st.integers(0, 400))
     kind = draw(st.sampled_from(["cut", "delete", "flip", "insert", "repeat", "replace"]))
     noise = draw(st.binary(min_size=1, max_size=40))
@@ -75,7 +83,7 @@ def _spoiled(draw: st.DrawFn) -> Callable[[int, bytes], bytes]:
 @pytest.mark.parametrize(
     "script", [pytest.param(None, id="scram"), pytest.param((_MD5, _ALL_STARTED), id="md5")]
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spoil=_spoiled())
 def test_a_spoilt_reply_is_one_of_our_errors(
     script: tuple[bytes, ...] | None, tmp_path: Path, spoil: Callable[[int, bytes], bytes]
@@ -95,8 +103,46 @@ def test_a_spoilt_reply_is_one_of_our_errors(
 
 def _begin(connection: socket.socket) -> None:
     # A spoilt length lets both sides wait. The client would wait until its time is over.
-    connection.settimeout(0.1)
+    connection.settimeout(0.05)
     consent(connection)
+
+
+_CERTIFICATE: Final = ssl.PEM_cert_to_DER_cert(Authority().pem)
+_SPOILT: Final = st.lists(_spoiled(), min_size=1, max_size=4)
+_SESSION: Final = (_MD5, ACCEPTED, *STARTED, DESCRIPTION, row(b"1", None), NOTICE, DONE, READY)
+
+
+@settings(max_examples=200)
+@given(spoilt=_SPOILT)
+def test_spoilt_messages_are_an_error_of_ours(
+    spoilt: list[Callable[[int, bytes], bytes]],
+) -> None:
+    content = b""
+    for number, sent in enumerate(_SESSION):
+        for spoil in spoilt:
+            sent = spoil(number, sent)  # noqa: PLW2901 -- each changes it
+        content += sent
+    messages = Messages(Wire(content).connection)
+    with contextlib.suppress(*_OURS, OSError):
+        authenticate(messages, USER, PASSWORD, certificate=_CERTIFICATE, allow_cleartext=False)
+        with Session(messages, contextlib.ExitStack()) as session:
+            session.query("SELECT 1", columns=2)
+
+
+@settings(max_examples=100)
+@given(spoilt=_SPOILT, final=st.binary(max_size=60))
+def test_spoilt_texts_of_scram_are_malformed(
+    spoilt: list[Callable[[int, bytes], bytes]], final: bytes
+) -> None:
+    client = Client(PASSWORD, b"n,,")
+    nonce = client.first().removeprefix(b"n,,n=,r=")
+    first = b"r=" + nonce + b"-server,s=c2FsdA==,i=10"
+    for spoil in spoilt:
+        first = spoil(0, first)
+    with contextlib.suppress(MalformedReplyError):
+        client.final(first)
+    with pytest.raises(MalformedReplyError):
+        client.verify(b"v=" + final)
 
 
 def _sending(parts: Iterable[bytes], over: threading.Event, pause: float) -> Server:

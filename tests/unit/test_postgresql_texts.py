@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +19,14 @@ from rotation.services.postgresql.channel import end_point
 from rotation.services.postgresql.passwords import md5_hash, scram_verifier, stored
 from rotation.services.postgresql.quoting import quote_identifier, quote_literal
 from rotation.services.postgresql.saslprep import prepared
+from tests.unit.authority import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-    _Algorithm: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
+    from tests.unit.authority import Algorithm
 
 
 @pytest.mark.parametrize(
@@ -147,21 +145,6 @@ def test_a_password_is_prepared(password: str, bytes_of_it: bytes) -> None:
     assert prepared(password) == bytes_of_it
 
 
-def _certificate(
-    key: CertificateIssuerPrivateKeyTypes,
-    algorithm: _Algorithm | None,
-    rsa_padding: padding.PSS | None = None,
-) -> bytes:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a" * 60)])
-    now = datetime.now(tz=UTC)
-    serial = x509.random_serial_number()
-    return (
-        x509.CertificateBuilder(name, name, key.public_key(), serial, now, now + timedelta(days=1))
-        .sign(key, algorithm, rsa_padding=rsa_padding)
-        .public_bytes(Encoding.DER)
-    )
-
-
 _RSA = rsa.generate_private_key(65537, 2048)
 _EC = ec.generate_private_key(ec.SECP256R1())
 
@@ -177,14 +160,14 @@ _EC = ec.generate_private_key(ec.SECP256R1())
 )
 def test_the_end_point_is_hashed_as_the_certificate_is(
     key: CertificateIssuerPrivateKeyTypes,
-    algorithm: _Algorithm,
+    algorithm: Algorithm,
     by: Callable[[bytes], hashlib._Hash],
 ) -> None:
-    certificate = _certificate(key, algorithm)
+    certificate = self_signed(key, algorithm)
     assert end_point(certificate) == by(certificate).digest()
 
 
 def test_a_signature_that_names_no_hash_gives_no_end_point() -> None:
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-    assert end_point(_certificate(_RSA, hashes.SHA256(), rsa_padding=pss)) is None
-    assert end_point(_certificate(ed25519.Ed25519PrivateKey.generate(), None)) is None
+    assert end_point(self_signed(_RSA, hashes.SHA256(), rsa_padding=pss)) is None
+    assert end_point(self_signed(ed25519.Ed25519PrivateKey.generate())) is None

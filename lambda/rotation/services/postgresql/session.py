@@ -88,7 +88,7 @@ class Session:
             failure = MalformedReplyError()
         except OSError:
             failure = NoReplyError(lost=True)
-        # What is left of this reply must not be read as the next one.
+        # The rest of this reply must not be read as the next one.
         self._connection.close()
         raise failure
 
