@@ -96,6 +96,11 @@ class Client:
             self.number += 1
         self._stream.flush()
 
+    def raw(self, content: bytes) -> None:
+        """Send bytes that may be no packet."""
+        self._stream.write(content)
+        self._stream.flush()
+
     def let_in(self) -> bytes:
         """Accept the log-in and its first statement, and return the response to the greeting."""
         response = self.receive()
