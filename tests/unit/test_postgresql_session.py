@@ -14,6 +14,7 @@ from rotation.services.postgresql import (
     Stage,
     UnusableTextError,
 )
+from rotation.services.postgresql.messages import Body
 from rotation.services.postgresql.session import log_in
 from rotation.services.tls import Limits
 from tests.leaks.search import found, of_exception
@@ -194,3 +195,8 @@ def test_an_unusable_text_is_not_sent(sql: str, tmp_path: Path) -> None:
     ):
         session.query(sql)
     assert server.heard[-1] == b"X"
+
+
+def test_no_part_of_a_message_has_a_negative_length() -> None:
+    with pytest.raises(MalformedReplyError):
+        Body(b"abc").take(-1)
