@@ -64,11 +64,16 @@ pytestmark = pytest.mark.campaign("Leaks")
 _MARK: Final = "wJalrXUtnFEMI/K7MDENG+canary"
 
 _SHOWN: Final = {
+    "Account": {"user", "host"},
     "Attempt": {"token", "owner", "started", "ended", "lease", "present"},
     "Clock": {"now", "sleep", "left"},
     "Credential": {"identity", "owner", "expires"},
+    # No password and no hash is kept in it.
+    "Definition": {"mariadb", "plugin", "default_roles", "clauses", "limits"},
     "Description": {"stages", "last_rotated", "record"},
     "Event": {"step", "secret_arn", "token"},
+    "Grants": {"privileges", "roles", "default_roles"},
+    "Greeting": {"plugin", "number"},
     "KeyPair": {"public_key"},
     "Issued": {"identity", "owner", "created", "mark"},
     "Limits": {"seconds", "most_bytes"},
@@ -81,7 +86,8 @@ _SHOWN: Final = {
     "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},
     "Token": {"expires_at"},
     "User": {"arn", "former_names"},
-    "Version": {"version_id", "created", "stages"},
+    # Of a secret, and of a server.
+    "Version": {"version_id", "created", "stages", "mariadb", "number"},
     "Marked": {"prefix"},
     "Recorded": {"attempt"},
     # These have others as fields, and a test of their own.
