@@ -23,19 +23,6 @@ run "schedule_duration_accepts_the_rest_of_the_day" {
   }
 }
 
-run "schedule_duration_accepts_null_without_rotation" {
-  command = plan
-
-  variables {
-    schedule_duration = null
-  }
-
-  assert {
-    condition     = length(aws_secretsmanager_secret_rotation.this) == 0
-    error_message = "The secret rotates."
-  }
-}
-
 run "schedule_expression_accepts_null_for_thirty_days" {
   command = plan
 
@@ -62,48 +49,6 @@ run "schedule_expression_accepts_null_without_rotation" {
   }
 }
 
-run "schedule_expression_accepts_a_rate" {
-  command = plan
-
-  variables {
-    rotation            = { random_value = {} }
-    schedule_expression = "rate(4 hours)"
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(4 hours)"
-    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
-  }
-}
-
-run "schedule_expression_accepts_an_increment_of_hours" {
-  command = plan
-
-  variables {
-    rotation            = { random_value = {} }
-    schedule_expression = "cron(0 8/8 * * ? *)"
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "cron(0 8/8 * * ? *)"
-    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
-  }
-}
-
-run "schedule_expression_accepts_a_day_of_the_week" {
-  command = plan
-
-  variables {
-    rotation            = { random_value = {} }
-    schedule_expression = "cron(0 0 ? * SUN#1 *)"
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "cron(0 0 ? * SUN#1 *)"
-    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
-  }
-}
-
 run "schedule_expression_accepts_half_an_hour" {
   command = plan
 
@@ -115,20 +60,6 @@ run "schedule_expression_accepts_half_an_hour" {
   assert {
     condition     = local.schedule_is_fast && output.dead_letter_queue_arn != null
     error_message = "No schedule rotates the secret every half hour."
-  }
-}
-
-run "schedule_expression_accepts_a_minute_of_the_day" {
-  command = plan
-
-  variables {
-    rotation            = { random_value = {} }
-    schedule_expression = "cron(30 8 * * ? *)"
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(3 days)"
-    error_message = "The backstop is ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
   }
 }
 

@@ -25,19 +25,6 @@ run "name_accepts_every_character_that_aws_allows" {
   }
 }
 
-run "description_accepts_2048_characters" {
-  command = plan
-
-  variables {
-    description = format("%02048d", 0)
-  }
-
-  assert {
-    condition     = length(aws_secretsmanager_secret.this[0].description) == 2048
-    error_message = "The description was changed."
-  }
-}
-
 run "initial_value_accepts_a_value_with_its_version" {
   command = plan
 
@@ -49,20 +36,6 @@ run "initial_value_accepts_a_value_with_its_version" {
   assert {
     condition     = aws_secretsmanager_secret_version.this[0].version_stages == toset(["AWSCURRENT", "INITIAL"])
     error_message = "AWS deletes a version without a staging label, and the next apply overwrites the current value."
-  }
-}
-
-run "initial_value_accepts_65536_bytes" {
-  command = plan
-
-  variables {
-    initial_value         = replace(format("%032768d", 0), "0", "é")
-    initial_value_version = 1
-  }
-
-  assert {
-    condition     = length(aws_secretsmanager_secret_version.this) == 1
-    error_message = "No version is made."
   }
 }
 
@@ -127,19 +100,6 @@ run "kms_key_arn_accepts_a_key" {
   }
 }
 
-run "recovery_window_in_days_accepts_zero" {
-  command = plan
-
-  variables {
-    recovery_window_in_days = 0
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret.this[0].recovery_window_in_days == 0
-    error_message = "A deleted secret can be restored for ${aws_secretsmanager_secret.this[0].recovery_window_in_days} days."
-  }
-}
-
 run "replica_overwrite_accepts_a_replica" {
   command = plan
 
@@ -199,32 +159,6 @@ run "tags_accepts_49_of_the_caller" {
 
   variables {
     tags = { for number in range(49) : "tag${number}" => "x" }
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret.this[0].tags == var.tags
-    error_message = "The secret has other tags."
-  }
-}
-
-run "tags_accepts_a_tag_besides_that_of_the_function" {
-  command = plan
-
-  variables {
-    tags = { rotation = "monthly" }
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret.this[0].tags["rotation"] == "monthly"
-    error_message = "The secret has other tags."
-  }
-}
-
-run "tags_accepts_any_character_without_a_role" {
-  command = plan
-
-  variables {
-    tags = { service = "Reports, Billing (EU) & more" }
   }
 
   assert {

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from testing.harness.account import eventually
 
 
@@ -61,6 +63,7 @@ def test_no_request_fails_while_the_key_rotates() -> None:
     assert not re.search(r"AKIA\w", output)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_process_and_no_file() -> None:
     with _demo() as process:
         for line in process.stdout or ():

@@ -512,6 +512,7 @@ def test_a_destroyed_secret_is_restored_and_imported_and_its_log_was_kept(
     applied.run("terraform plan -detailed-exitcode -no-color")
 
 
+@pytest.mark.slow
 def test_a_secret_that_was_destroyed_during_a_rotation_is_restored(applied: Applied) -> None:
     iam = applied.aws.client("iam")
     for _ in range(2):

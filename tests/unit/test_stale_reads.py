@@ -32,7 +32,10 @@ pytestmark = pytest.mark.campaign("Kill matrix")
 
 # In seconds. The longest is the read lag that the engine allows.
 _LAGS = (1.0, 4.0, 10.0)
-_DRAWN = {"make test": 30, "slow": 500}
+_EACH_SIZE = [
+    pytest.param(10, id="some"),
+    pytest.param(500, id="many", marks=pytest.mark.slow),
+]
 
 
 def _once(rotation: Rotation, token: str) -> None:
@@ -77,22 +80,24 @@ def test_one_read_may_be_stale(subject: str, state: str, delivered: str, cases: 
     run_each(case, each, cases)
 
 
+@pytest.mark.parametrize("most", _EACH_SIZE)
 @pytest.mark.parametrize("delivered", [pytest.param(name, id=name) for name in _WORK])
 @pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_all_reads_may_be_stale(
-    subject: str, state: str, delivered: str, cases: CountCases
+    subject: str, state: str, delivered: str, most: int, cases: CountCases
 ) -> None:
     def case(number: int) -> None:
         rotation = prepared(subject, state)
         lags = _lags(f"{subject} {state} {delivered} {number}")
         _run(rotation, _WORK[delivered], each_stale(rotation.cloud, lags))
 
-    run_each(case, {f"draw {number}": (number,) for number in range(_DRAWN["make test"])}, cases)
+    run_each(case, {f"draw {number}": (number,) for number in range(most)}, cases)
 
 
+@pytest.mark.parametrize("most", _EACH_SIZE)
 @pytest.mark.parametrize(("subject", "state"), TWO_BEGINNINGS)
 def test_a_retry_at_once_may_read_what_is_stale(
-    subject: str, state: str, cases: CountCases
+    subject: str, state: str, most: int, cases: CountCases
 ) -> None:
     """A call fails, or the process stops, and the retry comes seconds later."""
 
@@ -110,7 +115,7 @@ def test_a_retry_at_once_may_read_what_is_stale(
         lags = each_stale(rotation.cloud, _lags(f"{subject} {state} retry {number}"))
         _run(rotation, partial(_retried, drawn.choice([0.1, 1, 5, 15, 45])), trouble, lags)
 
-    run_each(case, {f"draw {number}": (number,) for number in range(_DRAWN["make test"])}, cases)
+    run_each(case, {f"draw {number}": (number,) for number in range(most)}, cases)
 
 
 def _retried(pause: float, rotation: Rotation, token: str) -> None:
