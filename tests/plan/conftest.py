@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import shutil
 import subprocess
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import yaml
 from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
+from testing.harness.provider import AwsProvider
 from testing.local_aws import LocalAws, local_aws
 from tests.strategies import ROTATORS
 
@@ -257,7 +260,12 @@ class Plan:
 def aws(terraform_env: dict[str, str]) -> Iterator[LocalAws]:
     """The local AWS, to which the environment of this process points."""
     with local_aws() as started, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**terraform_env, **started.environment}.items():
+        for name, value in terraform_env.items():
+            patch.setenv(name, value)
+        # Settings of the developer.
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in started.environment.items():
             patch.setenv(name, value)
         yield started
 
@@ -273,13 +281,22 @@ class Root:
             content = json.dumps(configuration)
             (folder / "main.tf.json").write_text(content, encoding="utf-8")
         self._terraform = PythonTerraform(working_dir=str(folder))
+        self._environment: Mapping[str, str] = {}
         self.run("init")
+        # With two configurations of the provider, Terraform has to start each itself.
+        if "alias" not in configuration:
+            provider = AwsProvider(folder, os.environ)
+            weakref.finalize(self, provider.close)
+            self._environment = provider.environment
 
     def run(self, command: str, *arguments: str, **options: Any) -> str:  # noqa: ANN401 -- Terraform's
         """Run a command, which must not fail."""
-        code, output, error = self._terraform.cmd(
-            command, *arguments, no_color=IsFlagged, **options
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self._environment.items():
+                patch.setenv(name, value)
+            code, output, error = self._terraform.cmd(
+                command, *arguments, no_color=IsFlagged, **options
+            )
         assert code == 0, f"terraform {command}:\n{output}\n{error}"
         return str(output)
 
