@@ -55,6 +55,9 @@ class _Replay:
         self._content = content
         self.sent = b""
 
+    def __exit__(self, *_: object) -> None:
+        self._content = b""
+
     def sendall(self, data: bytes) -> None:
         self.sent += data
 

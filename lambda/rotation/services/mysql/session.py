@@ -82,8 +82,8 @@ class Session:
         """Send one statement, and return its rows.
 
         Raises:
-            NoMysqlError: The reply is not as the protocol says. The session must end.
-            NoReplyError: The reply did not arrive. The session must end.
+            NoMysqlError: The reply is not as the protocol says. The session has ended.
+            NoReplyError: The reply did not arrive. The session has ended.
             ServerError: The server returned an error.
         """
         try:
@@ -92,6 +92,10 @@ class Session:
             return _rows(packets)
         except OSError:
             pass
+        except NoMysqlError:
+            # The rest of the reply must not answer the next statement.
+            self._connection.__exit__()
+            raise
         raise NoReplyError(lost=True)
 
     def version(self) -> Version:
