@@ -287,15 +287,20 @@ def test_without_its_authority_the_server_is_not_trusted(mysql_server: MySQLServ
 
 
 _ED25519: Final = "INSTALL PLUGIN IF NOT EXISTS ed25519 SONAME 'auth_ed25519'"
-_MYSQL_PLUGINS: Final = ("caching_sha2_password", "sha256_password", "mysql_native_password")
+_PLUGINS: Final = {
+    "8.0.31": ("caching_sha2_password", "sha256_password", "mysql_native_password"),
+    "10.11": ("ed25519", "mysql_native_password"),
+    # This one comes without the other plugin.
+    "11.4": ("mysql_native_password",),
+}
 
 
 @pytest.mark.parametrize("password", ["x", _PASSWORD, "p\u00e4\u00df\U0001f511", "y" * 255])
 def test_each_plugin_logs_in(password: str, mysql_server: MySQLServer) -> None:
     mariadb = _is_mariadb(mysql_server)
-    if mariadb:
+    if mysql_server.version == "10.11":
         mysql_server.statement(_ED25519)
-    for plugin in STORED if mariadb else _MYSQL_PLUGINS:
+    for plugin in _PLUGINS[mysql_server.version]:
         how = f"VIA {plugin} USING PASSWORD" if mariadb else f"WITH {plugin} BY "
         secret = f"({literal(password)})" if mariadb else literal(password)
         with session(mysql_server, mysql_server.superuser) as admin:
@@ -350,6 +355,27 @@ def test_mariadb_keeps_the_plugin_and_never_sees_the_password(
         admin.query("DROP USER made@'%', made_clone@'%'")
     assert password not in mariadb.logs()
     assert STORED[plugin](password) in mariadb.logs()
+
+
+def test_a_policy_of_mariadb_refuses_stored_passwords_and_weak_ones(mariadb: MySQLServer) -> None:
+    mariadb.statement("INSTALL SONAME 'simple_password_check'")
+    try:
+        with session(mariadb, mariadb.superuser) as admin:
+            admin.query("CREATE USER made@'%' IDENTIFIED BY 'Str0ng-enough'")
+            for sql, errno in (
+                (
+                    changes.set_stored(Account(user="made"), "x", plugin="mysql_native_password"),
+                    1290,
+                ),
+                ("SET PASSWORD FOR made@'%' = PASSWORD('weak')", 1819),
+                ("ALTER USER made@'%' IDENTIFIED BY 'weak'", 1396),
+            ):
+                with pytest.raises(ServerError) as caught:
+                    admin.query(sql)
+                assert caught.value.errno == errno
+            admin.query("DROP USER made@'%'")
+    finally:
+        mariadb.statement("UNINSTALL SONAME 'simple_password_check'")
 
 
 def test_a_password_of_mariadb_that_is_sent_is_found_in_its_logs(mariadb: MySQLServer) -> None:
