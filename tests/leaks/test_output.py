@@ -223,7 +223,13 @@ def _records(output: Output) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.standard.splitlines() if line[:1] == "{"]
 
 
-@pytest.mark.parametrize("way", _WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=[] if way in _WITHOUT_FRAMES else [pytest.mark.slow])
+        for way in _WAYS
+    ],
+)
 def test_each_way_leaks_without_our_handler(way: str, tmp_path: Path) -> None:
     assert _MARK in _run(tmp_path, _WAYS[way], "custom_strategy.lambda_handler", framed=True)
 
