@@ -248,7 +248,7 @@ locals {
   # Only the caller's own rotator knows whether it ends the previous credential. So if the caller sets no overlap, it has as
   # much of the default as the schedule allows.
   _free_minutes   = local.makes_function ? local.schedule.shortest_interval_in_minutes - local.schedule.window_in_minutes : 0
-  overlap_minutes = coalesce(var.minimum_overlap_minutes, local.issues ? 60 : max(0, min(60, local._free_minutes - 1)))
+  overlap_minutes = coalesce(var.minimum_overlap_minutes, local.overlaps ? 60 : max(0, min(60, local._free_minutes - 1)))
 
   settings = local.makes_function ? merge(local.strategy.settings, {
     minimum_overlap_minutes = local.overlap_minutes

@@ -62,6 +62,15 @@ module "managed" {
   secret  = local._secret
 }
 
+module "postgres" {
+  source = "./modules/strategies/postgres"
+  count  = nonsensitive(one(var.rotation[*].postgres) != null) ? 1 : 0
+
+  account = local.account
+  options = var.rotation.postgres
+  secret  = local._secret
+}
+
 module "random_value" {
   source = "./modules/strategies/random_value"
   count  = nonsensitive(one(var.rotation[*].random_value) != null) ? 1 : 0
@@ -94,6 +103,8 @@ locals {
     library = null
     # Whether the module makes the secret.
     makes_secret = true
+    # The next rotation ends the previous credential, as an issuer's does: the schedule must leave minimum_overlap_minutes.
+    overlaps = false
     # The owner of the credentials, as the function names it; null if only the function knows it.
     owner = null
     # The service limits the number of credentials: the function records each attempt in a tag of the secret.
@@ -125,6 +136,7 @@ locals {
     module.iam_access_key[*].strategy,
     module.iam_service_credential[*].strategy,
     module.managed[*].strategy,
+    module.postgres[*].strategy,
     module.random_value[*].strategy,
   ) : merge(local._traits, strategy)]
   strategy = one(local.chosen_strategies)
@@ -135,6 +147,7 @@ locals {
   makes_function   = anytrue([for strategy in local.chosen_strategies : strategy.settings != null])
   makes_role       = local.makes_function || local.schedule_is_fast
   makes_secret     = alltrue(local.chosen_strategies[*].makes_secret)
+  overlaps         = anytrue([for strategy in local.chosen_strategies : strategy.issuer || strategy.overlaps])
   records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

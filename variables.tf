@@ -134,7 +134,7 @@ variable "minimum_overlap_minutes" {
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
   validation {
     condition = (
-      !local.makes_function || !local.issues || local.expires ||
+      !local.makes_function || !local.overlaps || local.expires ||
       coalesce(var.minimum_overlap_minutes, 60) < local.schedule.shortest_interval_in_minutes - local.schedule.window_in_minutes
     )
     error_message = "${local._secret}: The shortest time between two rotations must be longer than minimum_overlap_minutes. ${local.schedule.window_in_minutes > 0 ? "Set a shorter schedule_duration, e.g. \"1h\", a longer interval" : "Set a longer interval"}, or a shorter overlap. Found: ${local.schedule_expression} with ${local.schedule.shortest_interval_in_minutes} minutes, less ${local.schedule.window_in_minutes} for its window, and an overlap of ${coalesce(var.minimum_overlap_minutes, 60)} minutes."
@@ -383,6 +383,21 @@ variable "rotation" {
     }))
     managed = optional(object({
       secret_arn = string
+    }))
+    postgres = optional(object({
+      admin_kms_key_arn  = optional(string)
+      admin_secret_arn   = optional(string)
+      ca_certificates    = optional(string)
+      constants          = optional(map(string), {})
+      dbname             = optional(string, "postgres")
+      endpoint           = optional(string)
+      exclude_characters = optional(string, ":/@\"'\\ ")
+      hash_password      = optional(bool, true)
+      host               = string
+      mode               = string
+      password_length    = optional(number, 32)
+      port               = optional(number, 5432)
+      username           = string
     }))
     random_value = optional(object({
       character_classes  = optional(set(string), ["lowercase", "numbers", "punctuation", "uppercase"])
