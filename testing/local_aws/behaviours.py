@@ -33,6 +33,7 @@ BEHAVIOURS: Final = (
     "functions.endpoint",
     "functions.logs",
     "alarms",
+    "vpc_endpoints",
     "secretsmanager.managed",
     "secretsmanager.rotation_windows",
     "cron",
