@@ -12,7 +12,7 @@ from rotation import errors
 from tests.readme.blocks import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _CLASSES = {one.__name__ for one in errors.RotationError.__subclasses__()}
 _Function: TypeAlias = ast.FunctionDef
@@ -35,9 +35,29 @@ def _raised(function: _Function, within: str) -> set[str]:
     return _CLASSES & (made | own)
 
 
-def _words(function: _Function) -> str:
-    """All texts of the function but its docstring, with … for each value."""
-    return " ".join(text for line in function.body for text in _texts(line))
+def _completed(function: _Function) -> set[str]:
+    """The classes of errors whose message the function completes with a text of its own."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return _CLASSES & {
+        ast.unparse(call.func)
+        for call in calls
+        if any(keyword.arg in {"cure", "reason"} for keyword in call.keywords)
+    }
+
+
+def _words(function: _Function, constants: Mapping[str, ast.expr]) -> str:
+    """All texts of the function and of the constants in it, with … for each value."""
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    lines = [*function.body, *(value for name, value in constants.items() if name in names)]
+    return " ".join(text for line in lines for text in _texts(line))
+
+
+def _constants(module: ast.Module) -> dict[str, ast.expr]:
+    return {
+        node.target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
+    }
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
@@ -53,13 +73,15 @@ def _texts(node: ast.AST) -> Iterator[str]:
                 yield from _texts(child)
 
 
-def _messages() -> Iterator[tuple[str, str, str]]:
-    """Each place that words an error: its class, its name, and its words."""
+def _messages() -> Iterator[tuple[str, str, str, bool]]:
+    """Each place that words an error: its class, its name, its words, and whether it's complete."""
     for path in sorted((REPOSITORY / "lambda").rglob("*.py")):
-        for function, within in _functions(ast.parse(path.read_text())):
-            for kind in _raised(function, within):
+        module = ast.parse(path.read_text())
+        for function, within in _functions(module):
+            raised = _raised(function, within)
+            for kind in raised | _completed(function):
                 name = f"{path.relative_to(REPOSITORY / 'lambda')}:{within}.{function.name}"
-                yield kind, name, _words(function)
+                yield kind, name, _words(function, _constants(module)), kind in raised
 
 
 def _page() -> dict[str, list[str]]:
@@ -77,7 +99,8 @@ def test_every_error_has_its_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [pytest.param(kind, words, id=name) for kind, name, words in _MESSAGES]
+    ("kind", "words"),
+    [pytest.param(kind, words, id=name) for kind, name, words, complete in _MESSAGES if complete],
 )
 def test_every_message_is_explained(kind: str, words: str) -> None:
     assert any(quoted in words for quoted in _page()[kind]), words
@@ -85,6 +108,6 @@ def test_every_message_is_explained(kind: str, words: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(_CLASSES))
 def test_every_quoted_message_exists(kind: str) -> None:
-    worded = [words for one, _, words in _MESSAGES if one == kind]
+    worded = [words for one, _, words, _ in _MESSAGES if one == kind]
     unknown = [quoted for quoted in _page()[kind] if not any(quoted in one for one in worded)]
     assert unknown == []
