@@ -52,7 +52,7 @@ class Pending:
         if Stage.PREVIOUS in description.stages[self.token]:
             if isinstance(self.strategy, Issuer) and self.strategy.slots is not None:
                 self.secret.record(Rollback(version_id=self.token, seen=self.clock.now()))
-            self._cancel()
+            self.give_up()
         return description
 
     def value(self) -> Version:
@@ -109,7 +109,7 @@ class Pending:
         holder = description.holder(Stage.CURRENT)
         current = self.secret.read(holder) if holder not in {None, stored.version_id} else None
         if current is not None and current.created > stored.created:
-            self._cancel()
+            self.give_up()
 
     def _require_unexpired(self, stored: Version) -> None:
         """Cancel the rotation if its credential has expired meanwhile.
@@ -128,7 +128,7 @@ class Pending:
         self.secret.cancel(stored.version_id)
         raise ProtocolError.expired(secret=self.secret.arn, version_id=stored.version_id)
 
-    def _cancel(self) -> NoReturn:
+    def give_up(self) -> NoReturn:
         """Stop a rotation that an operator has overtaken, by a new value or by going back.
 
         AWSPENDING stays on the version of a finished rotation. If an operator then moves AWSCURRENT

@@ -61,6 +61,8 @@ class Setting:
         credential = self.pending.require_ours(self.pending.value())
         current = self._in_use(description)
         if isinstance(self.strategy, Setter):
+            if current is not None and _ends(self.strategy, credential, current):
+                self.pending.give_up()
             self.strategy.apply(credential, current)
             return
         known = self._known(description, current, credential)
@@ -131,3 +133,14 @@ class Setting:
             version = secret.read(one)
             if version is not None and (known := parse_ours(self.strategy, version)):
                 yield known
+
+
+def _ends(strategy: Setter, pending: Credential, current: Credential) -> bool:
+    """Say whether to set the pending credential would end the current one.
+
+    A strategy may alternate between two users. If an operator moves AWSCURRENT back during a
+    rotation, the pending credential is for the user that applications use again.
+    """
+    if pending.identity != current.identity:
+        return False
+    return strategy.generate(current).identity != current.identity

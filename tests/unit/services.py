@@ -121,7 +121,7 @@ class IamUser:
         return {"Version": 1, **fields, "UserName": self._user}
 
 
-class _Remote:
+class Remote:
     """A service outside of AWS: each request is a call of the cloud, which may fail."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -143,7 +143,7 @@ class _Remote:
 DATABASE_CALLS = frozenset({"alter_user", "connect"})
 
 
-class Database(_Remote):
+class Database(Remote):
     """Accepts two passwords of its user at a time, as MySQL does since 8.0.14."""
 
     slots = None
@@ -223,7 +223,7 @@ class OnlyPassword(_Password):
         raise CredentialRejected(owner=self.owner, identity=pending.identity)
 
 
-class Tokens(_Remote):
+class Tokens(Remote):
     """Issues any number of tokens, each of which expires. They cannot be listed."""
 
     slots = None

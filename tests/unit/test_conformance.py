@@ -21,7 +21,14 @@ class _Own(Conformance):
 
     subject: str
     public = frozenset(
-        {"AccessKeyId", "ExpirationDate", "ServiceSpecificCredentialId", "expires_at", "public_key"}
+        {
+            "AccessKeyId",
+            "ExpirationDate",
+            "ServiceSpecificCredentialId",
+            "expires_at",
+            "public_key",
+            "username",
+        }
     )
 
     @pytest.fixture(autouse=True, params=EACH_SUBJECT)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import re
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -611,7 +612,9 @@ class Conformance:
         """Load the file again, as a new process does."""
         module = ModuleType(CUSTOM_MODULE)
         file = self._file()
-        exec(_compiled(file, file.read_text(encoding="utf-8")), vars(module))  # noqa: S102 -- the strategy under test
+        # dataclasses and typing look up the module of a class.
+        with _imported(module):
+            exec(_compiled(file, file.read_text(encoding="utf-8")), vars(module))  # noqa: S102 -- the strategy under test
         fields = OptionReader(options, path="options")
         strategy: Generator | Issuer = module.build(fields, clients)
         fields.end()
@@ -894,6 +897,18 @@ def _require_error(
     if kind is not None:
         found = f"it raised {kind.__name__}"
     _require(kind is not None and issubclass(kind, expected), done=done, found=found, cure=cure)
+
+
+@contextmanager
+def _imported(module: ModuleType) -> Iterator[None]:
+    before = sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        del sys.modules[module.__name__]
+        if before is not None:
+            sys.modules[module.__name__] = before
 
 
 @cache

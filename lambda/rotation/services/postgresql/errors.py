@@ -63,6 +63,7 @@ _RETRY: Final = "The retry of the rotation may succeed."
 _TEMPORARY: Final = {
     "40001": f"conflicts with another transaction. {_RETRY}",
     "40P01": f"conflicts with another transaction. {_RETRY}",
+    "42710": f"conflicts with another delivery, which has created the same role. {_RETRY}",
     "53300": "is refused, because all connections of the server, the database or the user are in "
     f"use. {_RETRY} If it does not, raise max_connections or CONNECTION LIMIT, or close "
     "connections that nothing uses.",

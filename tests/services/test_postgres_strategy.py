@@ -1,0 +1,66 @@
+"""The strategy postgres passes the suite for custom rotators, on a real server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.strategies import postgres
+from rotation_conformance import Conformance
+from testing.databases.versions import POSTGRESQL
+from tests.services.postgresql_users import PostgresqlUsers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotation_conformance import Begin
+    from rotation_conformance.rotator import Rotation
+    from testing.databases.postgresql import PostgreSQL
+
+
+class _Postgres(Conformance):
+    source_file = Path(postgres.__file__)
+    public = frozenset({"username"})
+    mode: str
+    administered = True
+
+    @pytest.fixture
+    def service(self, postgresql: PostgreSQL) -> Iterator[PostgresqlUsers]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
+            yield PostgresqlUsers(postgresql, self.mode, administered=self.administered)
+
+    @pytest.fixture
+    def begin(self, service: PostgresqlUsers) -> Begin:
+        begin = self._beginning(service)
+        if self.administered:
+            return begin
+
+        # The user changes its own password, so the secret must have it.
+        def begin_with_a_value() -> Rotation:
+            rotation = begin()
+            rotation.put_by_hand(service.first_value())
+            return rotation
+
+        return begin_with_a_value
+
+
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
+class TestAlternatingUsers(_Postgres):
+    mode = "alternating_users"
+    most = 4
+
+
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
+class TestSingleUser(_Postgres):
+    mode = "single_user"
+    administered = False
+    most = 4
+
+
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
+class TestSingleUserByAnAdministrator(_Postgres):
+    mode = "single_user"
+    most = 4

@@ -1,0 +1,226 @@
+"""A PostgreSQL server in the cloud: its roles, and the statements that the strategy sends.
+
+`tests/services` runs the same strategy on real servers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ConnectionError as NotConnectedError
+
+from rotation.services import NoReplyError
+from rotation.services.postgresql import SqlError, Stage
+from rotation.services.postgresql.passwords import md5_hash
+from rotation.settings import OptionReader
+from rotation.strategies.postgres import build
+from tests.unit.rotator import Rotation
+from tests.unit.services import Remote
+from tests.unit.subject import CONSTANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rotation.aws import Clients
+    from rotation.services.postgresql import Place
+    from rotation.strategies.postgres import AlternatingUsers, SingleUser
+    from rotation_conformance.rotator import Content
+    from tests.unit.cloud import Cloud
+
+HOST: Final = "reports.internal"
+_ADMIN_PASSWORD: Final = "password-of-the-administrator"  # noqa: S105 -- of a fake
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_DUPLICATE: Final = "42710"
+_WRONG_PASSWORD: Final = "28P01"  # noqa: S105 -- a code
+# The requests beside the calls of AWS's SDK.
+POSTGRESQL_CALLS: Final = frozenset({"log_in", "run_statements"})
+
+
+@dataclass
+class _Role:
+    password: str | None = None
+    # As which role it acts from log-in on, if it is a member.
+    acts_as: str | None = None
+    is_member: bool = False
+
+
+class PostgresqlServer(Remote):
+    """A server with an application's user and an administrator. It stores md5 hashes."""
+
+    slots = None
+    issues = None
+
+    def __init__(self, cloud: Cloud, user: str) -> None:
+        super().__init__(cloud)
+        self.user = user
+        self.roles = {user: _Role(), "admin": _Role(password=md5_hash(_ADMIN_PASSWORD, "admin"))}
+
+    def works(self, value: Content) -> bool:
+        return (
+            self._accepts(value["username"], value["password"])
+            and self._acts_as(value["username"]) == self.user
+        )
+
+    def identity(self, value: Content) -> str:
+        return f"{value['username']} {value['password']}"
+
+    def ours(self) -> set[str]:
+        return set()
+
+    def log_in(self, place: Place, user: str, password: str) -> _Session:
+        assert place.host == HOST
+
+        def effect() -> _Session:
+            if not self._accepts(user, password):
+                raise SqlError(_WRONG_PASSWORD, Stage.LOGIN)
+            return _Session(self, user)
+
+        session: _Session = self.request("log_in", user, effect)
+        return session
+
+    def request(self, name: str, owner: str, effect: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- of any type
+        """Send something through the fuse, whose errors are those of AWS."""
+        try:
+            return self.cloud.request(name, effect)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            failure: Exception = SqlError("42501" if "Denied" in code else "57P03", Stage.STATEMENT)
+        except BotoCoreError as error:
+            lost = name != "log_in" and not isinstance(error, NotConnectedError)
+            failure = NoReplyError(lost=lost)
+        raise failure
+
+    def run(self, user: str, sql: str) -> list[tuple[str | None, ...]]:
+        """Run statements; those between BEGIN and ROLLBACK have no effect."""
+        rows: list[tuple[str | None, ...]] = []
+        statements = [text for text in sql.split("; ") if text]
+        if statements[-1] == "ROLLBACK":
+            return rows
+        for text in statements:
+            form, effect = next(
+                (found, effect)
+                for form, effect in _STATEMENTS
+                if (found := re.fullmatch(form, text))
+            )
+            rows += effect(self, user, *form.groups())
+        return rows
+
+    def _accepts(self, user: str, password: str) -> bool:
+        role = self.roles.get(user)
+        return role is not None and role.password == md5_hash(password, user)
+
+    def _acts_as(self, user: str) -> str:
+        role = self.roles[user]
+        return role.acts_as if role.acts_as and role.is_member else user
+
+    def nothing(self, *_: str) -> list[tuple[str | None, ...]]:
+        return []
+
+    def current_user(self, user: str) -> list[tuple[str | None, ...]]:
+        return [(self._acts_as(user),)]
+
+    def role(self, _user: str, name: str) -> list[tuple[str | None, ...]]:
+        return [("f", "-1", "infinity")] if name in self.roles else []
+
+    def create(self, _user: str, name: str) -> list[tuple[str | None, ...]]:
+        if name in self.roles:
+            raise SqlError(_DUPLICATE, Stage.STATEMENT)
+        self.roles[name] = _Role()
+        return []
+
+    def grant(self, _user: str, group: str, name: str) -> list[tuple[str | None, ...]]:
+        assert group == self.user
+        self.roles[name].is_member = True
+        return []
+
+    def act_as(self, _user: str, name: str, other: str) -> list[tuple[str | None, ...]]:
+        self.roles[name].acts_as = other
+        return []
+
+    def set_password(self, user: str, name: str, word: str) -> list[tuple[str | None, ...]]:
+        assert name in {self._acts_as(user), *([] if user != "admin" else self.roles)}
+        self.roles[name].password = word
+        return []
+
+
+# What each statement does; its arguments are the server, the user, and the groups of the pattern.
+_STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[tuple[str | None, ...]]]]]] = (
+    ("SET (?:lock_timeout|statement_timeout|idle_in.*|search_path) = .*", PostgresqlServer.nothing),
+    ("SELECT current_user", PostgresqlServer.current_user),
+    ("SHOW transaction_read_only", lambda *_: [("off",)]),
+    ("SHOW password_encryption", lambda *_: [("md5",)]),
+    ("SELECT setting FROM pg_settings .*", PostgresqlServer.nothing),
+    ("SELECT rolsuper, .* rolname = '(.*)'", PostgresqlServer.role),
+    ("SELECT d.datname, .*", PostgresqlServer.nothing),
+    (r"SELECT count\(\*\) FROM pg_shdepend .*", lambda *_: [("0",)]),
+    ('CREATE ROLE "(.*)" LOGIN', PostgresqlServer.create),
+    ('GRANT "(.*)" TO "(.*)"', PostgresqlServer.grant),
+    ('ALTER ROLE ".*" LOGIN CONNECTION LIMIT -1 VALID UNTIL .*', PostgresqlServer.nothing),
+    ("ALTER ROLE \"(.*)\" SET role TO '(.*)'", PostgresqlServer.act_as),
+    ("ALTER ROLE \"(.*)\" PASSWORD '(md5[0-9a-f]{32})'", PostgresqlServer.set_password),
+)
+
+
+class _Session:
+    """One session of a user."""
+
+    def __init__(self, server: PostgresqlServer, user: str) -> None:
+        self._server = server
+        self._user = user
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def query(self, sql: str, *, columns: int = 0) -> list[tuple[str | None, ...]]:
+        run = partial(self._server.run, self._user, sql)
+        rows: list[tuple[str | None, ...]] = self._server.request("run_statements", "", run)
+        assert all(len(row) == columns for row in rows)
+        return rows
+
+    def value(self, sql: str) -> str:
+        ((value,),) = self.query(sql, columns=1)
+        return str(value)
+
+
+def strategy(
+    options: Mapping[str, object], server: PostgresqlServer, clients: Clients
+) -> AlternatingUsers | SingleUser:
+    """Build the strategy with the client of this server."""
+    fields = OptionReader(options, path="options")
+    log_in: Any = server.log_in
+    built = build(fields, clients, log_in)
+    fields.end()
+    return built
+
+
+def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
+    """Put the secret of an application's user on a cloud."""
+    server = PostgresqlServer(cloud, "app")
+    admin = {"username": "admin", "password": _ADMIN_PASSWORD}
+    administrator = cloud.add_secret("database/administrator", json.dumps(admin))
+    options = {
+        "mode": mode,
+        "host": HOST,
+        "port": 5432,
+        "dbname": "shop",
+        "username": server.user,
+        "admin_secret_arn": administrator.arn,
+        "password_length": 32,
+        "exclude_characters": ":/@\"'\\ ",
+        "hash_password": True,
+    }
+    return Rotation(
+        cloud=cloud,
+        secret=cloud.add_secret("reports/database"),
+        strategy=partial(strategy, options, server),
+        service=server,
+        constants=CONSTANTS,
+    )
