@@ -1,11 +1,11 @@
 # The server. RDS creates and rotates the administrator's password, so it isn't in Terraform's state.
 
-resource "aws_db_subnet_group" "reports" {
-  name       = "reports"
+resource "aws_db_subnet_group" "this" {
+  name       = "app"
   subnet_ids = aws_subnet.private[*].id
 }
 
-resource "aws_db_instance" "reports" {
+resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_118:An example without enhanced monitoring is shorter
   #checkov:skip=CKV_AWS_129:An example without exported logs is shorter
   #checkov:skip=CKV_AWS_157:An example in one zone costs less
@@ -17,11 +17,12 @@ resource "aws_db_instance" "reports" {
   #checkov:skip=CKV2_AWS_60:An example leaves no snapshot
   allocated_storage           = 20
   db_name                     = "reports"
-  db_subnet_group_name        = aws_db_subnet_group.reports.name
+  db_subnet_group_name        = aws_db_subnet_group.this.name
   engine                      = "postgres"
-  identifier                  = "reports"
+  identifier                  = "app"
   instance_class              = "db.t4g.micro"
   manage_master_user_password = true
+  port                        = var.port
   skip_final_snapshot         = true
   storage_encrypted           = true
   username                    = "dba"

@@ -3,15 +3,18 @@
 module "rotating_secret" {
   source = "../.."
 
-  name = "reports/database"
+  name = "app/database"
 
   rotation = {
     postgres = {
-      admin_secret_arn = aws_db_instance.reports.master_user_secret[0].secret_arn
-      dbname           = aws_db_instance.reports.db_name
-      host             = aws_db_instance.reports.address
+      admin_secret_arn = coalesce(var.administrator_secret_arn, aws_db_instance.this.master_user_secret[0].secret_arn)
+      ca_certificates  = var.ca_certificates
+      dbname           = aws_db_instance.this.db_name
+      endpoint         = var.endpoint
+      host             = aws_db_instance.this.address
       mode             = "alternating_users"
-      username         = "reports"
+      port             = var.port
+      username         = "app"
     }
   }
 

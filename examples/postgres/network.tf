@@ -35,19 +35,19 @@ resource "aws_default_route_table" "this" {
 
 resource "aws_security_group" "function" {
   #checkov:skip=CKV2_AWS_5:The function of the module has it
-  name        = "reports-rotation"
+  name        = "app-rotation"
   description = "The rotation function"
   vpc_id      = aws_vpc.this.id
 }
 
 resource "aws_security_group" "database" {
-  name        = "reports-database"
+  name        = "app-database"
   description = "The database"
   vpc_id      = aws_vpc.this.id
 }
 
 resource "aws_security_group" "endpoint" {
-  name        = "reports-endpoint"
+  name        = "app-endpoint"
   description = "The endpoint of Secrets Manager"
   vpc_id      = aws_vpc.this.id
 }
@@ -55,20 +55,20 @@ resource "aws_security_group" "endpoint" {
 # Both directions: a connection must be allowed to leave one group and to enter the other.
 resource "aws_vpc_security_group_egress_rule" "function_to_database" {
   description                  = "PostgreSQL"
-  from_port                    = 5432
+  from_port                    = var.port
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.database.id
   security_group_id            = aws_security_group.function.id
-  to_port                      = 5432
+  to_port                      = var.port
 }
 
 resource "aws_vpc_security_group_ingress_rule" "database_from_function" {
   description                  = "PostgreSQL"
-  from_port                    = 5432
+  from_port                    = var.port
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.function.id
   security_group_id            = aws_security_group.database.id
-  to_port                      = 5432
+  to_port                      = var.port
 }
 
 # With a NAT gateway and no endpoint, the function needs this rule with cidr_ipv4 = "0.0.0.0/0".

@@ -2,7 +2,7 @@
 
 output "administrator_secret_arn" {
   description = "ARN of the secret in which RDS keeps the administrator's password."
-  value       = aws_db_instance.reports.master_user_secret[0].secret_arn
+  value       = aws_db_instance.this.master_user_secret[0].secret_arn
 }
 
 output "function_role_name" {

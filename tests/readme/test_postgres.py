@@ -27,7 +27,7 @@ _PASSWORD = "a-password-of-a-test"  # noqa: S105 -- of a user on a server of thi
 def reports(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
     """A server with the database of the example, which its administrator owns."""
     with ExitStack() as later:
-        for name in ("reports", "reports_clone"):
+        for name in ("app", "app_clone"):
             later.callback(postgresql.statement, f"DROP ROLE IF EXISTS {name}")
         later.callback(postgresql.statement, "DROP DATABASE reports")
         with postgresql.connect(postgresql.administrator) as session:
@@ -57,8 +57,8 @@ def test_the_administrator_creates_the_user_and_may_change_its_password(
 ) -> None:
     _run(reports, block("run", "postgres-user"), reports.administrator)
     with reports.connect(reports.administrator) as session:
-        session.execute(f"ALTER ROLE reports PASSWORD '{_PASSWORD}'".encode())
-    with reports.connect(Login("reports", _PASSWORD), database="reports") as session:
+        session.execute(f"ALTER ROLE app PASSWORD '{_PASSWORD}'".encode())
+    with reports.connect(Login("app", _PASSWORD), database="reports") as session:
         session.execute("CREATE SCHEMA reports")
 
 
@@ -66,11 +66,11 @@ def test_the_administrator_creates_the_user_and_may_change_its_password(
 def test_the_option_lets_an_administrator_change_a_user_that_another_role_created(
     reports: PostgreSQL,
 ) -> None:
-    reports.statement("CREATE ROLE reports LOGIN")
+    reports.statement("CREATE ROLE app LOGIN")
     _run(reports, block("run", "postgres-admin"), reports.superuser)
     with reports.connect(reports.administrator) as session:
-        session.execute(f"ALTER ROLE reports PASSWORD '{_PASSWORD}'".encode())
-        session.execute("CREATE ROLE reports_clone LOGIN IN ROLE reports")
+        session.execute(f"ALTER ROLE app PASSWORD '{_PASSWORD}'".encode())
+        session.execute("CREATE ROLE app_clone LOGIN IN ROLE app")
 
 
 @each_version
@@ -79,16 +79,16 @@ def test_the_tables_of_a_templates_second_user_become_the_first_ones(
 ) -> None:
     _run(reports, block("run", "postgres-user"), reports.administrator)
     with reports.connect(reports.administrator) as session:
-        session.execute(f"CREATE ROLE reports_clone LOGIN PASSWORD '{_PASSWORD}'".encode())
-        session.execute("GRANT reports TO reports_clone")
-    with reports.connect(Login("reports_clone", _PASSWORD), database="reports") as session:
+        session.execute(f"CREATE ROLE app_clone LOGIN PASSWORD '{_PASSWORD}'".encode())
+        session.execute("GRANT app TO app_clone")
+    with reports.connect(Login("app_clone", _PASSWORD), database="reports") as session:
         session.execute("CREATE SCHEMA sales")
         session.execute("CREATE TABLE sales.orders ()")
     _run(reports, block("run", "postgres-from-template"), reports.administrator)
     owner = "SELECT tableowner FROM pg_tables WHERE schemaname = 'sales'"
-    assert reports.statement(owner, database="reports") == [("reports",)]
+    assert reports.statement(owner, database="reports") == [("app",)]
     owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'sales'"
-    assert reports.statement(owner, database="reports") == [("reports",)]
+    assert reports.statement(owner, database="reports") == [("app",)]
     with reports.connect(reports.administrator) as session:
         ((own,),) = session.execute(
             "SELECT count(*) FROM pg_auth_members WHERE pg_get_userbyid(member) = current_user "
