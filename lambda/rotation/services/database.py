@@ -31,7 +31,10 @@ CLONE: Final = "_clone"
 # The option ca_certificates, which is too long for the function's environment.
 _CA_FILE: Final = Path(__file__).resolve().parents[2] / "database_ca.pem"
 _HOST: Final = r"[0-9A-Za-z_-]{1,63}(?:\.[0-9A-Za-z_-]{1,63})*\.?|[0-9A-Fa-f:.]{2,45}"
-_ARN: Final = r"arn:aws[a-z-]*:secretsmanager:[0-9a-z-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]{1,512}"
+# The name of a secret that RDS makes begins with rds!
+_ARN: Final = (
+    r"arn:aws[a-z-]*:secretsmanager:[0-9a-z-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@!-]{1,512}"
+)
 _CLASSES: Final = (
     string.ascii_lowercase,
     string.ascii_uppercase,
