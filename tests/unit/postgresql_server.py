@@ -148,7 +148,7 @@ class PostgresqlServer(Remote):
         return []
 
 
-# What each statement does; its arguments are the server, the user, and the groups of the pattern.
+# The effect of each statement. Its arguments are the server, the user, and the pattern's groups.
 _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[tuple[str | None, ...]]]]]] = (
     ("SET (?:lock_timeout|statement_timeout|idle_in.*|search_path) = .*", PostgresqlServer.nothing),
     ("SELECT current_user", PostgresqlServer.current_user),

@@ -85,7 +85,7 @@ class Passwords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """What the variables say about the secret's JSON. The JSON never steers a connection."""
+    """The parts of the secret's JSON that the variables set. No value steers a connection."""
 
     # The service's own name, for messages.
     title: str

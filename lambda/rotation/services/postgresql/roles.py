@@ -50,7 +50,7 @@ _OWNED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What the server says about a role."""
+    """The attributes of a role on the server."""
 
     is_superuser: bool
     connection_limit: int
