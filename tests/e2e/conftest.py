@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws
 from testing.harness.terraform import checkout
 from testing.local_aws import LocalAws, local_aws
@@ -91,9 +92,10 @@ def estate(
     github: LocalGitHub,
     logins: LocalLogins | None,
     redis: LocalRedis,
+    postgresql: PostgreSQL,
 ) -> Iterator[Estate]:
     """The secrets that the tests of the grants share."""
-    with applied(rotators, aws, github, logins, redis) as estate:
+    with applied(rotators, aws, github, logins, redis, postgresql) as estate:
         yield estate
 
 

@@ -11,12 +11,14 @@ from typing import Final
 
 import pytest
 
+from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws, Secret
 from testing.harness.terraform import Terraform, checkout
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
 from tests.e2e.github import app, layer
+from tests.e2e.postgresql import postgresql_users
 from tests.e2e.redis import redis_users
 from tests.e2e.roles import Deployed
 from tests.selection import Rotators
@@ -30,6 +32,7 @@ IN_COMMON: Final = [
 _VARIABLES: Final = (
     *("administrator_secret_arn", "host", "port"),
     *("api_url", "client_id", "installation_id", "kms_key_arn"),
+    "database",
 )
 _ACCOUNT: Final = """
 data "aws_caller_identity" "current" {}
@@ -186,12 +189,14 @@ def applied(
     github: LocalGitHub,
     logins: LocalLogins | None,
     redis: LocalRedis,
+    postgresql: PostgreSQL,
 ) -> Iterator[Estate]:
     """Deploy everything, and rotate each secret twice."""
     with (
         checkout() as folder,
         app(aws, github, "grants/reports") as variables,
         redis_users(aws, redis, "grants", administrator="grants/administrator") as place,
+        postgresql_users(aws, postgresql, "grants", administrator="grants/dba") as database,
     ):
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)
@@ -200,7 +205,7 @@ def applied(
         token = github.add_personal_token(
             "mona", permissions={"administration": "write"}, repositories=[repository]
         )
-        variables |= {**place, "layer": layer(folder), "token": token.value}
+        variables |= {**place, "database": database, "layer": layer(folder), "token": token.value}
         if logins is not None:
             variables["endpoint"] = logins.endpoint
         terraform = Terraform(folder, "grants", aws.environment, variables)

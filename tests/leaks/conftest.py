@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Secret
 from testing.harness.terraform import Terraform, checkout
 from testing.local_aws import LocalAws, local_aws
@@ -15,6 +16,7 @@ from testing.local_github import local_github
 from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
+from tests.e2e.postgresql import postgresql_users
 from tests.e2e.redis import redis_users
 from tests.leaks.deployed import root, values
 from tests.leaks.failures import COMMON, SLOW, Deployed
@@ -101,7 +103,7 @@ def _all_of(found: Found) -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def search(request: pytest.FixtureRequest, rotators: Rotators) -> Search:
+def search(request: pytest.FixtureRequest, rotators: Rotators, postgresql: PostgreSQL) -> Search:
     """Everything that can be seen of the deployed secrets, from the first plan to the end.
 
     If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
@@ -115,10 +117,12 @@ def search(request: pytest.FixtureRequest, rotators: Rotators) -> Search:
         app(aws, github, "octo-org/reports") as described,
         local_redis(*github.trusted) as redis,
         redis_users(aws, redis, "leaks") as server,
+        postgresql_users(aws, postgresql, "leaks") as database,
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
         variables = {
+            "database": database,
             "endpoint": logins.endpoint,
             "github": described,
             "redis": server,
@@ -167,7 +171,7 @@ def search(request: pytest.FixtureRequest, rotators: Rotators) -> Search:
             }
             for one in rotators:
                 credentials |= one.leaks.issued(aws, github)
-            credentials.add(redis.administrator["password"])
+            credentials |= {redis.administrator["password"], postgresql.administrator.password}
 
             planted = {name: f"planted-in-{name}" for name in IN_ACCOUNT}
             for name, place in IN_ACCOUNT.items():

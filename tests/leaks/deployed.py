@@ -18,6 +18,15 @@ variable "github" {
   })
 }
 
+variable "database" {
+  type = object({
+    admin_secret_arn = string
+    ca_certificates  = string
+    host             = string
+    port             = number
+  })
+}
+
 variable "redis" {
   type = object({
     administrator_secret_arn = string

@@ -10,12 +10,14 @@ from typing import Any
 import boto3
 import pytest
 
+from testing.databases.postgresql import PostgreSQL
 from testing.harness.terraform import checkout
 from testing.local_aws import LocalAws, local_aws
 from testing.local_github import LocalGitHub, local_github
 from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
+from tests.e2e.postgresql import postgresql_users
 from tests.e2e.redis import redis_users
 from tests.load.deployment import deploy
 from tests.load.subject import Json, Services
@@ -62,15 +64,15 @@ class Account:
     outputs: dict[str, Json]
 
 
-def _users(rotators: Rotators) -> Iterator[str]:
-    """Name a user of Redis for the example and for each of its copies."""
-    yield "cache"
+def _users(name: str, rotators: Rotators) -> Iterator[str]:
+    """Name a user for the example of this name, and for each of its copies."""
+    yield name
     for size in (len(rotators), LARGE_FLEET):
-        yield from (f"cache-{number}-of-{size}" for number in range(1, size + 1))
+        yield from (f"{name}-{number}-of-{size}" for number in range(1, size + 1))
 
 
 @pytest.fixture(scope="session")
-def account(rotators: Rotators) -> Iterator[Account]:
+def account(rotators: Rotators, postgresql: PostgreSQL) -> Iterator[Account]:
     # The delays of a real account are not under test here.
     with (
         local_github(tls=True) as github,
@@ -81,7 +83,8 @@ def account(rotators: Rotators) -> Iterator[Account]:
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
         local_redis(*github.trusted) as redis,
-        redis_users(local, redis, *_users(rotators)) as redis_variables,
+        redis_users(local, redis, *_users("cache", rotators)) as redis_variables,
+        postgresql_users(local, postgresql, *_users("app", rotators)) as database,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application runs in this process.
@@ -91,6 +94,12 @@ def account(rotators: Rotators) -> Iterator[Account]:
             github=variables,
             layer=layer(folder),
             logins={"endpoint": logins.endpoint},
+            postgresql={
+                "administrator_secret_arn": database["admin_secret_arn"],
+                "ca_certificates": database["ca_certificates"],
+                "endpoint": database["host"],
+                "port": database["port"],
+            },
             redis=redis_variables,
         )
         # Nothing is destroyed: the account ends with the test.

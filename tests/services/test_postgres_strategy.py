@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class _Postgres(Conformance):
     source_file = Path(postgres.__file__)
-    public = frozenset({"username"})
+    public = frozenset({"dbname", "username"})
     mode: str
     administered = True
 
@@ -50,17 +50,25 @@ class _Postgres(Conformance):
 @pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 class TestAlternatingUsers(_Postgres):
     mode = "alternating_users"
-    most = 4
+    most = 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 class TestSingleUser(_Postgres):
     mode = "single_user"
     administered = False
-    most = 4
+    most = 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 class TestSingleUserByAnAdministrator(_Postgres):
     mode = "single_user"
-    most = 4
+    most = 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
+class TestAlternatingUsersAtAllPoints(_Postgres):
+    mode = "alternating_users"

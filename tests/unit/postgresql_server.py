@@ -19,9 +19,10 @@ from rotation.services.postgresql import SqlError, Stage
 from rotation.services.postgresql.passwords import md5_hash
 from rotation.settings import OptionReader
 from rotation.strategies.postgres import build
+from tests.unit.bad_input import ABSENT, BadInput
 from tests.unit.rotator import Rotation
 from tests.unit.services import Remote
-from tests.unit.subject import CONSTANTS
+from tests.unit.subject import CONSTANTS, Kind, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +38,6 @@ _ADMIN_PASSWORD: Final = "password-of-the-administrator"  # noqa: S105 -- of a f
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _DUPLICATE: Final = "42710"
 _WRONG_PASSWORD: Final = "28P01"  # noqa: S105 -- a code
-# The requests beside the calls of AWS's SDK.
-POSTGRESQL_CALLS: Final = frozenset({"log_in", "run_statements"})
 
 
 @dataclass
@@ -80,7 +79,7 @@ class PostgresqlServer(Remote):
                 raise SqlError(_WRONG_PASSWORD, Stage.LOGIN)
             return _Session(self, user)
 
-        session: _Session = self.request("log_in", user, effect)
+        session: _Session = self.request("connect", user, effect)
         return session
 
     def request(self, name: str, owner: str, effect: Callable[[], Any]) -> Any:  # noqa: ANN401, ARG002 -- of any type
@@ -91,7 +90,7 @@ class PostgresqlServer(Remote):
             code = error.response["Error"]["Code"]
             failure: Exception = SqlError("42501" if "Denied" in code else "57P03", Stage.STATEMENT)
         except BotoCoreError as error:
-            lost = name != "log_in" and not isinstance(error, NotConnectedError)
+            lost = name != "connect" and not isinstance(error, NotConnectedError)
             failure = NoReplyError(lost=lost)
         raise failure
 
@@ -181,7 +180,7 @@ class _Session:
 
     def query(self, sql: str, *, columns: int = 0) -> list[tuple[str | None, ...]]:
         run = partial(self._server.run, self._user, sql)
-        rows: list[tuple[str | None, ...]] = self._server.request("run_statements", "", run)
+        rows: list[tuple[str | None, ...]] = self._server.request("alter_user", "", run)
         assert all(len(row) == columns for row in rows)
         return rows
 
@@ -191,7 +190,7 @@ class _Session:
 
 
 def strategy(
-    options: Mapping[str, object], server: PostgresqlServer, clients: Clients
+    _name: str, options: Mapping[str, object], server: PostgresqlServer, clients: Clients
 ) -> AlternatingUsers | SingleUser:
     """Build the strategy with the client of this server."""
     fields = OptionReader(options, path="options")
@@ -220,7 +219,58 @@ def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
     return Rotation(
         cloud=cloud,
         secret=cloud.add_secret("reports/database"),
-        strategy=partial(strategy, options, server),
+        strategy=partial(strategy, "postgres", options, server),
         service=server,
         constants=CONSTANTS,
     )
+
+
+_A_HOST: Final = "a host name or an address, without a port"
+_A_NAME: Final = "the name of a user"
+_NO_VALUE: Final = "must be a JSON object with the strings engine"
+_A_LENGTH: Final = "a whole number from 8 to 255"
+
+UNIT: Final = Unit(
+    bad_input=BadInput(
+        options=[
+            ("mode", "absent", ABSENT, "alternating_users or single_user"),
+            ("mode", "other", "multi_user", "alternating_users or single_user"),
+            ("host", "absent", ABSENT, _A_HOST),
+            ("host", "port", f"{HOST}:5432", _A_HOST),
+            ("host", "address", f"postgres://{HOST}", _A_HOST),
+            ("host", "line-end", f"{HOST}\n", _A_HOST),
+            ("endpoint", "port", f"{HOST}:5432", f"{_A_HOST}, or null"),
+            ("port", "absent", ABSENT, "a whole number from 1 to 65535"),
+            ("port", "text", "5432", "a whole number from 1 to 65535"),
+            ("port", "large", 65536, "a whole number from 1 to 65535"),
+            ("dbname", "null", None, "the name of a database"),
+            ("username", "empty", "", _A_NAME),
+            ("username", "long", "u" * 64, _A_NAME),
+            ("admin_secret_arn", "absent", ABSENT, "the ARN of a secret, with alternating_users"),
+            ("admin_secret_arn", "name", "administrator", "the ARN of a secret, or null"),
+            ("password_length", "short", 7, _A_LENGTH),
+            ("password_length", "half", 16.5, _A_LENGTH),
+            ("password_length", "guessable", 8, "long enough for 64 bits of randomness"),
+            ("exclude_characters", "number", 7, "a string or null"),
+            ("hash_password", "text", "true", "true or false"),
+        ],
+        fields=[
+            ("engine", "absent", ABSENT, _NO_VALUE),
+            ("engine", "other", "mysql", _NO_VALUE),
+            ("engine", "list", ["postgres"], _NO_VALUE),
+            ("host", "absent", ABSENT, _NO_VALUE),
+            ("host", "number", 7, _NO_VALUE),
+            ("host", "other-host", "other.internal", "has a credential of another owner than"),
+            ("username", "absent", ABSENT, _NO_VALUE),
+            ("username", "other-user", "postgres", "has a credential of another owner than"),
+            ("password", "absent", ABSENT, _NO_VALUE),
+            ("password", "empty", "", _NO_VALUE),
+            ("password", "number", 7, _NO_VALUE),
+        ],
+    ),
+    make=users,
+    kind=Kind.SETTER,
+    held=lambda _: (),
+    printable=frozenset({"dbname", "engine", "host", "masterarn", "port", "username"}),
+    variants={"postgres_single_user": partial(users, mode="single_user")},
+)

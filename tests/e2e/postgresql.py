@@ -1,0 +1,39 @@
+"""Users of a real PostgreSQL server, and its administrator's secret."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+from testing.databases.postgresql import PostgreSQL
+from testing.harness.account import Aws
+
+
+@contextlib.contextmanager
+def postgresql_users(
+    aws: Aws, server: PostgreSQL, *users: str, administrator: str = "postgresql/administrator"
+) -> Iterator[dict[str, object]]:
+    """Add users, and return where the server is, as options of the strategy.
+
+    Args:
+        aws: the account for the administrator's secret.
+        server: the server.
+        users: their names.
+        administrator: the name of that secret.
+    """
+    for user in users:
+        server.statement(f'CREATE ROLE "{user}" LOGIN')
+        server.statement(f'GRANT "{user}" TO {server.administrator.username} WITH ADMIN OPTION')
+    login = server.administrator
+    text = json.dumps({"username": login.username, "password": login.password})
+    secrets = aws.client("secretsmanager")
+    arn = secrets.create_secret(Name=administrator, SecretString=text)["ARN"]
+    yield {
+        "admin_secret_arn": arn,
+        "ca_certificates": server.ca_file.read_text(encoding="utf-8"),
+        "host": server.host,
+        "port": server.port,
+    }
+    secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    for user in users:
+        server.statement(f'DROP ROLE IF EXISTS "{user}_clone"')
+        server.statement(f'DROP ROLE "{user}"')
