@@ -196,7 +196,9 @@ def applied(
         checkout() as folder,
         app(aws, github, "grants/reports") as variables,
         redis_users(aws, redis, "grants", administrator="grants/administrator") as place,
-        postgresql_users(aws, postgresql, "grants", administrator="grants/dba") as database,
+        postgresql_users(
+            aws, postgresql, "grants", administrator="grants/dba", encrypted=True
+        ) as database,
     ):
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)

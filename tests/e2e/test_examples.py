@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws, Secret, inventory, messages
 from testing.harness.terraform import Terraform, TerraformError
 from testing.local_github import LocalGitHub
@@ -25,8 +26,14 @@ _EXAMPLES = _REPOSITORY / "examples"
 class _FixedValue(Walk):
     """Nothing rotates the secret; an operator writes its values."""
 
-    def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
-        super().__init__(github, logins, redis)
+    def __init__(
+        self,
+        github: LocalGitHub,
+        logins: LocalLogins | None,
+        redis: LocalRedis,
+        postgresql: PostgreSQL,
+    ) -> None:
+        super().__init__(github, logins, redis, postgresql)
         self.variables["licence"] = f"licence-{uuid.uuid4()}"
 
     def wait_for_the_first(self, secret: Secret) -> None:
@@ -91,9 +98,10 @@ def test_example_keeps_its_promises(
     github: LocalGitHub,
     logins: LocalLogins | None,
     redis: LocalRedis,
+    postgresql: PostgreSQL,
     module: Path,
 ) -> None:
-    own = walk(github, logins, redis)
+    own = walk(github, logins, redis, postgresql)
     secret_fields = strategy.secret_fields if strategy else frozenset()
     before = inventory(aws)
     with own.prepared(aws):

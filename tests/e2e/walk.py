@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
+from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws, Secret, eventually, messages
 from testing.harness.terraform import Terraform
 from testing.local_github import LocalGitHub
@@ -33,8 +34,15 @@ class Walk:
     guarded_by: ClassVar[str | None] = None
     """What shows the same in `make test`. Then only `make test-slow` takes this walk."""
 
-    def __init__(self, github: LocalGitHub, logins: LocalLogins | None, redis: LocalRedis) -> None:
+    def __init__(
+        self,
+        github: LocalGitHub,
+        logins: LocalLogins | None,
+        redis: LocalRedis,
+        postgresql: PostgreSQL,
+    ) -> None:
         self.github = github
+        self.postgresql = postgresql
         self.logins = logins
         self.redis = redis
         self.variables: dict[str, object] = {

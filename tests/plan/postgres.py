@@ -18,7 +18,7 @@ OPTIONS: Final = {
 }
 """The smallest valid ones."""
 
-GRANTED: Final = {**OPTIONS, "admin_kms_key_arn": _KMS_KEY, "mode": "single_user"}
+GRANTED: Final = {**OPTIONS, "admin_kms_key_arn": _KMS_KEY}
 """Those with every grant: with one user, the function looks through all versions."""
 
 RULES: Final = (

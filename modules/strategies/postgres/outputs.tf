@@ -18,7 +18,8 @@ output "strategy" {
       var.options.hash_password, var.options.mode, var.options.port,
       [for text in [var.options.ca_certificates] : sha256(text) if text != null],
     ])]
-    searches_versions = var.options.mode == "single_user"
+    # An administrator changes the password without knowing it.
+    searches_versions = var.options.mode == "single_user" && length(local._admins) == 0
     services          = ["certificates.py", "database.py", "postgresql/*.py", "tls.py"]
     settings = {
       constants = var.options.constants

@@ -1,0 +1,131 @@
+"""The password of a PostgreSQL user, on a real server."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+
+import psycopg
+
+from testing.databases.login import Login
+from testing.databases.process import HOST
+from testing.harness.account import Aws, Secret
+from tests.e2e.postgresql import postgresql_users
+from tests.e2e.scenarios import Grants, a_clean_rotation, a_customer_key
+from tests.e2e.walk import Walk
+from tests.faults.proxy import Fault
+from tests.leaks.failures import Leaks, wrong_content
+from tests.load.subject import Json, NotWorkingError, Subject
+from tests.plan import postgres
+from tests.strategies import RotatorUnderTest
+from tests.unit import postgresql_server
+
+
+def _log_in(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
+    with psycopg.connect(
+        host=HOST,
+        port=int(value["port"]),
+        user=value["username"],
+        password=value["password"],
+        dbname="postgres",
+        sslmode="require",
+    ) as session:
+        row = session.execute("SELECT current_user").fetchone()
+    if row != (value["username"].removesuffix("_clone"),):
+        raise NotWorkingError
+
+
+class _Walk(Walk):
+    """The value is the password of one of two users, and both work."""
+
+    local_only = "Its function uses the local PostgreSQL, which AWS cannot reach."
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        with postgresql_users(aws, self.postgresql, "app") as server:
+            self.variables |= {
+                "administrator_secret_arn": server["admin_secret_arn"],
+                "ca_certificates": server["ca_certificates"],
+                "endpoint": server["host"],
+                "port": server["port"],
+            }
+            yield
+
+    def require_promised(self, aws: Aws, secret: Secret) -> None:
+        super().require_promised(aws, secret)
+        values = [json.loads(text) for text in self.values]
+        assert [value["username"] for value in values[-2:]] in (
+            ["app", "app_clone"],
+            ["app_clone", "app"],
+        )
+        assert [self._works(value) for value in values] == [False] * (len(values) - 2) + [True] * 2
+        logged = self.postgresql.logs()
+        assert [value for value in values if value["password"] in logged] == []
+
+    def _works(self, value: Mapping[str, str]) -> bool:
+        login = Login(value["username"], value["password"])
+        with (
+            contextlib.suppress(psycopg.OperationalError),
+            self.postgresql.connect(login) as session,
+        ):
+            return session.execute("SELECT current_user").fetchone() == ("app",)
+        return False
+
+
+def _options(user: str, *, kms: bool = False) -> dict[str, object]:
+    """Return the options for the server of a root, in Terraform's JSON."""
+    names = ["admin_secret_arn", "ca_certificates", "host", "port"]
+    names += ["admin_kms_key_arn"] if kms else []
+    return {
+        **{name: f"${{var.database.{name}}}" for name in names},
+        "mode": "alternating_users",
+        "username": user,
+    }
+
+
+STRATEGY = RotatorUnderTest(
+    name="postgres",
+    files=(
+        "lambda/rotation/services/database.py",
+        "lambda/rotation/services/postgresql/*",
+        "testing/databases/*",
+        "tests/e2e/postgresql.py",
+        "tests/plan/postgres.py",
+        "tests/readme/test_postgres.py",
+        "tests/services/*",
+        "tests/unit/postgresql*.py",
+        "tests/unit/test_database.py",
+        "tests/unit/test_postgres*.py",
+    ),
+    rules=postgres.RULES,
+    root_refusals=postgres.ROOT_REFUSALS,
+    changes=postgres.CHANGES,
+    options=postgres.OPTIONS,
+    load=Subject(
+        word="app",
+        variables={"minimum_overlap_minutes": "0", "recovery_window_in_days": "0"},
+        use=_log_in,
+        services=lambda services: services.postgresql,
+    ),
+    faults={"GetSecretValue": Fault.LATE},
+    secret_fields=frozenset({"password"}),
+    walks={"postgres": _Walk},
+    grants=Grants(
+        planned=postgres.GRANTED,
+        rotation=_options("grants", kms=True),
+        scenarios={
+            ("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation,
+            ("DecryptTheAdministrator", "kms:Decrypt"): a_customer_key,
+        },
+        reads="grants/dba",
+    ),
+    leaks=Leaks(
+        rotation=_options("leaks"),
+        failures={
+            "wrong-content": wrong_content(
+                lambda mark: json.dumps({"engine": "postgres", "password": mark})
+            )
+        },
+        slow_failures={"text": wrong_content(lambda mark: mark)},
+    ),
+    unit=postgresql_server.UNIT,
+)
