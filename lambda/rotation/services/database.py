@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rotation.aws import ask
 from rotation.errors import ConfigurationError
-from rotation.strategy import Credential, Value
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -115,8 +114,8 @@ class Database:
         engines = " or ".join(self.engines)
         return f"a JSON object with the strings engine ({engines}), host, username and password"
 
-    def parse(self, value: Value) -> Credential | None:
-        """Recognise the value of any user of any host."""
+    def user_and_owner(self, value: object) -> tuple[str, str] | None:
+        """Return the user that a value is for, and the owner; None: it has another form."""
         if not isinstance(value, Mapping) or value.get("engine") not in self.engines:
             return None
         host, user, word = (value.get(name) for name in ("host", "username", "password"))
@@ -124,18 +123,21 @@ class Database:
             return None
         if not (host and user and word):
             return None
-        owner = self._owner(self.user if user == self.clone else user, host)
-        return Credential(identity=f"the password of {user}", owner=owner, value=value)
+        return user, self._owner(self.user if user == self.clone else user, host)
 
-    def generate(self, user: str, current: Credential | None) -> Credential:
-        """Make a value with a new password. All other fields stay, whatever their types."""
+    def new_value(self, user: str, current: object) -> Mapping[str, object]:
+        """Make a value with a new password. All other fields stay, whatever their types.
+
+        Args:
+            user: the user that it is for.
+            current: the current value; None: it is the first one.
+        """
         first = {"engine": self.engines[0], "host": self.host, "port": self.port}
         further = {"dbname": self.dbname, "masterarn": self.admin_arn}
         value = first | {name: text for name, text in further.items() if text is not None}
-        if current is not None and isinstance(current.value, Mapping):
-            value = dict(current.value)
-        value |= {"username": user, "password": self.passwords.draw()}
-        return Credential(identity=f"the password of {user}", owner=self.owner, value=value)
+        if isinstance(current, Mapping):
+            value = dict(current)
+        return {**value, "username": user, "password": self.passwords.draw()}
 
     def _owner(self, user: str, host: str) -> str:
         return f"{self.title} user {user} of {host.lower()}"
@@ -174,12 +176,6 @@ class Administrator:
             case (str(name), str(word)) if name and word:
                 return name, word
         raise absent
-
-
-def field(credential: Credential, name: str) -> str:
-    """Return a field of a value that parse has recognised."""
-    value = credential.value
-    return str(value[name]) if isinstance(value, Mapping) else ""
 
 
 def server(options: OptionReader) -> tuple[str, str, int]:

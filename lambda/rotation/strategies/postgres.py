@@ -13,21 +13,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 
 from rotation.errors import ConfigurationError, CredentialRejected
 from rotation.services import database
-from rotation.services.database import Administrator, Database, Passwords, field
+from rotation.services.database import Administrator, Database, Passwords
 from rotation.services.postgresql import Place, roles, session
 from rotation.services.postgresql.errors import call
 from rotation.services.postgresql.session import Session
+from rotation.strategy import Credential
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rotation.aws import Clients
     from rotation.settings import OptionReader
-    from rotation.strategy import Credential, Value
+    from rotation.strategy import Value
 
 T = TypeVar("T")
 LogIn: TypeAlias = Callable[[Place, str, str], Session]
@@ -63,10 +64,10 @@ class _Server:
 
         A clone that is no longer a member can log in, and silently acts as itself.
         """
-        user, original = field(credential, "username"), self.database.user
+        user, original = _field(credential, "username"), self.database.user
         name = self.use(
             user,
-            field(credential, "password"),
+            _field(credential, "password"),
             "the log-in",
             lambda opened: opened.value("SELECT current_user"),
         )
@@ -89,7 +90,7 @@ class _Server:
         return found
 
     def password_statement(self, opened: Session, credential: Credential) -> str:
-        user, word = field(credential, "username"), field(credential, "password")
+        user, word = _field(credential, "username"), _field(credential, "password")
         return roles.password_statement(opened, user, word, hashed=self.hashed)
 
 
@@ -105,7 +106,7 @@ class AlternatingUsers:
 
     def parse(self, value: Value) -> Credential | None:
         """Recognise the value of any user."""
-        return self._server.database.parse(value)
+        return _parsed(self._server.database, value)
 
     def generate(self, current: Credential | None) -> Credential:
         """Make a password for the other user. The first value is for the second user.
@@ -113,8 +114,8 @@ class AlternatingUsers:
         So the password of the first one stays, which applications may have from elsewhere.
         """
         names = self._server.database
-        is_clone = current is not None and field(current, "username") == names.clone
-        return names.generate(names.user if is_clone else names.clone, current)
+        is_clone = current is not None and _field(current, "username") == names.clone
+        return _generated(names, names.user if is_clone else names.clone, current)
 
     def apply(self, pending: Credential, current: Credential | None) -> None:  # noqa: ARG002 -- another user has it
         """Set the password of the pending user, and make the second user like the first."""
@@ -131,7 +132,7 @@ class AlternatingUsers:
         role = server.require_role(opened, names.user)
         if role.is_superuser:
             raise _superuser(names.user)
-        if field(pending, "username") == names.clone:
+        if _field(pending, "username") == names.clone:
             existing = roles.find(opened, names.clone)
             if existing is not None and roles.owns_objects(opened, names.clone):
                 raise _owner(names)
@@ -156,11 +157,12 @@ class SingleUser:
 
     def parse(self, value: Value) -> Credential | None:
         """Recognise the value of any user."""
-        return self._server.database.parse(value)
+        return _parsed(self._server.database, value)
 
     def generate(self, current: Credential | None) -> Credential:
         """Make a password for the user."""
-        return self._server.database.generate(self._server.database.user, current)
+        names = self._server.database
+        return _generated(names, names.user, current)
 
     def check(self, pending: Credential, known: Iterable[Credential]) -> None:
         """Change the password in a transaction that is rolled back in the same request."""
@@ -186,8 +188,8 @@ class SingleUser:
             server.use(*self._administrator.read(), "ALTER ROLE", alter)
             return
         for one in known:
-            user, word = field(one, "username"), field(one, "password")
-            done = (user, word) == (field(pending, "username"), field(pending, "password"))
+            user, word = _field(one, "username"), _field(one, "password")
+            done = (user, word) == (_field(pending, "username"), _field(pending, "password"))
             with suppress(CredentialRejected):
                 server.use(user, word, "ALTER ROLE", (lambda _: None) if done else alter)
                 return
@@ -198,6 +200,24 @@ class SingleUser:
             "cannot change its own. Put the valid one as the secret's value, or set "
             "admin_secret_arn in the variable rotation, then rotate again.",
         )
+
+
+def _parsed(names: Database, value: Value) -> Credential | None:
+    found = names.user_and_owner(value)
+    if found is None:
+        return None
+    user, owner = found
+    return Credential(identity=f"the password of {user}", owner=owner, value=value)
+
+
+def _generated(names: Database, user: str, current: Credential | None) -> Credential:
+    value = names.new_value(user, current.value if current else None)
+    return Credential(identity=f"the password of {user}", owner=names.owner, value=value)
+
+
+def _field(credential: Credential, name: str) -> str:
+    """Return a field of a value that parse has recognised."""
+    return str(cast("Mapping[str, object]", credential.value)[name])
 
 
 def _read_only(place: Place) -> ConfigurationError:

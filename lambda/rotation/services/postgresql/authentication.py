@@ -15,7 +15,9 @@ from rotation.services.postgresql import (
     UnsupportedLoginError,
     encoded,
 )
+from rotation.services.postgresql.channel import end_point
 from rotation.services.postgresql.messages import sqlstate
+from rotation.services.postgresql.scram import Client
 
 if TYPE_CHECKING:
     from rotation.services.postgresql.messages import Body, Messages
@@ -72,9 +74,6 @@ def _unsupported(method: int) -> str:
 
 
 def _scram(messages: Messages, offered: Body, password: str, certificate: bytes) -> None:
-    from rotation.services.postgresql.channel import end_point
-    from rotation.services.postgresql.scram import Client
-
     mechanisms = set()
     while mechanism := offered.string():
         mechanisms.add(mechanism)
