@@ -25,7 +25,8 @@ locals {
     ]),
     "/(?m)(?:^|  ) *#.*$/", "",
   ) }
-  _files = merge(var.files, local._code)
+  # A package without an __init__.py is one, too.
+  _files = merge(var.files, { for path, code in local._code : path => code if can(regex("[a-z]", code)) })
 
   # Terraform's data directory: .terraform, or TF_DATA_DIR, which may be the only writable one. It has the list of modules,
   # and this module unless its source is a local path. With such a source and TF_DATA_DIR, its name is unknown here.

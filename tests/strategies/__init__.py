@@ -138,6 +138,8 @@ class RotatorUnderTest(StrategyUnderTest):
     """The requests of a rotation to GitHub, as GitHub's API description names them."""
     newer_than_the_oldest_sdk: Collection[str] = ()
     """Parameters and fields of AWS that the oldest SDK in Lambda doesn't have."""
+    largest_package: int = 40 * 1024
+    """The limit of its package in bytes; a layer for cryptography is apart from it."""
     represents_all: bool = False
     """`make test` shows with this strategy what all have in common; `make test-slow` with each."""
 

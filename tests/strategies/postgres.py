@@ -107,6 +107,8 @@ STRATEGY = RotatorUnderTest(
         services=lambda services: services.postgresql,
     ),
     faults={"GetSecretValue": Fault.LATE},
+    # The client of PostgreSQL alone has 14 KB. A driver would have 200.
+    largest_package=48 * 1024,
     secret_fields=frozenset({"password"}),
     walks={"postgres": _Walk},
     grants=Grants(

@@ -228,6 +228,7 @@ def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
 _A_HOST: Final = "a host name or an address, without a port"
 _A_NAME: Final = "the name of a user"
 _NO_VALUE: Final = "must be a JSON object with the strings engine"
+_GUESSABLE: Final = "long enough for 64 bits of randomness with 88 characters"
 _A_LENGTH: Final = "a whole number from 8 to 255"
 
 UNIT: Final = Unit(
@@ -250,7 +251,7 @@ UNIT: Final = Unit(
             ("admin_secret_arn", "name", "administrator", "the ARN of a secret, or null"),
             ("password_length", "short", 7, _A_LENGTH),
             ("password_length", "half", 16.5, _A_LENGTH),
-            ("password_length", "guessable", 8, "long enough for 64 bits of randomness"),
+            ("password_length", "guessable", 8, _GUESSABLE),
             ("exclude_characters", "number", 7, "a string or null"),
             ("hash_password", "text", "true", "true or false"),
         ],

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 CLONE: Final = "_clone"
 # The option ca_certificates, which is too long for the function's environment.
 _CA_FILE: Final = Path(__file__).resolve().parents[2] / "database_ca.pem"
+OWN_FIELDS: Final = frozenset(
+    {"dbname", "engine", "host", "masterarn", "password", "port", "username"}
+)
 _HOST: Final = r"[0-9A-Za-z_-]{1,63}(?:\.[0-9A-Za-z_-]{1,63})*\.?|[0-9A-Fa-f:.]{2,45}"
 # The name of a secret that RDS makes begins with rds!
 _ARN: Final = (
@@ -126,7 +129,7 @@ class Database:
         return user, self._owner(self.user if user == self.clone else user, host)
 
     def new_value(self, user: str, current: object) -> Mapping[str, object]:
-        """Make a value with a new password. All other fields stay, whatever their types.
+        """Make a value with a new password. Fields that it has already stay, whatever their types.
 
         Args:
             user: the user that it is for.
@@ -136,7 +139,7 @@ class Database:
         further = {"dbname": self.dbname, "masterarn": self.admin_arn}
         value = first | {name: text for name, text in further.items() if text is not None}
         if isinstance(current, Mapping):
-            value = dict(current)
+            value = {name: current[name] for name in (*first, *further) if name in current}
         return {**value, "username": user, "password": self.passwords.draw()}
 
     def _owner(self, user: str, host: str) -> str:

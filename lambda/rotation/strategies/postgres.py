@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
 
 from rotation.errors import ConfigurationError, CredentialRejected
 from rotation.services import database
-from rotation.services.database import Administrator, Database, Passwords
+from rotation.services.database import OWN_FIELDS, Administrator, Database, Passwords
 from rotation.services.postgresql import Place, roles, session
 from rotation.services.postgresql.errors import call
 from rotation.services.postgresql.session import Session
@@ -97,6 +97,8 @@ class _Server:
 class AlternatingUsers:
     """Sets the password of the user that is not current. A second user acts as the first one."""
 
+    own_fields = OWN_FIELDS
+
     def __init__(self, server: _Server, administrator: Administrator) -> None:
         """Take the server and its administrator; no call is made."""
         self._server = server
@@ -142,6 +144,8 @@ class AlternatingUsers:
 
 class SingleUser:
     """Changes the password of one user, which the server then no longer accepts."""
+
+    own_fields = OWN_FIELDS
 
     def __init__(self, server: _Server, administrator: Administrator | None) -> None:
         """Take the server; no call is made.
