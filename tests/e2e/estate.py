@@ -32,7 +32,6 @@ IN_COMMON: Final = [
 _VARIABLES: Final = (
     *("administrator_secret_arn", "host", "port"),
     *("api_url", "client_id", "installation_id", "kms_key_arn"),
-    "database",
 )
 _ACCOUNT: Final = """
 data "aws_caller_identity" "current" {}
@@ -166,7 +165,7 @@ def _root(rotators: Rotators) -> dict[str, object]:
     return {
         "module": modules,
         "output": outputs,
-        "variable": {name: {} for name in _VARIABLES},
+        "variable": {**{name: {} for name in _VARIABLES}, "database": {"type": "map(string)"}},
     }
 
 

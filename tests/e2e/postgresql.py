@@ -29,7 +29,8 @@ def postgresql_users(
         administrator: the name of that secret.
         encrypted: whether that secret has a customer key.
     """
-    server.statement(f"CREATE DATABASE {_DATABASE}")
+    if not server.statement(f"SELECT FROM pg_database WHERE datname = '{_DATABASE}'"):
+        server.statement(f"CREATE DATABASE {_DATABASE}")
     for user in users:
         server.statement(f'CREATE ROLE "{user}" LOGIN')
         server.statement(f'GRANT "{user}" TO {server.administrator.username} WITH ADMIN OPTION')
@@ -52,4 +53,3 @@ def postgresql_users(
     for user in users:
         server.statement(f'DROP ROLE IF EXISTS "{user}_clone"')
         server.statement(f'DROP ROLE "{user}"')
-    server.statement(f"DROP DATABASE {_DATABASE}")

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from testing.databases.postgresql import PostgreSQL
+from testing.databases.postgresql import started
 from testing.harness.terraform import checkout
 from testing.local_aws import LocalAws, local_aws
 from testing.local_github import LocalGitHub, local_github
@@ -72,7 +72,7 @@ def _users(name: str, rotators: Rotators) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def account(rotators: Rotators, postgresql: PostgreSQL) -> Iterator[Account]:
+def account(rotators: Rotators) -> Iterator[Account]:
     # The delays of a real account are not under test here.
     with (
         local_github(tls=True) as github,
@@ -84,6 +84,8 @@ def account(rotators: Rotators, postgresql: PostgreSQL) -> Iterator[Account]:
         app(local, github, "octo-org/reports") as variables,
         local_redis(*github.trusted) as redis,
         redis_users(local, redis, *_users("cache", rotators)) as redis_variables,
+        # Not the server of other tests: their users have the same names.
+        started() as postgresql,
         postgresql_users(local, postgresql, *_users("app", rotators)) as database,
         pytest.MonkeyPatch.context() as patch,
     ):
