@@ -120,10 +120,13 @@ class Engine:
             ).run()
             return Outcome.DONE
         description = pending.describe()
+        basis = current.credential if current else None
         if isinstance(strategy, Setter) and current is not None:
             setting = _setting(strategy, pending)
             setting.require_overlap(current, description, self._minimum_overlap)
-        credential = strategy.generate(current.credential if current else None)
+            if setting.was_never_set(current, description):
+                basis = None
+        credential = strategy.generate(basis)
         with suppress(AlreadyStored):
             self._secret.put(
                 event.token,

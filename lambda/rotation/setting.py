@@ -56,6 +56,16 @@ class Setting:
         if previous is not None and accepts(self.strategy, previous):
             raise TooSoon(identities=[previous.identity], until=until)
 
+    def was_never_set(self, current: Stored, description: Description) -> bool:
+        """Say whether the current credential is a first value that never reached the service.
+
+        AWS makes a first value AWSCURRENT when it is stored. If setSecret fails after that, no
+        application can use it, and a strategy must not count it as one of its users.
+        """
+        if description.holder(Stage.PREVIOUS) is not None:
+            return False
+        return not accepts(self.strategy, current.credential)
+
     def set(self, description: Description) -> None:
         """Set the pending credential, or check that finishSecret will be able to."""
         credential = self.pending.require_ours(self.pending.value())

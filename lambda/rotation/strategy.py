@@ -85,7 +85,7 @@ class Generator(Strategy, Protocol):
         """Make a new value, with the randomness of the standard library's `secrets`.
 
         Before: the owner of the current credential is this strategy's owner. There is no current
-            credential if the secret has no other value.
+            credential if the secret has no other value, or only one that was never set.
         After: parse recognises the value and finds this strategy's owner in it. No earlier value
             is equal. Nothing is changed anywhere.
         Repeated: another value. The engine stores one value per rotation.
