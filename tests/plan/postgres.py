@@ -19,7 +19,7 @@ OPTIONS: Final = {
 """The smallest valid ones."""
 
 GRANTED: Final = {**OPTIONS, "admin_kms_key_arn": _KMS_KEY}
-"""Those with every grant: with one user, the function looks through all versions."""
+"""Those with every grant but one: only a user without an administrator looks through versions."""
 
 RULES: Final = (
     Rule(
