@@ -12,6 +12,7 @@ import pytest
 LONGEST: Final = (
     *("real-time", "faults", "load"),
     *("leaks", "grants", "upgrade", "readme", "schedule", "managed", "plan", "package"),
+    "tests/services/",
     "tests/e2e/",
     *("rules", "expressions", "testing/real_aws/"),
     "tests/static/test_terraform.py::test_checkov",

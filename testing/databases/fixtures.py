@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import pytest
 
@@ -17,10 +17,11 @@ from testing.databases.mariadb import mariadb as create_mariadb
 from testing.databases.mysql import mysql as create_mysql
 from testing.databases.pgbouncer import PgBouncer, PoolMode
 from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers
 from testing.databases.versions import MARIADB, MYSQL, MYSQL_SERVERS, POSTGRESQL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from testing.databases.mysql_server import MySQLServer
 
@@ -31,34 +32,6 @@ _VERSIONS: Final = {
     "mariadb": MARIADB[0].values[0],
 }
 _CREATE: Final = {"mysql": create_mysql, "mariadb": create_mariadb}
-
-
-class _Server(Protocol):
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-_S = TypeVar("_S", bound=_Server)
-
-
-class Servers:
-    """The servers that run."""
-
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
-        self._running: dict[tuple[object, str], Any] = {}
-
-    def get(self, create: Callable[[Path, str], _S], version: str) -> _S:
-        """Return a server of a version, and start it unless it runs."""
-        if (create, version) not in self._running:
-            temporary = tempfile.TemporaryDirectory(prefix="database-")
-            server = create(Path(self._stack.enter_context(temporary)), version)
-            self._stack.callback(server.stop)
-            server.start()
-            self._running[create, version] = server
-        running: _S = self._running[create, version]
-        return running
 
 
 @pytest.fixture(scope="session")

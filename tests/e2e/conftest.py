@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers
 from testing.harness.account import Aws
 from testing.harness.terraform import checkout
 from testing.local_aws import LocalAws, local_aws
@@ -92,10 +93,12 @@ def estate(
     github: LocalGitHub,
     logins: LocalLogins | None,
     redis: LocalRedis,
-    postgresql: PostgreSQL,
+    database_servers: Servers,
 ) -> Iterator[Estate]:
     """The secrets that the tests of the grants share."""
-    with applied(rotators, aws, github, logins, redis, postgresql) as estate:
+    with applied(
+        rotators, aws, github, logins, redis, database_servers.get(PostgreSQL, "16")
+    ) as estate:
         yield estate
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers
 from testing.harness.account import Aws, Secret, inventory, messages
 from testing.harness.terraform import Terraform, TerraformError
 from testing.local_github import LocalGitHub
@@ -31,9 +31,9 @@ class _FixedValue(Walk):
         github: LocalGitHub,
         logins: LocalLogins | None,
         redis: LocalRedis,
-        postgresql: PostgreSQL,
+        databases: Servers,
     ) -> None:
-        super().__init__(github, logins, redis, postgresql)
+        super().__init__(github, logins, redis, databases)
         self.variables["licence"] = f"licence-{uuid.uuid4()}"
 
     def wait_for_the_first(self, secret: Secret) -> None:
@@ -98,10 +98,10 @@ def test_example_keeps_its_promises(
     github: LocalGitHub,
     logins: LocalLogins | None,
     redis: LocalRedis,
-    postgresql: PostgreSQL,
+    database_servers: Servers,
     module: Path,
 ) -> None:
-    own = walk(github, logins, redis, postgresql)
+    own = walk(github, logins, redis, database_servers)
     secret_fields = strategy.secret_fields if strategy else frozenset()
     before = inventory(aws)
     with own.prepared(aws):

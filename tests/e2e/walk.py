@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers
 from testing.harness.account import Aws, Secret, eventually, messages
 from testing.harness.terraform import Terraform
 from testing.local_github import LocalGitHub
@@ -39,10 +39,10 @@ class Walk:
         github: LocalGitHub,
         logins: LocalLogins | None,
         redis: LocalRedis,
-        postgresql: PostgreSQL,
+        databases: Servers,
     ) -> None:
         self.github = github
-        self.postgresql = postgresql
+        self.databases = databases
         self.logins = logins
         self.redis = redis
         self.variables: dict[str, object] = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers
 from testing.harness.account import Secret
 from testing.harness.terraform import Terraform, checkout
 from testing.local_aws import LocalAws, local_aws
@@ -103,11 +104,12 @@ def _all_of(found: Found) -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def search(request: pytest.FixtureRequest, rotators: Rotators, postgresql: PostgreSQL) -> Search:
+def search(request: pytest.FixtureRequest, rotators: Rotators, database_servers: Servers) -> Search:
     """Everything that can be seen of the deployed secrets, from the first plan to the end.
 
     If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
     """
+    postgresql = database_servers.get(PostgreSQL, "16")
     slow = any(item.get_closest_marker("slow") for item in request.session.items)
     with (
         local_github(tls=True) as github,

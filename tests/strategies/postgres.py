@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import psycopg
 
 from testing.databases.login import Login
+from testing.databases.postgresql import PostgreSQL
 from testing.databases.process import HOST
 from testing.harness.account import Aws, Secret
 from tests.e2e.postgresql import postgresql_users
@@ -38,6 +39,10 @@ class _Walk(Walk):
     """The value is the password of one of two users, and both work."""
 
     local_only = "Its function uses the local PostgreSQL, which AWS cannot reach."
+
+    @property
+    def postgresql(self) -> PostgreSQL:
+        return self.databases.get(PostgreSQL, "16")
 
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
