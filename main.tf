@@ -245,13 +245,8 @@ resource "aws_secretsmanager_secret_version" "this" {
 }
 
 locals {
-  # Only the caller's own rotator knows whether it ends the previous credential. So if the caller sets no overlap, it has as
-  # much of the default as the schedule allows.
-  _free_minutes   = local.makes_function ? local.schedule.shortest_interval_in_minutes - local.schedule.window_in_minutes : 0
-  overlap_minutes = coalesce(var.minimum_overlap_minutes, local.overlaps ? 60 : max(0, min(60, local._free_minutes - 1)))
-
   settings = local.makes_function ? merge(local.strategy.settings, {
-    minimum_overlap_minutes = local.overlap_minutes
+    minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
   }) : null
@@ -290,7 +285,7 @@ module "function" {
   searches_versions   = local.strategy.searches_versions
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name
-  secrets_manager     = local.secrets_manager_hosts[local.account.region]
+  secrets_manager     = jsonencode(local.secrets_manager_hosts[local.account.region])
   services            = local.strategy.services
   settings            = jsonencode(local.settings)
   statements          = local.strategy.statements

@@ -49,7 +49,8 @@ class Setting:
             TooSoon: They may still use it. A credential that no longer works protects nothing.
         """
         until = current.since(description.last_rotated) + minimum_overlap
-        if self.pending.clock.now() >= until:
+        ends_previous = getattr(self.strategy, "ends_previous", False)
+        if not ends_previous or self.pending.clock.now() >= until:
             return
         version = self.pending.secret.read_label(Stage.PREVIOUS)
         previous = parse_ours(self.strategy, version) if version else None

@@ -96,7 +96,8 @@ class Generator(Strategy, Protocol):
 class Setter(Generator, Protocol):
     """Makes a value, and sets it on a service that accepts the current one, too.
 
-    It may end the previous credential, so the engine waits for the overlap before it makes a value.
+    If apply ends the previous credential, set the attribute `ends_previous` to True. Then the
+    engine waits for the overlap before it makes a value.
     """
 
     def apply(self, pending: Credential, current: Credential | None) -> None:

@@ -97,7 +97,7 @@ resource "aws_iam_role_policy" "key" {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = coalesce(var.kms_key_arn, "arn:${var.account.partition}:kms:${var.account.region}:${var.account.id}:key/none")
       Condition = {
-        StringEquals = { "kms:ViaService" = var.secrets_manager }
+        StringEquals = { "kms:ViaService" = jsondecode(var.secrets_manager) }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
       }], [for keys in [var.former_kms_key_arns] : {
@@ -106,7 +106,7 @@ resource "aws_iam_role_policy" "key" {
       Action   = ["kms:Decrypt"]
       Resource = keys
       Condition = {
-        StringEquals = { "kms:ViaService" = var.secrets_manager }
+        StringEquals = { "kms:ViaService" = jsondecode(var.secrets_manager) }
         StringLike   = { "kms:EncryptionContext:SecretARN" = var.secret_arn_pattern }
       }
     } if length(keys) > 0])

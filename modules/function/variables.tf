@@ -103,8 +103,8 @@ variable "secret_name" {
 }
 
 variable "secrets_manager" {
-  description = "The host of Secrets Manager, as KMS compares it: a text, or a list of those that may be right."
-  type        = any
+  description = "JSON of the host of Secrets Manager in a condition about KMS: a text, or a list of those that may be right."
+  type        = string
   nullable    = false
 }
 

@@ -33,8 +33,7 @@ class PostgresqlUsers(ServiceUnderTest):
 
     def reset(self, account: Account) -> Mapping[str, object]:
         server = self._server
-        for name in reversed(_NAMES):
-            server.statement(f"DROP ROLE IF EXISTS {name}")
+        self.remove()
         server.statement(f"CREATE ROLE {USER} LOGIN PASSWORD '{self._first.password}'")
         administrator = server.administrator
         server.statement(f"GRANT {USER} TO {administrator.username} WITH ADMIN OPTION")
@@ -51,6 +50,10 @@ class PostgresqlUsers(ServiceUnderTest):
             "exclude_characters": None,
             "hash_password": True,
         }
+
+    def remove(self) -> None:
+        for name in reversed(_NAMES):
+            self._server.statement(f"DROP ROLE IF EXISTS {name}")
 
     def first_value(self) -> str:
         """Return the value that an operator puts before the first rotation."""

@@ -30,7 +30,9 @@ class _Postgres(Conformance):
     def service(self, postgresql: PostgreSQL) -> Iterator[PostgresqlUsers]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
-            yield PostgresqlUsers(postgresql, self.mode, administered=self.administered)
+            users = PostgresqlUsers(postgresql, self.mode, administered=self.administered)
+            yield users
+            users.remove()
 
     @pytest.fixture
     def begin(self, service: PostgresqlUsers) -> Begin:

@@ -207,6 +207,7 @@ STRATEGY = RotatorUnderTest(
         "environment": Change(effect=Effect.ROTATES, after={"A_B": "c"}),
         "issuer": Change(effect=Effect.ROTATES, after=True),
         "options": Change(effect=Effect.ROTATES, after={"user": "reporter"}),
+        "searches_versions": Change(effect=Effect.CARRIED, after=True),
         "slots": Change(effect=Effect.ROTATES, after=3, before=2, more={"issuer": True}),
         "source_file": Change(
             effect=Effect.ROTATES,

@@ -66,9 +66,14 @@ _MARK: Final = "wJalrXUtnFEMI/K7MDENG+canary"
 
 _SHOWN: Final = {
     "Account": {"user", "host"},
+    # Neither has a password, and neither keeps one.
+    "Administrator": {"clients", "arn"},
     "Attempt": {"token", "owner", "started", "ended", "lease", "present"},
     "Clock": {"now", "sleep", "left"},
     "Credential": {"identity", "owner", "expires"},
+    "Database": {
+        *("title", "engines", "host", "port", "dbname", "user", "admin_arn", "passwords"),
+    },
     # No password and no hash is kept in it.
     "Definition": {"mariadb", "plugin", "default_roles", "clauses", "limits"},
     "Description": {"stages", "last_rotated", "record"},
@@ -78,10 +83,14 @@ _SHOWN: Final = {
     "KeyPair": {"public_key"},
     "Issued": {"identity", "owner", "created", "mark"},
     "Limits": {"seconds", "most_bytes"},
+    # How they are drawn.
+    "Passwords": {"length", "classes"},
     "Place": {"host", "port", "database", "ca_certificates"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
+    "Role": {"is_superuser", "connection_limit", "valid_until", "settings"},
     "Rollback": {"version_id", "seen"},
+    "_Server": {"place", "database", "hashed", "log_in"},
     "Service": {"name", "age_days", "log_in"},
     # A plan shows all of them, and so do errors: no setting is a credential.
     "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},

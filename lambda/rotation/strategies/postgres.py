@@ -97,6 +97,7 @@ class _Server:
 class AlternatingUsers:
     """Sets the password of the user that is not current. A second user acts as the first one."""
 
+    ends_previous = True
     own_fields = OWN_FIELDS
 
     def __init__(self, server: _Server, administrator: Administrator) -> None:

@@ -880,11 +880,11 @@ def _require(holds: bool, *, done: str, found: str, cure: str) -> None:  # noqa:
         raise BrokenPromiseError(done=done, found=found, cure=cure)
 
 
-def _error_of(work: Callable[[], object]) -> type[Exception] | None:
+def _error_of(work: Callable[[], object]) -> type[BaseException] | None:
     """Return the class alone: the error itself would keep open what its frames have opened."""
     try:
         work()
-    except Exception as error:  # noqa: BLE001 -- the caller decides
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- the caller decides
         return type(error)
     return None
 
