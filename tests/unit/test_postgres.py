@@ -1,4 +1,4 @@
-"""What only the strategy postgres does, on a PostgreSQL server in the cloud."""
+"""The strategy postgres on a PostgreSQL server in the cloud: what no other strategy does."""
 
 from __future__ import annotations
 
