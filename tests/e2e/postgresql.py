@@ -29,7 +29,7 @@ def postgresql_users(
         administrator: the name of that secret.
         encrypted: whether that secret has a customer key.
     """
-    if not server.statement(f"SELECT FROM pg_database WHERE datname = '{_DATABASE}'"):
+    if (_DATABASE,) not in server.statement("SELECT datname FROM pg_database"):
         server.statement(f"CREATE DATABASE {_DATABASE}")
     for user in users:
         server.statement(f'CREATE ROLE "{user}" LOGIN')

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,10 @@ from testing.harness.account import (
     empty_bucket,
     is_accepted,
     reader,
+    step_records,
 )
 from testing.harness.terraform import Terraform
+from testing.local_aws import LocalAws
 from tests.e2e.roles import Deployed
 
 pytestmark = pytest.mark.xdist_group("iam-access-key")
@@ -42,20 +45,37 @@ class Uploader(Deployed):
         return {value["AccessKeyId"] for value in values if value}
 
 
+def _late(aws: Aws) -> AbstractContextManager[object]:
+    """Let the first rotation find an empty secret, late policies and stale reads."""
+    if not isinstance(aws, LocalAws):
+        return nullcontext()
+    return aws.switched(policy_propagation_seconds=15, secret_read_lag_seconds=2)
+
+
 @pytest.fixture(scope="module")
 def deployed(aws: Aws, module: Path) -> Iterator[Uploader]:
     shortened = {"minimum_overlap_minutes": 0, "recovery_window_in_days": 0, "settling_seconds": 0}
     terraform = Terraform(module, "examples/iam-access-key", aws.environment, shortened)
     terraform.init()
     try:
-        terraform.apply()
-        outputs = terraform.outputs()
-        secret = Secret(aws, outputs["secret_arn"])
-        secret.wait_for_a_value()
+        with _late(aws):
+            terraform.apply()
+            outputs = terraform.outputs()
+            secret = Secret(aws, outputs["secret_arn"])
+            secret.wait_for_a_value()
         yield Uploader(aws=aws, folder=terraform.folder, outputs=outputs, secret=secret)
         empty_bucket(aws, outputs["bucket"])
     finally:
         terraform.destroy()
+
+
+def test_no_step_of_the_first_rotation_failed_behind_late_policies_and_stale_reads(
+    deployed: Uploader,
+) -> None:
+    records = step_records(deployed.aws, deployed.outputs["log_group_name"])
+    first = [one for one in records if one.get("version_id") == records[0].get("version_id")]
+    assert [one["outcome"] for one in first if one["outcome"] == "failed"] == []
+    assert len(deployed.keys) == 1
 
 
 def test_a_foreign_key_stops_a_rotation_and_nothing_changes(deployed: Uploader) -> None:
