@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotation.errors import ConfigurationError, CredentialRejected
+from rotation.errors import ConfigurationError, CredentialRejected, ProtocolError
 from rotation.event import Step
 from tests.unit.cloud import Cloud
 from tests.unit.postgresql_server import PostgresqlServer, users
@@ -53,7 +53,7 @@ def test_a_rotation_is_given_up_if_the_user_that_it_is_for_is_in_use_again() -> 
     rotation.secret.attach("AWSCURRENT", rotation.secret.labels["AWSPREVIOUS"])
     current = rotation.secret.value()
     assert current["username"] == rotation.secret.value("AWSPENDING")["username"]
-    with pytest.raises(Exception, match="was cancelled"):
+    with pytest.raises(ProtocolError, match="was cancelled"):
         rotation.step(Step.SET, token)
     assert _server(rotation).works(current)
     assert "AWSPENDING" not in rotation.secret.labels

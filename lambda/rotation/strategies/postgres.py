@@ -50,11 +50,10 @@ class _Server:
     log_in: LogIn
 
     def use(self, user: str, word: str, action: str, effect: Callable[[Session], T]) -> T:
-        """Log in, and do something in the session that changes the role of the application."""
+        """Log in, and do something in the session."""
 
         def work() -> T:
             with self.log_in(self.place, user, word) as opened:
-                roles.limit(opened)
                 return effect(opened)
 
         return call(action, self.place, user, work, changed=self.database.user)
@@ -79,7 +78,9 @@ class _Server:
                 f"Rotate again: that makes it a member. Or run GRANT {original} TO {user}.",
             )
 
-    def require_writable(self, opened: Session) -> None:
+    def begin_change(self, opened: Session) -> None:
+        """Limit what follows, and check that the server accepts changes."""
+        roles.limit(opened)
         if opened.value("SHOW transaction_read_only") == "on":
             raise _read_only(self.place)
 
@@ -131,7 +132,7 @@ class AlternatingUsers:
 
     def _set(self, opened: Session, pending: Credential) -> None:
         server, names = self._server, self._server.database
-        server.require_writable(opened)
+        server.begin_change(opened)
         role = server.require_role(opened, names.user)
         if role.is_superuser:
             raise _superuser(names.user)
@@ -185,7 +186,7 @@ class SingleUser:
         server = self._server
 
         def alter(opened: Session) -> None:
-            server.require_writable(opened)
+            server.begin_change(opened)
             server.require_role(opened, server.database.user)
             opened.query(form.format(server.password_statement(opened, pending)))
 
