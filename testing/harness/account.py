@@ -117,7 +117,7 @@ class Secret:
 
     def wait_for(self, rotation: Rotation) -> None:
         """Wait for the end of a rotation."""
-        eventually("The rotation", lambda: self.has_rotated(rotation))
+        eventually(f"The rotation of {self.secret_id}", lambda: self.has_rotated(rotation))
 
     def retry_and_wait(self, rotation: Rotation) -> None:
         """Retry a failed rotation and wait for its end."""
@@ -141,7 +141,7 @@ class Secret:
     def wait_for_a_value(self) -> None:
         """Wait for the first rotation of a new secret."""
         eventually(
-            "The first rotation",
+            f"The first rotation of {self.secret_id}",
             lambda: self.text() is not None and self._describe().get("LastRotatedDate") is not None,
         )
 

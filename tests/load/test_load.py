@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from testing.harness.account import NeverHappenedError, messages
 from tests.campaigns import CountCases
-from tests.load.account import LARGE_FLEET, Account
+from tests.load.account import LARGE_FLEET, Account, OneSession
 from tests.load.application import Application, application
 from tests.load.deployment import Deployed, copies, deploy, original, package
 from tests.strategies import ROTATORS, RotatorUnderTest, case
@@ -76,6 +77,14 @@ def test_every_secret_converges_while_calls_are_throttled(
     assert len({one.function_name for one in fleet}) == size
     assert sent > size
     cases(size)
+
+
+def _wait_for_a_value(aws: OneSession, one: Deployed) -> None:
+    try:
+        one.secret.wait_for_a_value()
+    except NeverHappenedError as error:
+        error.add_note("\n".join(messages(aws, f"/aws/lambda/{one.function_name}")))
+        raise
 
 
 def _in_turn(account: Account, size: int) -> Iterator[Deployed]:

@@ -58,7 +58,7 @@ class Try:
 class Replaced:
     """Notes each record of an attempt that another delivery replaces without having seen it.
 
-    That is the known limit in docs/design.md: "Two deliveries between one read and the record, and
+    That is the known limit in docs/design.md: "Two tries between one read and the record, and
     a death". A tag has no conditional write.
     """
 

@@ -120,7 +120,7 @@ def test_a_key_made_by_an_operator_while_the_retry_waits_for_the_list_is_foreign
     rotation.cloud.fuse.arm(interpose(5, lambda: rotation.cloud.add_key(USER)))
     with pytest.raises(ForeignCredential, match="Nothing was changed"):
         rotation.step(Step.CREATE, token)
-    assert rotation.cloud.fuse.calls.count("list_access_keys") == 2
+    assert rotation.cloud.fuse.calls.count("list_access_keys") > 1
     assert_foreign_untouched(rotation)
 
 

@@ -87,16 +87,19 @@ class _Sequence(RuleBasedStateMachine):
         self.cloud = self.rotation.cloud
         self.secret = self.rotation.secret
         self.service = self.rotation.service
+        # For the known limit in docs/design.md.
+        self.replaced = Replaced(self.rotation)
         self.foreign: list[str] = []
         # A version that an operator made AWSPENDING may have a credential that no longer works.
         self.mislabelled = False
 
     def _try(self, *troubles: Trouble) -> None:
         """Start a rotation, or continue the one that is running."""
-        self.cloud.fuse.arm(watched(self.rotation), *troubles)
+        self.cloud.fuse.arm(watched(self.rotation), self.replaced, *troubles)
         with suppress(Killed, RotationError):
             self.rotation.steps(self.rotation.stage())
         self.cloud.fuse.arm()
+        self.replaced.delete_orphan()
         self.cloud.time.advance(1)
 
     @rule()
@@ -136,8 +139,8 @@ class _Sequence(RuleBasedStateMachine):
         self, first: int, second: int, third: int, *, dies: bool
     ) -> None:
         self.rotation.wait_out_the_overlap()
-        attempt, replaced = Try(self.rotation, self.rotation.stage()), Replaced(self.rotation)
-        with Overlap(self.cloud, watched(self.rotation), replaced) as overlap:
+        attempt = Try(self.rotation, self.rotation.stage())
+        with Overlap(self.cloud, watched(self.rotation), self.replaced) as overlap:
             one = overlap.add("A", attempt.run)
             other = overlap.add("B", attempt.repeat_step)
             one.run(first)
@@ -145,16 +148,18 @@ class _Sequence(RuleBasedStateMachine):
             one.run(first + third)
             other.end() if dies else other.run()
             one.run()
-        # The known limit in docs/design.md.
-        replaced.delete_orphan()
+        self.replaced.delete_orphan()
         self.cloud.time.advance(1)
 
     @rule(steps=st.integers(1, 3))
     def rotate_and_stop_after_some_steps(self, steps: int) -> None:
         token = self.rotation.stage()
+        self.cloud.fuse.arm(watched(self.rotation), self.replaced)
         with suppress(RotationError):
             for step in list(Step)[:steps]:
                 self.rotation.step(step, token)
+        self.cloud.fuse.arm()
+        self.replaced.delete_orphan()
 
     @rule(at=_CALLS)
     def delete_the_secret_within_a_rotation_and_restore_it(self, at: int) -> None:
