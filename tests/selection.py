@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.strategies import ALL, ROTATORS, RotatorUnderTest, StrategyUnderTest
+from tests.strategies import ALL, ROTATORS, SAMPLE, RotatorUnderTest, StrategyUnderTest
 
 Rotators = Sequence[RotatorUnderTest]
 
@@ -67,3 +67,14 @@ def rotators(pytestconfig: pytest.Config) -> Rotators:
     """The strategies to deploy: the one that `--strategy` names, or all."""
     name: str | None = pytestconfig.getoption("strategy")
     return [strategy for strategy in ROTATORS if name in {None, strategy.name}]
+
+
+@pytest.fixture(scope="session")
+def sample(request: pytest.FixtureRequest, rotators: Rotators) -> Rotators:
+    """The strategies for one deployment that many tests share: without slow tests, a few.
+
+    `--strategy` chooses its own.
+    """
+    if any(item.get_closest_marker("slow") for item in request.session.items):
+        return rotators
+    return [one for one in rotators if one in SAMPLE] or rotators

@@ -187,7 +187,11 @@ class Issuing:
         """
         held, slots = found.held, self.issuer.slots
         claims = self._all_claims(found)
-        self._require_shown([one for one in held if one.identity in claims.foreign])
+        for one in held:
+            until = one.created + SKEW + LAG
+            # The record of a try that made it may not show yet.
+            if one.identity in claims.foreign and self.clock.now() < until:
+                raise self._not_yet(until)
         taken = len(claims.foreign) + sum(one.identity in claims.kept for one in held)
         if slots is not None and claims.foreign and taken >= slots:
             raise ForeignCredential(
@@ -216,12 +220,6 @@ class Issuing:
                 self._record(rollback)
             raise TooSoon(identities=[one.identity for one in published], until=until)
         return dead, orphans
-
-    def _require_shown(self, foreign: Sequence[Issued]) -> None:
-        """Check that the record of an earlier try that may have made one of these would show."""
-        until = max((one.created for one in foreign), default=None)
-        if until and self.clock.now() < (until := until + SKEW + LAG):
-            raise self._not_yet(until)
 
     def _require_dead(self, orphans: Sequence[Issued]) -> None:
         """Check that no other invocation may store a marked orphan. For others the record does."""

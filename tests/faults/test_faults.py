@@ -17,7 +17,7 @@ from tests.faults.proxy import Fault, Proxy
 from tests.faults.rotations import failures, rotate, rotate_with_fault
 from tests.load.account import Account
 from tests.load.deployment import Deployed, original
-from tests.strategies import ROTATORS, RotatorUnderTest, case
+from tests.strategies import ROTATORS, SAMPLE, RotatorUnderTest, case
 
 # The load tests use the same deployment.
 pytestmark = [pytest.mark.campaign("Faults"), pytest.mark.xdist_group("load")]
@@ -39,7 +39,13 @@ def _clean(account: Account, between: Proxy, deployed: Deployed) -> list[str]:
 @pytest.mark.parametrize(
     ("strategy", "operation", "fault"),
     [
-        case(strategy, operation, fault, id=f"{strategy.name}-{operation}-{fault}")
+        case(
+            strategy,
+            operation,
+            fault,
+            id=f"{strategy.name}-{operation}-{fault}",
+            marks=[] if strategy in SAMPLE else [pytest.mark.slow],
+        )
         for strategy in ROTATORS
         for operation, fault in strategy.faults.items()
     ],
@@ -52,7 +58,7 @@ def test_a_rotation_completes_after_a_fault(
 
 def test_each_class_of_fault_is_met() -> None:
     assert all(strategy.faults for strategy in ROTATORS)
-    assert {fault for one in ROTATORS for fault in one.faults.values()} == {*Fault}
+    assert {fault for one in SAMPLE for fault in one.faults.values()} == {*Fault}
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def _all_of(found: Found) -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def search(request: pytest.FixtureRequest, rotators: Rotators, database_servers: Servers) -> Search:
+def search(request: pytest.FixtureRequest, sample: Rotators, database_servers: Servers) -> Search:
     """Everything that can be seen of the deployed secrets, from the first plan to the end.
 
     If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
@@ -133,7 +133,7 @@ def search(request: pytest.FixtureRequest, rotators: Rotators, database_servers:
             "value": fixed,
         }
         terraform = traced(folder, "leaks", aws.environment, variables)
-        for name, content in root(rotators):
+        for name, content in root(sample):
             (terraform.folder / name).write_text(content, encoding="utf-8")
         terraform.init()
         terraform.run("plan", "-out=first.tfplan")
@@ -141,10 +141,10 @@ def search(request: pytest.FixtureRequest, rotators: Rotators, database_servers:
             terraform.apply("first.tfplan")
             _keep_state(terraform, "applied")
             outputs = terraform.outputs()
-            account = _account(rotators, aws, outputs, topic)
+            account = _account(sample, aws, outputs, topic)
             secrets = {name: Secret(aws, one["secret_arn"]) for name, one in outputs.items()}
             marks: set[str] = set()
-            for one in rotators:
+            for one in sample:
                 deployed = Deployed(
                     aws=aws, outputs=outputs[one.name], secret=secrets[one.name], marks=marks
                 )
@@ -167,11 +167,11 @@ def search(request: pytest.FixtureRequest, rotators: Rotators, database_servers:
             }
             credentials = {
                 part
-                for one in rotators
+                for one in sample
                 for text in values(secrets[one.name], aws)
                 for part in secret_parts(text, one.secret_fields)
             }
-            for one in rotators:
+            for one in sample:
                 credentials |= one.leaks.issued(aws, github)
             credentials |= {redis.administrator["password"], postgresql.administrator.password}
 

@@ -72,7 +72,7 @@ def _users(name: str, rotators: Rotators) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def account(rotators: Rotators) -> Iterator[Account]:
+def account(sample: Rotators) -> Iterator[Account]:
     # The delays of a real account are not under test here.
     with (
         local_github(tls=True) as github,
@@ -83,10 +83,10 @@ def account(rotators: Rotators) -> Iterator[Account]:
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
         local_redis(*github.trusted) as redis,
-        redis_users(local, redis, *_users("cache", rotators)) as redis_variables,
+        redis_users(local, redis, *_users("cache", sample)) as redis_variables,
         # Not the server of other tests: their users have the same names.
         started() as postgresql,
-        postgresql_users(local, postgresql, *_users("app", rotators)) as database,
+        postgresql_users(local, postgresql, *_users("app", sample)) as database,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application runs in this process.
@@ -105,12 +105,12 @@ def account(rotators: Rotators) -> Iterator[Account]:
             redis=redis_variables,
         )
         # Nothing is destroyed: the account ends with the test.
-        outputs = deploy(aws, folder, rotators, services)
+        outputs = deploy(aws, folder, sample, services)
         yield Account(
             aws=aws,
             checkout=folder,
             github=github,
-            rotators=rotators,
+            rotators=sample,
             services=services,
             outputs=outputs,
         )

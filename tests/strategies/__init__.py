@@ -133,7 +133,7 @@ class RotatorUnderTest(StrategyUnderTest):
     load: Subject
     unit: Unit
     faults: Mapping[str, Fault]
-    """Operations of AWS, each with the fault that `make test` lets it meet."""
+    """Operations of AWS, each with the fault that it meets in a rotation of its own."""
     github_requests: Sequence[str] = ()
     """The requests of a rotation to GitHub, as GitHub's API description names them."""
     newer_than_the_oldest_sdk: Collection[str] = ()
@@ -142,6 +142,8 @@ class RotatorUnderTest(StrategyUnderTest):
     """The limit of its package in bytes; a layer for cryptography is apart from it."""
     represents_all: bool = False
     """`make test` shows with this strategy what all have in common; `make test-slow` with each."""
+    sampled: bool = False
+    """`make test` puts it under load and searches its leaks too; `make test-slow` each."""
 
 
 def case(
@@ -181,6 +183,9 @@ ROTATORS: Final = tuple(record for record in ALL if isinstance(record, RotatorUn
 assert [record.name for record in ROTATORS] == [*REGISTRY]
 assert {record.name for record in ALL} == {*REGISTRY, "function", "managed"}
 assert sum(record.represents_all for record in ROTATORS) == 1
+
+SAMPLE: Final = tuple(one for one in ROTATORS if one.represents_all or one.sampled)
+"""What `make test` deploys where one deployment shows what all have in common."""
 
 # For tests that need some strategy, and must not name one.
 REPRESENTATIVE: Final = next(record for record in ROTATORS if record.represents_all)

@@ -159,7 +159,7 @@ STRATEGY = RotatorUnderTest(
     },
     options={},
     load=Subject(word="signing", variables={"recovery_window_in_days": "0"}, use=_sign),
-    faults={"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.BROKEN},
+    faults={"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.SKEWED},
     secret_fields=frozenset({"signing_key"}),
     walks={"random-value": Walk},
     grants=Grants(planned={}, rotation={}, scenarios={}),
@@ -183,4 +183,5 @@ STRATEGY = RotatorUnderTest(
         held=lambda _: (),
         printable=frozenset(),
     ),
+    sampled=True,
 )
