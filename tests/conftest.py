@@ -65,8 +65,9 @@ def terraform_env(cache: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     return inherited | {
         "CHECKPOINT_DISABLE": "1",
-        # A sixth less processor time for some more memory.
-        "GOGC": "400",
+        # A quarter less processor time than with the default, for some more memory.
+        "GOGC": "off",
+        "GOMEMLIMIT": "700MiB",
         "TF_CLI_CONFIG_FILE": str(cache / "terraform" / "cli.tfrc"),
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",

@@ -138,11 +138,12 @@ class Secret:
         """Store a value, as an operator would."""
         self._client.put_secret_value(SecretId=self.secret_id, SecretString=text)
 
-    def wait_for_a_value(self) -> None:
+    def wait_for_a_value(self, *, patience: float = _PATIENCE_SECONDS) -> None:
         """Wait for the first rotation of a new secret."""
         eventually(
             f"The first rotation of {self.secret_id}",
             lambda: self.text() is not None and self._describe().get("LastRotatedDate") is not None,
+            patience=patience,
         )
 
     def _describe(self) -> dict[str, Any]:

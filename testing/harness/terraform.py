@@ -66,8 +66,9 @@ class Terraform:
                 if not name.startswith(("AWS_", "TF_"))
             },
             "CHECKPOINT_DISABLE": "1",
-            # A sixth less processor time for some more memory.
-            "GOGC": "400",
+            # A quarter less processor time than with the default, for some more memory.
+            "GOGC": "off",
+            "GOMEMLIMIT": "700MiB",
             "TF_CLI_CONFIG_FILE": str(_CLI_CONFIG),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",

@@ -27,6 +27,8 @@ from tests.strategies import ROTATORS, RotatorUnderTest, case
 pytestmark = [pytest.mark.campaign("Load"), pytest.mark.xdist_group("load")]
 
 _THROTTLED = {"throttled_share": 0.1, "throttling_seed": int(os.environ.get("SEED", "0"))}
+# If also the call that takes the record back is throttled three times, a retry waits two minutes.
+_PATIENCE_SECONDS = 300
 # AWSCURRENT, AWSPREVIOUS, and the one that lost its label after the last was put.
 _VERSIONS = 100 + 3
 _GROWTH = 1.25
@@ -81,7 +83,7 @@ def test_every_secret_converges_while_calls_are_throttled(
 
 def _wait_for_a_value(aws: OneSession, one: Deployed) -> None:
     try:
-        one.secret.wait_for_a_value()
+        one.secret.wait_for_a_value(patience=_PATIENCE_SECONDS)
     except NeverHappenedError as error:
         error.add_note("\n".join(messages(aws, f"/aws/lambda/{one.function_name}")))
         raise

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +22,6 @@ _FOLDERS = sorted(
     for folder in {path.parent.relative_to(_REPOSITORY) for path in _REPOSITORY.rglob("*.tf")}
     if not any(part.startswith(".") for part in folder.parts)
 )
-each_folder = pytest.mark.parametrize("folder", _FOLDERS)
 
 
 def _blocks(folder: str, kinds: str) -> bool:
@@ -44,36 +44,55 @@ def test_hcl_is_formatted(repository: Path, terraform: Terraform) -> None:
     terraform(repository, "fmt", "-check", "-diff", "-recursive")
 
 
-@each_folder
+def _call(example: str) -> dict[str, str]:
+    """Return a call of an example with all variables that have no default."""
+    files = (_REPOSITORY / example).glob("*.tf")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    required = [name for name, block in blocks if "\n  default " not in block]
+    return {"source": f"../{example}", **dict.fromkeys(required, "${var.any}")}
+
+
 def test_configuration_is_valid_without_a_warning(
-    folder: str,
     module_copy: Path,
     provider: str,
     terraform: Terraform,
     terraform_env: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    terraform(module_copy / folder, "init", "-backend=false")
+    """One root calls all examples: one process has to read the provider's schema, once."""
+    root = module_copy / "all"
+    root.mkdir()
+    calls = {Path(one).name: _call(one) for one in _FOLDERS if one.startswith("examples")}
+    (root / "main.tf.json").write_text(json.dumps({"module": calls, "variable": {"any": {}}}))
+    terraform(root, "init", "-backend=false")
+    modules = json.loads((root / ".terraform" / "modules" / "modules.json").read_text())["Modules"]
+    assert {os.path.normpath(Path("all", one["Dir"])) for one in modules} == {"all", *_FOLDERS}
     monkeypatch.setitem(terraform_env, VARIABLE, provider)
-    report = json.loads(terraform(module_copy / folder, "validate", "-json"))
-    assert report["diagnostics"] == []
+    assert json.loads(terraform(root, "validate", "-json"))["diagnostics"] == []
 
 
 # An example has the floors of the module that it calls, and stays a few lines.
 _LEFT_TO_THE_MODULE = ("terraform_required_providers", "terraform_required_version")
 
 
-@each_folder
-def test_tflint_finds_nothing(folder: str, repository: Path, cache: Path) -> None:
-    without = _LEFT_TO_THE_MODULE if folder.startswith("examples") else ()
+def test_tflint_finds_nothing(module_copy: Path, cache: Path) -> None:
+    examples = module_copy / "examples"
+    without = [f"--disable-rule={rule}" for rule in _LEFT_TO_THE_MODULE]
+    _tflint(examples, cache, *without)
+    shutil.rmtree(examples)
+    _tflint(module_copy, cache)
+
+
+def _tflint(folder: Path, cache: Path, *options: str) -> None:
+    """Inspect a folder and those below it."""
     result = subprocess.run(
         [
-            cache / "bin" / "tflint",
-            f"--chdir={repository / folder}",
-            f"--config={repository / '.tflint.hcl'}",
-            *(f"--disable-rule={rule}" for rule in without),
+            *(cache / "bin" / "tflint", "--recursive"),
+            *(f"--config={_REPOSITORY / '.tflint.hcl'}", *options),
         ],
         check=False,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
