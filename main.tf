@@ -266,6 +266,11 @@ locals {
     substr("${prefix}-${replace(local.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
     substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
   ]) }
+
+  # The caller may set the same name in each region, and for the schedule, too.
+  _role_names = { for prefix, name in { rotate = one(var.function[*].name), schedule = one(var.scheduler[*].name) } : prefix => (
+    name == null ? local._default_names[prefix] : "${substr(name, 0, 55)}-${substr(sha256("${local.account.region}/${prefix}/${name}"), 0, 8)}"
+  ) }
 }
 
 module "function" {
@@ -282,6 +287,7 @@ module "function" {
   former_kms_key_arns = var.former_kms_key_arns
   kms_key_arn         = var.kms_key_arn
   records_attempts    = local.strategy.records_attempts
+  role_name           = local._role_names["rotate"]
   searches_versions   = local.strategy.searches_versions
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name
@@ -348,6 +354,7 @@ module "schedule" {
   expression                   = local.schedule.scheduler_expression
   function_arn                 = one(concat(local._existing[*].arn, module.function[*].planned_arn))
   options                      = var.scheduler
+  role_name                    = local._role_names["schedule"]
   secret_arn                   = one(aws_secretsmanager_secret_rotation.this[*].secret_id)
   secret_arn_pattern           = local.secret_arn_pattern
   secret_name                  = local.secret_name

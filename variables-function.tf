@@ -21,7 +21,7 @@ variable "function" {
     log_retention_in_days          = optional(number)       # 365
     log_skip_destroy               = optional(bool)         # false: Terraform deletes the log group with the function
     memory_size                    = optional(number)       # 256
-    name                           = optional(string)       # null: derived from the names of the secret and the region; its role has the same name, and IAM has no regions
+    name                           = optional(string)       # null: derived from the names of the secret and the region; its role has this name and a hash of the region
     permissions_boundary           = optional(string)       # null: none
     reserved_concurrent_executions = optional(number)       # null: shares the account's concurrency
     role_arn                       = optional(string)       # null: a role is made; must be known at plan

@@ -50,7 +50,7 @@ variable "schedule_timezone" {
 variable "scheduler" {
   description = "Options of the EventBridge schedule, its role and its queue; an option that is null or absent has the default in its comment."
   type = object({
-    name                 = optional(string) # null: derived from the names of the secret and the region; its role and its queue have the same name
+    name                 = optional(string) # null: derived from the names of the secret and the region; its queue has the same name, its role also a hash
     permissions_boundary = optional(string) # null: none
     role_path            = optional(string) # "/"
   })

@@ -63,7 +63,25 @@ run "function_accepts_every_option" {
     error_message = "The function has another name: ${output.function_name}."
   }
   assert {
-    condition     = output.function_role_arn == "arn:aws:iam::123456789012:role/rotation/rotate-uploader"
+    condition     = output.function_role_arn == "arn:aws:iam::123456789012:role/rotation/rotate-uploader-d5c25c59"
+    error_message = "Its role has another ARN: ${output.function_role_arn}."
+  }
+}
+
+# The same name in another region must make another role.
+run "name_has_a_role_for_each_region" {
+  command = plan
+
+  override_data {
+    target = data.aws_region.current
+    values = { id = "eu-central-1" }
+  }
+  variables {
+    function = { name = "rotate-uploader", role_path = "/rotation/" }
+  }
+
+  assert {
+    condition     = output.function_role_arn == "arn:aws:iam::123456789012:role/rotation/rotate-uploader-e1e0eb58"
     error_message = "Its role has another ARN: ${output.function_role_arn}."
   }
 }

@@ -88,7 +88,7 @@ run "scheduler_accepts_names" {
   }
 
   assert {
-    condition     = output.schedule_role_arn == "arn:aws:iam::123456789012:role/rotation/half-hourly"
+    condition     = output.schedule_role_arn == "arn:aws:iam::123456789012:role/rotation/half-hourly-8990786b"
     error_message = "The role is ${output.schedule_role_arn}."
   }
 }

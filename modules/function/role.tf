@@ -2,13 +2,21 @@
 
 locals {
   _makes_role = var.function.role_arn == null
-  role_arn    = local._makes_role ? "arn:${var.account.partition}:iam::${var.account.id}:role${var.function.role_path}${local.name}" : var.function.role_arn
+  role_arn    = local._makes_role ? "arn:${var.account.partition}:iam::${var.account.id}:role${var.function.role_path}${aws_iam_role.this[0].name}" : var.function.role_arn
+}
+
+# An earlier version gave the role the name of the function. Terraform would replace such a role, so it keeps its name until
+# the name of the function changes.
+resource "terraform_data" "role_name" {
+  count = local._makes_role ? 1 : 0
+
+  input = var.role_name
 }
 
 resource "aws_iam_role" "this" {
   count = local._makes_role ? 1 : 0
 
-  name                 = local.name
+  name                 = var.role_name
   path                 = var.function.role_path
   description          = "Rotates ${var.secret_name}"
   permissions_boundary = var.function.permissions_boundary
@@ -23,6 +31,11 @@ resource "aws_iam_role" "this" {
       Action    = "sts:AssumeRole"
     }]
   })
+
+  lifecycle {
+    ignore_changes       = [name]
+    replace_triggered_by = [terraform_data.role_name]
+  }
 }
 
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets-required-permissions-function.html

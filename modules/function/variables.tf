@@ -23,7 +23,7 @@ variable "core" {
 }
 
 variable "default_name" {
-  description = "Name of the function, its role and its log group; the options may set another."
+  description = "Name of the function and its log group; the options may set another."
   type        = string
   nullable    = false
 }
@@ -81,6 +81,12 @@ variable "kms_key_arn" {
 variable "records_attempts" {
   description = "Whether the function records each attempt in a tag of the secret."
   type        = bool
+  nullable    = false
+}
+
+variable "role_name" {
+  description = "Name of a new role of the function."
+  type        = string
   nullable    = false
 }
 

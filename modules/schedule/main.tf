@@ -3,13 +3,19 @@
 locals {
   name      = var.options.name != null ? var.options.name : var.default_name
   queue_arn = "arn:${var.account.partition}:sqs:${var.account.region}:${var.account.id}:${local.name}"
-  role_arn  = "arn:${var.account.partition}:iam::${var.account.id}:role${var.options.role_path}${local.name}"
+  role_arn  = "arn:${var.account.partition}:iam::${var.account.id}:role${var.options.role_path}${aws_iam_role.this.name}"
+}
+
+# An earlier version gave the role the name of the schedule. Terraform would replace such a role, so it keeps its name until
+# the name of the schedule changes.
+resource "terraform_data" "role_name" {
+  input = var.role_name
 }
 
 # The source must be the schedule group.
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 resource "aws_iam_role" "this" {
-  name                 = local.name
+  name                 = var.role_name
   path                 = var.options.role_path
   description          = "Starts the rotation of ${var.secret_name}"
   permissions_boundary = var.options.permissions_boundary
@@ -30,6 +36,11 @@ resource "aws_iam_role" "this" {
       }
     }]
   })
+
+  lifecycle {
+    ignore_changes       = [name]
+    replace_triggered_by = [terraform_data.role_name]
+  }
 }
 
 resource "aws_iam_role_policy" "this" {

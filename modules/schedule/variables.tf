@@ -16,7 +16,7 @@ variable "alarm_actions" {
 }
 
 variable "default_name" {
-  description = "Name of the schedule, its role and its queue; the options may set another."
+  description = "Name of the schedule and its queue; the options may set another."
   type        = string
   nullable    = false
 }
@@ -41,6 +41,12 @@ variable "options" {
   })
   default  = {}
   nullable = false
+}
+
+variable "role_name" {
+  description = "Name of a new role of the schedule."
+  type        = string
+  nullable    = false
 }
 
 variable "secret_arn" {

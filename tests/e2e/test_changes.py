@@ -18,6 +18,11 @@ variable "former_user_names" {
   default = []
 }
 
+variable "function_name" {
+  type    = string
+  default = "rotate-changes-first"
+}
+
 variable "json_key" {
   type    = string
   default = null
@@ -75,6 +80,7 @@ module "limited" {
   source = "../"
 
   name                    = var.name
+  function                = { name = var.function_name }
   minimum_overlap_minutes = 0
   recovery_window_in_days = 0
 
@@ -138,7 +144,8 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
         for secret in (limited, text, fields, key):
             secret.wait_for_a_value()
         limited.rotate_and_wait()
-        before = text.text(), fields.text()
+        rotating = (limited, text, fields)
+        before = [secret.text() for secret in rotating]
 
         terraform.set(**_REFUSED)
         with pytest.raises(TerraformError) as refused:
@@ -154,6 +161,7 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
             **dict.fromkeys(_REFUSED),
             with_key=False,
             former_user_names=["changes"],
+            function_name="rotate-changes-second",
             json_key="value",
             trigger="second",
             user="changes-renamed",
@@ -161,7 +169,7 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
         terraform.apply()
         eventually(
             "The rotations",
-            lambda: (text.text(), fields.text()),
+            lambda: [secret.text() for secret in rotating],
             lambda now: all(map(str.__ne__, map(str, now), map(str, before))),
         )
         limited.rotate_and_wait()
@@ -169,10 +177,12 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
             key.rotate_and_wait()
 
         assert text.value().keys() == {"value"}
-        assert text.text("AWSPREVIOUS") == before[0]
+        assert text.text("AWSPREVIOUS") == before[1]
         others = {"port": 5432, "tls": True, "replica": None}
         assert fields.value().items() >= others.items()
         assert limited.value()["UserName"] == "changes-renamed"
+        role_name = terraform.outputs()["limited"]["function_role_name"]
+        assert role_name.startswith("rotate-changes-second-")
         terraform.require_empty_plan()
     finally:
         terraform.destroy()

@@ -1,10 +1,11 @@
-"""The function's name is derived from the secret's name, and is different for each secret."""
+"""Names differ for each secret, and those of roles in each region."""
 
 import json
 import re
 
 import pytest
 
+from testing.local_aws import LocalAws
 from tests.plan.conftest import MakeRoot
 
 pytestmark = pytest.mark.xdist_group("plan")
@@ -63,3 +64,95 @@ def test_similar_names_and_other_regions_have_different_function_names(
     ]
     assert all(len(function["description"]) <= 256 for function in functions)
     assert all(re.fullmatch("[0-9A-Za-z_-]{1,64}", name) for name in names)
+
+
+# The names that a company prescribes, once in each region.
+_PRESCRIBED = "acme-rotate-session-" + "x" * 44
+_REGIONS = """
+provider "aws" {}
+
+provider "aws" {
+  alias  = "there"
+  region = "eu-central-1"
+}
+
+module "here" {
+  source              = "../module"
+  name                = "shop/session"
+  rotation            = { random_value = {} }
+  function            = { name = "PRESCRIBED" }
+  schedule_expression = "rate(30 minutes)"
+  scheduler           = { name = "PRESCRIBED" }
+}
+
+module "there" {
+  source              = "../module"
+  name                = "shop/session"
+  rotation            = { random_value = {} }
+  function            = { name = "PRESCRIBED" }
+  schedule_expression = "rate(30 minutes)"
+  scheduler           = { name = "PRESCRIBED" }
+  providers           = { aws = aws.there }
+}
+"""
+
+
+def test_one_name_in_two_regions_makes_a_role_for_each_function_and_schedule(
+    make_root: MakeRoot,
+) -> None:
+    plan = make_root(_REGIONS.replace("PRESCRIBED", _PRESCRIBED)).plan()
+    planned = [(one["type"], one["change"]["after"]) for one in plan.shown["resource_changes"]]
+    roles = [after["name"] for type_, after in planned if type_ == "aws_iam_role"]
+    assert len({*roles}) == 4
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    assert all(re.fullmatch("[0-9A-Za-z_+=,.@-]{1,64}", name) for name in roles)
+    functions = [after for type_, after in planned if type_ == "aws_lambda_function"]
+    assert [function["function_name"] for function in functions] == [_PRESCRIBED] * 2
+    assert {function["role"].rpartition("/")[2] for function in functions} < {*roles}
+
+
+_KEPT = """
+import {
+  id = "acme-rotate-session"
+  to = module.kept.module.function[0].aws_iam_role.this[0]
+}
+
+import {
+  id = "acme-schedule-session"
+  to = module.kept.module.schedule[0].aws_iam_role.this
+}
+
+module "kept" {
+  source                  = "../module"
+  name                    = "shop/session"
+  minimum_overlap_minutes = 0
+  rotation                = { iam_access_key = { user_name = "session" } }
+  function                = { name = "acme-rotate-session" }
+  schedule_expression     = "rate(30 minutes)"
+  scheduler               = { name = "acme-schedule-session" }
+}
+
+output "kept" {
+  value = module.kept
+}
+"""
+
+
+def test_a_role_of_an_earlier_version_keeps_its_name(make_root: MakeRoot, aws: LocalAws) -> None:
+    names = {"function": "acme-rotate-session", "schedule": "acme-schedule-session"}
+    for name in names.values():
+        aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+    plan = make_root(_KEPT).plan()
+    roles = [
+        one["change"] for one in plan.shown["resource_changes"] if "role.this" in one["address"]
+    ]
+    assert [role["actions"] for role in roles] == [["update"]] * 2
+    kept = plan.instance("kept")
+    arns = {of: f"arn:aws:iam::123456789012:role/{name}" for of, name in names.items()}
+    assert kept.outputs["function_role_arn"] == arns["function"]
+    assert kept.outputs["schedule_role_arn"] == arns["schedule"]
+    # The secret's policy and the function refer to the name that the role has.
+    (statement,) = kept.statements("aws_secretsmanager_secret_policy.this[0]")
+    assert statement["Condition"]["ArnNotEquals"] == {"aws:PrincipalArn": arns["function"]}
+    function = kept.resources["module.function[0].aws_lambda_function.this"]
+    assert function["role"] == arns["function"]

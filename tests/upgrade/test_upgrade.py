@@ -75,7 +75,10 @@ _CHANGING: Final = {"filename", "source_code_hash"}
 # rotations. AWS rotates at once when the rules change.
 _OTHER_RULES: Final = {"custom", "github_app_token"}
 # Records in Terraform's state, which an upgrade adds.
-_ADDED: Final = re.compile(r"module\.\w+\.terraform_data\.(?:account|(?:name|options|owner)\[0\])")
+_ADDED: Final = re.compile(
+    r"module\.\w+\.(?:module\.\w+\[0\]\.)?terraform_data\."
+    r"(?:account|(?:name|options|owner)\[0\]|role_name(?:\[0\])?)"
+)
 # AWS sets this after each change of a function.
 _SET_BY_AWS: Final = {"last_modified"}
 # The policies that change or are new; the changelog names each.
