@@ -212,8 +212,24 @@ def test_unreadable_certificates_are_refused_before_a_connection(ca_certificates
     ],
 )
 def test_an_impossible_address_is_an_error_of_the_network(host: str, port: int) -> None:
-    with pytest.raises((ConnectionError, socket.gaierror)):
+    with pytest.raises(ConnectionError):
         Connection(host, port, _LIMITS)
+
+
+def test_a_dead_resolver_gets_the_limit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, ended = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        over.wait(5)
+        ended.set()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(ConnectionError):
+        Connection("database.example", 5432, Limits(seconds=0.1))
+    assert not ended.is_set()
+    over.set()
+    assert ended.wait(60)
 
 
 def test_a_port_is_never_taken_modulo_65536() -> None:

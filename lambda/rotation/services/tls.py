@@ -182,7 +182,7 @@ class Connection:
         import socket
 
         failure: OSError | None = None
-        for family, kind, protocol, _, address in _addresses(host, port):
+        for family, kind, protocol, _, address in _addresses(host, port, self._seconds_left()):
             plain = socket.socket(family, kind, protocol)
             try:
                 plain.settimeout(min(CONNECT_SECONDS, self._seconds_left()))
@@ -203,14 +203,26 @@ class Connection:
         return left
 
 
-def _addresses(host: str, port: int) -> list[Any]:
+def _addresses(host: str, port: int, seconds: float) -> list[Any]:
+    """Look the name up in a thread, which nothing can stop: a dead resolver may keep it longer."""
     import socket
+    import threading
 
-    # getaddrinfo would use another port, and raises a ValueError if DNS has no form for a name.
-    with suppress(ValueError):
-        if port <= _LARGEST_PORT:
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    raise ConnectionError
+    found: list[Any] = []
+
+    def look_up() -> None:
+        # DNS may have no form for a name, which is a ValueError.
+        with suppress(OSError, ValueError):
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+    # getaddrinfo would use another port.
+    if port <= _LARGEST_PORT:
+        thread = threading.Thread(target=look_up, daemon=True)
+        thread.start()
+        thread.join(seconds)
+    if not found:
+        raise ConnectionError
+    return found
 
 
 def _context(ca_certificates: str | None) -> SSLContext:
