@@ -8,13 +8,14 @@ A test belongs to a strategy if one of these holds:
 - One of its parameters is NAME, or a path in `modules/strategies/NAME` or `examples/NAME`.
 """
 
+import functools
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from tests.strategies import ALL, ROTATORS, SAMPLE, RotatorUnderTest, StrategyUnderTest
+from tests.strategies import ALL, ROTATORS, SAMPLE, RotatorUnderTest
 
 Rotators = Sequence[RotatorUnderTest]
 
@@ -34,14 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     name: str | None = config.getoption("strategy")
-    for strategy in (one for one in ALL if one.name == name):
-        selected = {item: _is_of(strategy, item) for item in items}
+    if name:
+        selected = {item: name in strategies_of(item) for item in items}
         config.hook.pytest_deselected(items=[item for item in items if not selected[item]])
         items[:] = [item for item in items if selected[item]]
 
 
-def _is_of(strategy: StrategyUnderTest, item: pytest.Item) -> bool:
-    path = item.path.relative_to(item.config.rootpath).as_posix()
+def strategies_of(item: pytest.Item) -> list[str]:
+    """Name the strategies that a test belongs to."""
     marks = [mark.args for mark in item.iter_markers("strategy")]
     callspec = getattr(item, "callspec", None)
     values = [
@@ -49,17 +50,20 @@ def _is_of(strategy: StrategyUnderTest, item: pytest.Item) -> bool:
         for value in (callspec.params.values() if callspec else ())
         if isinstance(value, str | Path)
     ]
-    return (
-        any(strategy.name in names or not names for names in marks)
-        or fnmatch(path, f"tests/*/test_{strategy.name}*.py")
+    of_file = _strategies_of_file(item.nodeid.partition("::")[0])
+    return [
+        strategy.name
+        for strategy in ALL
+        if strategy.name in of_file
+        or any(strategy.name in names or not names for names in marks)
         or strategy.name in values
         or any(f"{folder}/" in f"{value}/" for folder in strategy.folders for value in values)
-    )
+    ]
 
 
-def strategies_of(item: pytest.Item) -> list[str]:
-    """Name the strategies that a test belongs to."""
-    return [strategy.name for strategy in ALL if _is_of(strategy, item)]
+@functools.cache
+def _strategies_of_file(path: str) -> list[str]:
+    return [one.name for one in ALL if fnmatch(path, f"tests/*/test_{one.name}*.py")]
 
 
 @pytest.fixture(scope="session")
