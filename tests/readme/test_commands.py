@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -26,6 +27,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from testing.harness.account import eventually
+from testing.harness.provider import AwsProvider
 from testing.local_aws import local_aws
 from tests.readme.blocks import block, local
 
@@ -194,16 +196,23 @@ def applied(
     parts = [block("plan", "smallest"), block("plan", "reader"), block("plan", "output")]
     (root / "main.tf").write_text(local("\n".join([*parts, APPLICATION_ROLE])))
     (root / "override.tf").write_text(OVERRIDE)
-    with local_aws(rotation_attempts=1) as aws:
-        environment = terraform_env | aws.environment
-        environment |= {
+    with ExitStack() as stack:
+        aws = stack.enter_context(local_aws(rotation_attempts=1))
+        # Not the AWS settings of the developer.
+        inherited = {name: terraform_env[name] for name in terraform_env if name[:4] != "AWS_"}
+        environment = {
+            **inherited,
+            **aws.environment,
             "PATH": f"{aws_cli.parent}{os.pathsep}{os.environ['PATH']}",
             "TF_CLI_ARGS_apply": "-auto-approve -no-color",
             "TF_CLI_ARGS_destroy": "-auto-approve -no-color",
             "TF_CLI_ARGS_import": "-no-color",
         }
         one = Applied(aws=aws, root=root, environment=environment)
-        one.run("terraform init && terraform apply")
+        one.run("terraform init")
+        provider = stack.enter_context(closing(AwsProvider(root, environment)))
+        environment |= provider.environment
+        one.run("terraform apply")
         # rotate_immediately = false: AWS runs testSecret alone, on a version that it takes away.
         one.settle()
         yield one
