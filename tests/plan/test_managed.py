@@ -39,7 +39,7 @@ def test_an_unknown_arn_decides_no_count_and_hides_only_what_contains_it(
     make_root: MakeRoot,
 ) -> None:
     secret = make_root(_CONFIGURATION).plan().instance("secret")
-    assert len(secret.resources) == 15
+    assert len(secret.resources) == 16
     hiding = {
         address
         for address, unknown in secret.unknown.items()
