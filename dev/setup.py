@@ -18,6 +18,7 @@ MIRROR = CACHE / "mirror"
 CLI_CONFIG = CACHE / "cli.tfrc"
 
 HOST = "registry.terraform.io"
+OPENTOFU_HOST = "registry.opentofu.org"
 # The lower bounds in versions.tf: the tests use the lowest versions, because users may.
 AWS = ("hashicorp/aws", "5.100.0")
 ARCHIVE = ("hashicorp/archive", "1.3.0")
@@ -116,7 +117,8 @@ def from_terraform(provider: tuple[str, str], platform: str) -> Path:
 def place(provider: tuple[str, str], platform: str, folder: Path) -> None:
     """Link the folder into the mirror. Terraform follows a link at this level only."""
     source, version = provider
-    link(MIRROR / HOST / source / version / platform, folder)
+    for host in (HOST, OPENTOFU_HOST):
+        link(MIRROR / host / source / version / platform, folder)
 
 
 def link(path: Path, folder: Path) -> None:

@@ -162,7 +162,7 @@ run "tags_accepts_49_of_the_caller" {
   }
 
   assert {
-    condition     = aws_secretsmanager_secret.this[0].tags == var.tags
+    condition     = aws_secretsmanager_secret.this[0].tags == tomap(var.tags)
     error_message = "The secret has other tags."
   }
 }

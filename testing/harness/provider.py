@@ -5,6 +5,7 @@ Terraform starts a process for each command, which costs half a second of proces
 of the provider cannot use this, because each configuration needs its own process.
 """
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +33,13 @@ class AwsProvider:
             text=True,
         )
         line = next(line for line in self._process.stdout or () if f"{VARIABLE}=" in line)
-        self.environment = {VARIABLE: line.split("'")[1]}
-        """The environment variable by which Terraform connects to the provider."""
+        (reached,) = json.loads(line.split("'")[1]).values()
+        # OpenTofu has the same provider under another host name.
+        hosts = ("registry.terraform.io", "registry.opentofu.org")
+        self.environment = {
+            VARIABLE: json.dumps({f"{host}/hashicorp/aws": reached for host in hosts})
+        }
+        """The environment variable by which Terraform and OpenTofu connect to the provider."""
 
     def close(self) -> None:
         """End the process."""

@@ -1,4 +1,4 @@
-"""Runs Terraform in a copy of the module and its examples."""
+"""Runs Terraform or OpenTofu in a copy of the module and its examples."""
 
 import contextlib
 import json
@@ -48,6 +48,8 @@ class Terraform:
         root: str,
         environment: Mapping[str, str],
         variables: Mapping[str, object],
+        *,
+        binary: str | Path = "terraform",
     ) -> None:
         """Configure Terraform without running a command.
 
@@ -57,6 +59,7 @@ class Terraform:
             environment: The account's variables; AWS and Terraform settings of the developer are
                 removed.
             variables: The input variables, passed in the environment so that no file has them.
+            binary: The command: Terraform's, or OpenTofu's.
         """
         self.folder = checkout / root
         self._environment = {
@@ -76,6 +79,7 @@ class Terraform:
             "TMPDIR": str(checkout),
             **environment,
         }
+        self._binary = binary
         self._stop_provider: Callable[[], object] = lambda: None
         self._variables = dict(variables)
         self.output = ""
@@ -143,7 +147,7 @@ class Terraform:
         }
         # In a session of its own, Terraform gets no Ctrl-C; _stop ends it with its providers.
         process = subprocess.Popen(
-            ["terraform", f"-chdir={self.folder}", command, "-no-color", *arguments],
+            [self._binary, f"-chdir={self.folder}", command, "-no-color", *arguments],
             env={**self._environment, **variables},
             start_new_session=True,
             stderr=subprocess.STDOUT,

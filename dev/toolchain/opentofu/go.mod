@@ -1,4 +1,4 @@
-// Builds OpenTofu, which runs the native tests of the modules that need no provider.
+// Builds OpenTofu, which runs the native tests and applies an example.
 module toolchain/opentofu
 
 go 1.26.6
