@@ -1,4 +1,4 @@
-"""Imports all that a package may ever import; a bare interpreter runs it, not pytest.
+"""Imports all that packages may ever import; a bare interpreter runs it, not pytest.
 
 Imports inside functions count too: Lambda meets them only at the step that needs them. A library
 of a layer is not checked here: tests/readme builds that layer as the page says.
@@ -6,22 +6,39 @@ of a layer is not checked here: tests/readme builds that layer as the page says.
 
 import ast
 import importlib
+import json
+import multiprocessing
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 _IN_A_LAYER = {"cryptography"}
 
 
-def main(package: Path, libraries: str, unused: Collection[str]) -> None:
-    """Import each file of the package, and what it imports.
+def main(packages: Path, libraries: str, unused: Mapping[str, Collection[str]]) -> None:
+    """Import each package in its own process, and print the exit codes as JSON.
 
     Args:
-        package: the folder of the unpacked package.
+        packages: the folder of the unpacked packages.
         libraries: the folder with the libraries of the runtime.
-        unused: modules that this package need not have.
+        unused: the names of the packages, with the modules that each need not have.
     """
-    sys.path += [str(package), libraries]
+    sys.path.append(libraries)
+    # The longest import. All processes inherit it.
+    importlib.import_module("boto3")
+    fork = multiprocessing.get_context("fork")
+    codes = {}
+    for name in unused:
+        process = fork.Process(target=import_all, args=[packages / name, unused[name]])
+        process.start()
+        process.join()
+        codes[name] = process.exitcode
+    sys.stdout.write(json.dumps(codes))
+
+
+def import_all(package: Path, unused: Collection[str]) -> None:
+    """Import each file of the package, and what it imports."""
+    sys.path.append(str(package))
     for file in sorted(package.rglob("*.py")):
         importlib.import_module(".".join(file.relative_to(package).with_suffix("").parts))
         for statement in import_statements(ast.parse(file.read_bytes())):
@@ -48,4 +65,4 @@ def modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))

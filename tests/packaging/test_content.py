@@ -110,7 +110,9 @@ def _umask(mask: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "mask", [0o002, pytest.param(0o022, marks=pytest.mark.slow), 0o077], ids=oct
+    "mask",
+    [*(pytest.param(mask, marks=pytest.mark.slow) for mask in (0o002, 0o022)), 0o077],
+    ids=oct,
 )
 def test_the_package_is_the_same_for_every_umask_checkout_and_cache(
     mask: int, packages: Mapping[str, Path], module: Path, build: Build, tmp_path: Path
