@@ -116,7 +116,7 @@ def _run(checks: Iterable[Callable[[], None]]) -> None:
 @pytest.mark.parametrize("name", sorted(_KINDS.keys() - {"private", "unsaid"}))
 def test_a_correct_strategy_passes_every_check(name: str, tmp_path: Path) -> None:
     kind = _KINDS[name]
-    _run(_Checks(kind, kind.source, tmp_path, most=8).of(""))
+    _run(_Checks(kind, kind.source, tmp_path, most=4).of(""))
 
 
 _MEMBERS: Final = "it_has_all_members_of_its_family"
@@ -144,6 +144,8 @@ class _Bug(NamedTuple):
     wrong: str
     check: str
     words: str
+    most: int | None = None
+    """At how many points the rotation stops, if the bug shows at few of all."""
 
 
 _BUGS: Final = {
@@ -352,6 +354,7 @@ _BUGS: Final = {
         "for one in list(known)[:1] if _password(one) in accepted",
         _STOPS,
         "The function stopped .*CredentialRejected.*",
+        most=8,
     ),
     "replace-has-a-gap": _Bug(
         "replacer",
@@ -716,7 +719,8 @@ def test_a_bug_is_found_and_explained(name: str, tmp_path: Path) -> None:
     bug = _BUGS[name]
     kind = _KINDS[bug.kind]
     assert bug.right == "" or kind.source.count(bug.right) == 1
-    checks = _Checks(kind, kind.source.replace(bug.right, bug.wrong), tmp_path).of(bug.check)
+    source = kind.source.replace(bug.right, bug.wrong)
+    checks = _Checks(kind, source, tmp_path, bug.most).of(bug.check)
     with pytest.raises(BrokenPromiseError) as broken:
         _run(checks)
     told = " ".join(str(broken.value).splitlines())
