@@ -29,7 +29,12 @@ resource "terraform_data" "account" {
 }
 
 locals {
-  account = terraform_data.account.input
+  _account = terraform_data.account.input
+  # AWS's pages don't say which of its two host names KMS compares in China: both are allowed.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+  account = merge(local._account, { secrets_manager_hosts = [
+    for suffix in distinct(["amazonaws.com", local._account.dns_suffix]) : "secretsmanager.${local._account.region}.${suffix}"
+  ] })
 }
 
 # The provider adds its default_tags to every resource.
@@ -52,12 +57,10 @@ locals {
   }
   secret_arn_pattern = local.secret_arn_patterns[local.account.region]
 
-  # AWS's pages don't say which of its two host names KMS compares in China: both are allowed. AWS returns a list of one as
-  # its only element, which leaves the next plan empty.
-  # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
   _hosts = { for region in keys(local.secret_arn_patterns) : region => [
-    for suffix in distinct(["amazonaws.com", local.account.dns_suffix]) : "secretsmanager.${region}.${suffix}"
+    for host in local.account.secrets_manager_hosts : replace(host, local.account.region, region)
   ] }
+  # AWS returns a list of one as its only element. Written like that, it leaves the next plan empty.
   secrets_manager_hosts = { for region, hosts in local._hosts : region => jsondecode(length(hosts) == 1 ? jsonencode(hosts[0]) : jsonencode(hosts)) }
 
   # A managed secret is identified by its ARN. Its name is the part before the hyphen and six random characters.

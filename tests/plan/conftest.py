@@ -29,6 +29,8 @@ locals {
     id         = "123456789012"
     partition  = "aws"
     region     = "eu-west-1"
+
+    secrets_manager_hosts = ["secretsmanager.eu-west-1.amazonaws.com"]
   }
 }
 """

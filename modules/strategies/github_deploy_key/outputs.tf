@@ -59,7 +59,7 @@ output "strategy" {
         Condition = {
           StringEquals = {
             "kms:EncryptionContext:SecretARN" = [var.options.token_secret_arn]
-            "kms:ViaService"                  = [for suffix in distinct(["amazonaws.com", var.account.dns_suffix]) : "secretsmanager.${var.account.region}.${suffix}"]
+            "kms:ViaService"                  = var.account.secrets_manager_hosts
           }
         }
       }],

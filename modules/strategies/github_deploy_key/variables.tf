@@ -1,11 +1,11 @@
 # The options of rotation.github_deploy_key, and their rules.
 
 variable "account" {
-  description = "The partition and region of the module, and its domain."
+  description = "The partition and region of the module, and the hosts of Secrets Manager there."
   type = object({
-    dns_suffix = string
-    partition  = string
-    region     = string
+    partition             = string
+    region                = string
+    secrets_manager_hosts = list(string)
   })
   nullable = false
 }

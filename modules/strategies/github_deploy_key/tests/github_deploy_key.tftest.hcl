@@ -2,9 +2,9 @@
 
 variables {
   account = {
-    partition  = "aws"
-    dns_suffix = "amazonaws.com"
-    region     = "eu-west-1"
+    partition             = "aws"
+    region                = "eu-west-1"
+    secrets_manager_hosts = ["secretsmanager.eu-west-1.amazonaws.com"]
   }
   secret = "Secret reports/uploader"
 }
@@ -87,7 +87,7 @@ run "accepts_every_option_with_a_token" {
     condition = output.strategy.statements[1].Condition == {
       StringEquals = {
         "kms:EncryptionContext:SecretARN" = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"]
-        "kms:ViaService"                  = ["secretsmanager.eu-west-1.amazonaws.com"]
+        "kms:ViaService"                  = tolist(["secretsmanager.eu-west-1.amazonaws.com"])
       }
     }
     error_message = "The key decrypts this secret alone, through Secrets Manager."
