@@ -2,11 +2,12 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
 from testing.local_aws import LocalAws
-from tests.plan.conftest import MakeRoot
+from tests.plan.conftest import MakeRoot, Plan
 
 pytestmark = pytest.mark.xdist_group("plan")
 
@@ -22,93 +23,86 @@ _NAMES = [
 ]
 
 
-_CONFIGURATION = """
-provider "aws" {}
+# The longest name, prescribed for the function and the schedule in each region.
+_PRESCRIBED = "acme-rotate-session-" + "x" * 44
+_OPTIONS = f"""
+  name                = "shop/session"
+  rotation            = {{ random_value = {{}} }}
+  function            = {{ name = "{_PRESCRIBED}" }}
+  schedule_expression = "rate(30 minutes)"
+  scheduler           = {{ name = "{_PRESCRIBED}" }}
+"""
 
-provider "aws" {
+_CONFIGURATION = f"""
+provider "aws" {{}}
+
+provider "aws" {{
   alias  = "there"
   region = "eu-central-1"
-}
+}}
 
-module "here" {
+module "here" {{
   source   = "../module"
-  for_each = toset(NAMES)
+  for_each = toset({json.dumps(_NAMES)})
   name     = each.key
-  rotation = { random_value = {} }
-}
+  rotation = {{ random_value = {{}} }}
+}}
 
-module "there" {
+module "there" {{
   source    = "../module"
   name      = "a/b"
-  rotation  = { random_value = {} }
-  providers = { aws = aws.there }
-}
+  rotation  = {{ random_value = {{}} }}
+  providers = {{ aws = aws.there }}
+}}
 
-output "names" {
+module "prescribed_here" {{
+  source = "../module"
+  {_OPTIONS}
+}}
+
+module "prescribed_there" {{
+  source    = "../module"
+  providers = {{ aws = aws.there }}
+  {_OPTIONS}
+}}
+
+output "names" {{
   value = concat(values(module.here)[*].function_name, [module.there.function_role_name])
-}
+}}
 """
 
 
-def test_similar_names_and_other_regions_have_different_function_names(
-    make_root: MakeRoot,
-) -> None:
-    plan = make_root(_CONFIGURATION.replace("NAMES", json.dumps(_NAMES))).plan()
+@pytest.fixture(scope="module")
+def plan(make_root: MakeRoot) -> Plan:
+    return make_root(_CONFIGURATION).plan()
+
+
+def _planned(plan: Plan, type_: str, prefix: str = "") -> list[dict[str, Any]]:
+    """Return the resources of a type."""
+    return [
+        one["change"]["after"]
+        for one in plan.shown["resource_changes"]
+        if one["type"] == type_ and one["address"].startswith(prefix)
+    ]
+
+
+def test_similar_names_and_other_regions_have_different_function_names(plan: Plan) -> None:
     names = plan.shown["output_changes"]["names"]["after"]
     assert len({*names}) == len(_NAMES) + 1
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-    functions = [
-        one["change"]["after"]
-        for one in plan.shown["resource_changes"]
-        if one["type"] == "aws_lambda_function"
-    ]
+    functions = _planned(plan, "aws_lambda_function")
     assert all(len(function["description"]) <= 256 for function in functions)
     assert all(re.fullmatch("[0-9A-Za-z_-]{1,64}", name) for name in names)
 
 
-# The names that a company prescribes, once in each region.
-_PRESCRIBED = "acme-rotate-session-" + "x" * 44
-_REGIONS = """
-provider "aws" {}
-
-provider "aws" {
-  alias  = "there"
-  region = "eu-central-1"
-}
-
-module "here" {
-  source              = "../module"
-  name                = "shop/session"
-  rotation            = { random_value = {} }
-  function            = { name = "PRESCRIBED" }
-  schedule_expression = "rate(30 minutes)"
-  scheduler           = { name = "PRESCRIBED" }
-}
-
-module "there" {
-  source              = "../module"
-  name                = "shop/session"
-  rotation            = { random_value = {} }
-  function            = { name = "PRESCRIBED" }
-  schedule_expression = "rate(30 minutes)"
-  scheduler           = { name = "PRESCRIBED" }
-  providers           = { aws = aws.there }
-}
-"""
-
-
-def test_one_name_in_two_regions_makes_a_role_for_each_function_and_schedule(
-    make_root: MakeRoot,
-) -> None:
-    plan = make_root(_REGIONS.replace("PRESCRIBED", _PRESCRIBED)).plan()
-    planned = [(one["type"], one["change"]["after"]) for one in plan.shown["resource_changes"]]
-    roles = [after["name"] for type_, after in planned if type_ == "aws_iam_role"]
-    assert len({*roles}) == 4
+def test_one_name_in_two_regions_makes_a_role_for_each_function_and_schedule(plan: Plan) -> None:
+    roles = {role["name"] for role in _planned(plan, "aws_iam_role", "module.prescribed_")}
+    assert len(roles) == 4
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     assert all(re.fullmatch("[0-9A-Za-z_+=,.@-]{1,64}", name) for name in roles)
-    functions = [after for type_, after in planned if type_ == "aws_lambda_function"]
+    functions = _planned(plan, "aws_lambda_function", "module.prescribed_")
     assert [function["function_name"] for function in functions] == [_PRESCRIBED] * 2
-    assert {function["role"].rpartition("/")[2] for function in functions} < {*roles}
+    assert {function["role"].rpartition("/")[2] for function in functions} < roles
 
 
 _KEPT = """
