@@ -1,8 +1,9 @@
 """Each call of each rotation is killed, lost, refused or interrupted, and the rotation converges.
 
 The method is that of SQLite: fail at the k-th operation, for every k, until a run finishes.
-`make test` crashes the rotation in every state, makes other trouble in two states for one strategy
-of each kind, and draws some of the cases with two failures. `make test-slow` runs all.
+`make test` crashes the rotation of one strategy of each kind in every state, and of the others in
+one. It makes other trouble in two states for one strategy of each kind, and draws some of the cases
+with two failures. `make test-slow` runs all.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ import pytest
 from rotation.attempt import TAG
 from rotation.errors import RotationError
 from rotation.event import Step
-from rotation.strategies import REGISTRY
 from rotation_conformance.account import (
     Killed,
     Side,
@@ -51,6 +51,8 @@ from tests.unit.subjects import (
     BEGINNINGS,
     EACH_SUBJECT,
     FEW_SLOTS,
+    SETTER,
+    SUBJECTS,
     TWO_BEGINNINGS,
     prepared,
     represents_kind,
@@ -99,8 +101,8 @@ def _deaths(subject: str, state: str) -> Mapping[str, tuple[int, Side]]:
 
 
 def _marks(subject: str, state: str) -> list[pytest.MarkDecorator]:
-    """Let `make test` begin in all states for one subject of a kind, and in two for the others."""
-    is_fast = represents_kind(subject) or state in {"empty", "steady"}
+    """Let `make test` begin in all states for one subject of a kind, and in one for the others."""
+    is_fast = represents_kind(subject) or state == "steady"
     return [] if is_fast else [pytest.mark.slow]
 
 
@@ -241,7 +243,9 @@ def test_the_retry_completes_after_two_crashes(subject: str, state: str, cases: 
 
 
 @pytest.mark.parametrize("state", [pytest.param(state, id=state) for state in ("empty", "steady")])
-@pytest.mark.parametrize("subject", EACH_SUBJECT)
+@pytest.mark.parametrize(
+    "subject", [subject_case(name) for name in SUBJECTS if represents_kind(name)]
+)
 def test_the_retry_completes_after_some_pairs_of_crashes(
     subject: str, state: str, cases: CountCases
 ) -> None:
@@ -515,7 +519,7 @@ def test_a_new_process_completes_the_rotation_of_a_killed_one(
     _in_processes(subject, 30, tmp_path / "state", repository, cases)
 
 
-@pytest.mark.parametrize("subject", [pytest.param(name, id=name) for name in REGISTRY])
+@pytest.mark.parametrize("subject", [subject_case(name) for name in (FEW_SLOTS, SETTER)])
 def test_a_new_process_completes_some_rotations_of_killed_ones(
     subject: str, tmp_path: Path, repository: Path, cases: CountCases
 ) -> None:
