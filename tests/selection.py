@@ -74,11 +74,16 @@ def rotators(pytestconfig: pytest.Config) -> Rotators:
 
 
 @pytest.fixture(scope="session")
-def sample(request: pytest.FixtureRequest, rotators: Rotators) -> Rotators:
+def runs_slow(request: pytest.FixtureRequest) -> bool:
+    """Whether any of the tests is slow."""
+    return any(item.get_closest_marker("slow") for item in request.session.items)
+
+
+@pytest.fixture(scope="session")
+def sample(rotators: Rotators, *, runs_slow: bool) -> Rotators:
     """The strategies for one deployment that many tests share: without slow tests, a few.
 
     `--strategy` chooses its own.
     """
-    if any(item.get_closest_marker("slow") for item in request.session.items):
-        return rotators
-    return [one for one in rotators if one in SAMPLE] or rotators
+    chosen = [] if runs_slow else [one for one in rotators if one in SAMPLE]
+    return chosen or rotators

@@ -104,13 +104,12 @@ def _all_of(found: Found) -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def search(request: pytest.FixtureRequest, sample: Rotators, database_servers: Servers) -> Search:
+def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> Search:
     """Everything that can be seen of the deployed secrets, from the first plan to the end.
 
     If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
     """
     postgresql = database_servers.get(PostgreSQL, "16")
-    slow = any(item.get_closest_marker("slow") for item in request.session.items)
     with (
         local_github(tls=True) as github,
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
@@ -151,9 +150,9 @@ def search(request: pytest.FixtureRequest, sample: Rotators, database_servers: S
                 deployed.secret.wait_for_a_value()
                 deployed.secret.rotate_and_wait()
                 failures = {
-                    **(COMMON if one.represents_all or slow else {}),
+                    **(COMMON if one.represents_all or runs_slow else {}),
                     **one.leaks.failures,
-                    **({**SLOW, **one.leaks.slow_failures} if slow else {}),
+                    **({**SLOW, **one.leaks.slow_failures} if runs_slow else {}),
                 }
                 for fail in failures.values():
                     fail(deployed)

@@ -64,15 +64,16 @@ class Account:
     outputs: dict[str, Json]
 
 
-def _users(name: str, rotators: Rotators) -> Iterator[str]:
+def _users(name: str, *fleets: int) -> Iterator[str]:
     """Name a user for the example of this name, and for each of its copies."""
     yield name
-    for size in (len(rotators), LARGE_FLEET):
+    for size in fleets:
         yield from (f"{name}-{number}-of-{size}" for number in range(1, size + 1))
 
 
 @pytest.fixture(scope="session")
-def account(sample: Rotators) -> Iterator[Account]:
+def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
+    fleets = [len(sample), *([LARGE_FLEET] if runs_slow else [])]
     # The delays of a real account are not under test here.
     with (
         local_github(tls=True) as github,
@@ -83,10 +84,10 @@ def account(sample: Rotators) -> Iterator[Account]:
         checkout() as folder,
         app(local, github, "octo-org/reports") as variables,
         local_redis(*github.trusted) as redis,
-        redis_users(local, redis, *_users("cache", sample)) as redis_variables,
+        redis_users(local, redis, *_users("cache", *fleets)) as redis_variables,
         # Not the server of other tests: their users have the same names.
         started() as postgresql,
-        postgresql_users(local, postgresql, *_users("app", sample)) as database,
+        postgresql_users(local, postgresql, *_users("app", *fleets)) as database,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application runs in this process.

@@ -277,4 +277,5 @@ STRATEGY = RotatorUnderTest(
         held=partial(held_by_service, "accepted"),
         printable=frozenset(),
     ),
+    sampled=True,
 )

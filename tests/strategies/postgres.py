@@ -111,7 +111,7 @@ STRATEGY = RotatorUnderTest(
         use=_log_in,
         services=lambda services: services.postgresql,
     ),
-    faults={"GetSecretValue": Fault.UNAVAILABLE},
+    faults={"GetSecretValue": Fault.LATE},
     # The client of PostgreSQL alone has 14 KB. A driver would have 200.
     largest_package=48 * 1024,
     secret_fields=frozenset({"password"}),
@@ -135,5 +135,4 @@ STRATEGY = RotatorUnderTest(
         slow_failures={"text": wrong_content(lambda mark: mark)},
     ),
     unit=postgresql_server.UNIT,
-    sampled=True,
 )
