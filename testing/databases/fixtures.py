@@ -6,7 +6,6 @@ With several processes, all tests of one server run in the same one.
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
@@ -17,7 +16,7 @@ from testing.databases.mariadb import mariadb as create_mariadb
 from testing.databases.mysql import mysql as create_mysql
 from testing.databases.pgbouncer import PgBouncer, PoolMode
 from testing.databases.postgresql import PostgreSQL
-from testing.databases.servers import Servers
+from testing.databases.servers import Servers, servers
 from testing.databases.versions import MARIADB, MYSQL, MYSQL_SERVERS, POSTGRESQL
 
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ _CREATE: Final = {"mysql": create_mysql, "mariadb": create_mariadb}
 @pytest.fixture(scope="session")
 def database_servers() -> Iterator[Servers]:
     """Starts servers, and stops them at the end."""
-    with contextlib.ExitStack() as stack:
-        yield Servers(stack)
+    with servers() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

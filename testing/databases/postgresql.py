@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from testing.databases.certificates import Kind, present, write_certificates
@@ -16,6 +14,7 @@ from testing.databases.process import HOST, NotStartedError, Process, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import psycopg
 
@@ -260,15 +259,3 @@ class PostgreSQL:
                 message = "The server did not reload its files."
                 raise NotStartedError(message)
             time.sleep(_PAUSE_SECONDS)
-
-
-@contextlib.contextmanager
-def started() -> Iterator[PostgreSQL]:
-    """Start a server in a folder of its own, and stop it at the end of the block."""
-    with tempfile.TemporaryDirectory(prefix="database-") as folder:
-        server = PostgreSQL(Path(folder))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()

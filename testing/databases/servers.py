@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class _Server(Protocol):
@@ -37,3 +37,10 @@ class Servers:
             self._running[create, version] = server
         running: _S = self._running[create, version]
         return running
+
+
+@contextlib.contextmanager
+def servers() -> Iterator[Servers]:
+    """Start servers where they are needed, and stop them at the end of the block."""
+    with contextlib.ExitStack() as stack:
+        yield Servers(stack)

@@ -11,6 +11,7 @@ import pytest
 from testing.harness.provider import AwsProvider
 from tests.conftest import Terraform
 from tests.strategies import ROTATORS, RotatorUnderTest
+from tests.unit.imports import MODULES, imported
 from tests.unit.subject import Kind
 
 Build = Callable[[Path], Mapping[str, Path]]
@@ -18,10 +19,14 @@ Build = Callable[[Path], Mapping[str, Path]]
 
 def unused_core(strategy: RotatorUnderTest) -> set[str]:
     """Name the modules of the core that the engine imports only for other kinds of strategies."""
+    users = {"users"} - {
+        name.removeprefix("rotation.")
+        for name in imported(MODULES[f"rotation.strategies.{strategy.name}"])
+    }
     if "source_file" in strategy.options:
-        return set()
+        return users
     sets = {Kind.GENERATOR: set[str](), Kind.SETTER: {"setting"}, Kind.REPLACER: {"setting"}}
-    return {"api", "issuing", "setting"} - sets.get(strategy.unit.kind, {"issuing"})
+    return users | {"api", "issuing", "setting"} - sets.get(strategy.unit.kind, {"issuing"})
 
 
 @pytest.fixture(scope="session")

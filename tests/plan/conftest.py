@@ -56,7 +56,7 @@ def copy_variables(repository: Path, folder: Path) -> None:
         shutil.copy(file, folder)
     for file in repository.glob("variables*.tf"):
         shutil.copy(file, folder)
-    for name in ("aws_rules", "schedule_expression", "strategies"):
+    for name in ("aws_rules", "database_password", "schedule_expression", "strategies"):
         shutil.copytree(repository / "modules" / name, folder / "modules" / name)
     (folder / "stub.tf").write_text(STUB, encoding="utf-8")
 

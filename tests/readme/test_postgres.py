@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import hcl2
 import pytest
 
 from testing.databases.login import Login
 from testing.databases.versions import POSTGRESQL
-from tests.plan.conftest import copy_variables
-from tests.readme.blocks import REPOSITORY, block, local
+from tests.readme.blocks import block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from testing.databases.postgresql import PostgreSQL
-    from tests.conftest import Terraform
 
 each_version = pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 
-_ADMINISTRATOR = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
 _PASSWORD = "a-password-of-a-test"  # noqa: S105 -- of a user on a server of this test
 
 
@@ -44,37 +38,6 @@ def _run(server: PostgreSQL, shown: str, login: Login) -> None:
     sql = shown.replace("dba", server.administrator.username)
     with server.connect(login, database="reports") as session:
         session.execute(sql.encode())
-
-
-def test_the_configuration_is_accepted(
-    repository: Path, terraform: Terraform, tmp_path: Path
-) -> None:
-    """Without its resources, and without a provider."""
-    module = tmp_path / "terraform-aws-rotating-secret"
-    module.mkdir()
-    copy_variables(repository, module)
-    configuration = local(block("plan", "postgres"))
-    known = {
-        "aws_db_instance.this.address": '"db.internal"',
-        "aws_db_instance.this.master_user_secret[0].secret_arn": json.dumps(_ADMINISTRATOR),
-        "aws_security_group.function.id": '"sg-0123456789abcdef0"',
-        "aws_subnet.private[*].id": '["subnet-0123456789abcdef0"]',
-    }
-    for expression, value in known.items():
-        assert expression in configuration
-        configuration = configuration.replace(expression, value)
-    (tmp_path / "main.tf").write_text(configuration, encoding="utf-8")
-    terraform(tmp_path, "init")
-    assert "No changes." in terraform(tmp_path, "plan")
-
-
-def test_the_secret_has_the_keys_that_constants_must_not_have() -> None:
-    file = REPOSITORY / "modules" / "strategies" / "postgres" / "variables.tf"
-    (keys,) = (
-        one["_value_keys"] for one in hcl2.loads(file.read_text())["locals"] if "_value_keys" in one
-    )
-    shown = json.loads(block("value", "postgres"))
-    assert sorted(shown) == sorted(key.strip('"') for key in keys)
 
 
 @each_version

@@ -6,9 +6,11 @@ A new strategy adds the file `tests/strategies/<name>.py`, which defines `STRATE
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -155,6 +157,13 @@ def case(
     """Return the parameters of a test, the strategy first; `--strategy` selects by the mark."""
     mark = pytest.mark.strategy(strategy.name)
     return pytest.param(strategy, *values, id=id or strategy.name, marks=[mark, *marks])
+
+
+def rules_in(module: Path) -> str:
+    """Return the variables of a strategy's module, with those of the modules that it calls."""
+    sources = re.findall(r'source += "([^"]+)"', (module / "outputs.tf").read_text("utf-8"))
+    folders = [module, *(module / source for source in sources)]
+    return "".join((folder / "variables.tf").read_text("utf-8") for folder in folders)
 
 
 def secret_parts(text: str, secret_fields: Collection[str]) -> set[str]:

@@ -10,6 +10,7 @@ from testing.databases.login import Login
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.process import HOST
 from testing.harness.account import Aws, Secret
+from tests.e2e.databases import example_variables
 from tests.e2e.postgresql import postgresql_users
 from tests.e2e.scenarios import Grants, a_clean_rotation, a_customer_key
 from tests.e2e.walk import Walk
@@ -47,12 +48,7 @@ class _Walk(Walk):
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
         with postgresql_users(aws, self.postgresql, "app") as server:
-            self.variables |= {
-                "administrator_secret_arn": server["admin_secret_arn"],
-                "ca_certificates": server["ca_certificates"],
-                "endpoint": server["host"],
-                "port": server["port"],
-            }
+            self.variables |= example_variables(server)
             yield
 
     def require_promised(self, aws: Aws, secret: Secret) -> None:

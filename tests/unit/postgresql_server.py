@@ -19,7 +19,7 @@ from rotation.services.postgresql import SqlError, Stage
 from rotation.services.postgresql.passwords import md5_hash
 from rotation.settings import OptionReader
 from rotation.strategies.postgres import build
-from tests.unit.bad_input import ABSENT, BadInput
+from tests.unit.databases import ADMIN_PASSWORD, HOST, PRINTABLE, bad_input
 from tests.unit.rotator import Rotation
 from tests.unit.services import Remote
 from tests.unit.subject import CONSTANTS, Kind, Unit
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
 
     from rotation.aws import Clients
     from rotation.services.postgresql import Place
-    from rotation.strategies.postgres import AlternatingUsers, SingleUser
+    from rotation.users import AlternatingUsers, SingleUser
     from rotation_conformance.rotator import Content
     from tests.unit.cloud import Cloud
 
-HOST: Final = "reports.internal"
-_ADMIN_PASSWORD: Final = "password-of-the-administrator"  # noqa: S105 -- of a fake
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _DUPLICATE: Final = "42710"
 _WRONG_PASSWORD: Final = "28P01"  # noqa: S105 -- a code
@@ -57,7 +55,7 @@ class PostgresqlServer(Remote):
     def __init__(self, cloud: Cloud, user: str) -> None:
         super().__init__(cloud)
         self.user = user
-        self.roles = {user: _Role(), "admin": _Role(password=md5_hash(_ADMIN_PASSWORD, "admin"))}
+        self.roles = {user: _Role(), "admin": _Role(password=md5_hash(ADMIN_PASSWORD, "admin"))}
 
     def works(self, value: Content) -> bool:
         return (
@@ -203,7 +201,7 @@ def strategy(
 def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
     """Put the secret of an application's user on a cloud."""
     server = PostgresqlServer(cloud, "app")
-    admin = {"username": "admin", "password": _ADMIN_PASSWORD}
+    admin = {"username": "admin", "password": ADMIN_PASSWORD}
     administrator = cloud.add_secret("database/administrator", json.dumps(admin))
     options = {
         "mode": mode,
@@ -225,53 +223,16 @@ def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
     )
 
 
-_A_HOST: Final = "a host name or an address, without a port"
-_A_NAME: Final = "the name of a user"
-_NO_VALUE: Final = "must be a JSON object with the strings engine"
-_GUESSABLE: Final = "long enough for 64 bits of randomness with 88 characters"
-_A_LENGTH: Final = "a whole number from 8 to 255"
-
 UNIT: Final = Unit(
-    bad_input=BadInput(
-        options=[
-            ("mode", "absent", ABSENT, "alternating_users or single_user"),
-            ("mode", "other", "multi_user", "alternating_users or single_user"),
-            ("host", "absent", ABSENT, _A_HOST),
-            ("host", "port", f"{HOST}:5432", _A_HOST),
-            ("host", "address", f"postgres://{HOST}", _A_HOST),
-            ("host", "line-end", f"{HOST}\n", _A_HOST),
-            ("endpoint", "port", f"{HOST}:5432", f"{_A_HOST}, or null"),
-            ("port", "absent", ABSENT, "a whole number from 1 to 65535"),
-            ("port", "text", "5432", "a whole number from 1 to 65535"),
-            ("port", "large", 65536, "a whole number from 1 to 65535"),
-            ("dbname", "null", None, "the name of a database"),
-            ("username", "empty", "", _A_NAME),
-            ("username", "long", "u" * 64, _A_NAME),
-            ("admin_secret_arn", "absent", ABSENT, "the ARN of a secret, with alternating_users"),
-            ("admin_secret_arn", "name", "administrator", "the ARN of a secret, or null"),
-            ("password_length", "short", 7, _A_LENGTH),
-            ("password_length", "half", 16.5, _A_LENGTH),
-            ("password_length", "guessable", 8, _GUESSABLE),
-            ("exclude_characters", "number", 7, "a string or null"),
-            ("hash_password", "text", "true", "true or false"),
-        ],
-        fields=[
-            ("engine", "absent", ABSENT, _NO_VALUE),
-            ("engine", "other", "mysql", _NO_VALUE),
-            ("engine", "list", ["postgres"], _NO_VALUE),
-            ("host", "absent", ABSENT, _NO_VALUE),
-            ("host", "number", 7, _NO_VALUE),
-            ("host", "other-host", "other.internal", "has a credential of another owner than"),
-            ("username", "absent", ABSENT, _NO_VALUE),
-            ("username", "other-user", "postgres", "has a credential of another owner than"),
-            ("password", "absent", ABSENT, _NO_VALUE),
-            ("password", "empty", "", _NO_VALUE),
-            ("password", "number", 7, _NO_VALUE),
-        ],
+    bad_input=bad_input(
+        engine="postgres",
+        other="mysql",
+        longest_user=63,
+        options=[("dbname", "null", None, "the name of a database")],
     ),
     make=users,
     kind=Kind.SETTER,
     held=lambda _: (),
-    printable=frozenset({"dbname", "engine", "host", "masterarn", "port", "username"}),
+    printable=PRINTABLE,
     variants={"postgres_single_user": partial(users, mode="single_user")},
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from rotation.errors import ConfigurationError
-from tests.strategies import ROTATORS, RotatorUnderTest, case
+from tests.strategies import ROTATORS, RotatorUnderTest, case, rules_in
 from tests.unit.subject import CONSTANTS
 from tests.unit.subjects import EACH_SUBJECT, GENERATOR, prepared
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.unit.rotator import Rotation
 
 _OTHERS: Final = """{
-  "engine": "postgres", "port": 5432, "tls": true, "replica": null, "weight": 0.25,
+  "kind": "database", "port": 5432, "tls": true, "replica": null, "weight": 0.25,
   "number": 123456789012345678901234567890, "tiny": 1e-300, "text": "\\u00e9\\ud83d\\ude00",
   "nested": {"hosts": ["a", {"b": [1, 2.5, false]}]}, "list": [], "": "no name"
 }"""
@@ -28,7 +28,7 @@ _OTHERS: Final = """{
 def _with(rotation: Rotation, **fields: object) -> dict[str, Any]:
     """Store the current value with more fields, some before and some after its own."""
     others = json.loads(_OTHERS)
-    value = {"engine": others.pop("engine"), **rotation.secret.value(), **others, **fields}
+    value = {"kind": others.pop("kind"), **rotation.secret.value(), **others, **fields}
     rotation.put_by_hand(json.dumps(value))
     return value
 
@@ -70,8 +70,7 @@ def test_a_field_of_an_old_credential_does_not_outlive_it(
     assert rotation.secret.value().keys() == current.keys()
     # The plan refuses constants with these names.
     module, _ = strategy.folders
-    rules = (repository / module / "variables.tf").read_text()
-    listed = re.search(r"_value_keys\s*= \[(.*?)\]", rules, re.DOTALL)
+    listed = re.search(r"_value_keys\s*= \[(.*?)\]", rules_in(repository / module), re.DOTALL)
     assert own == set(re.findall(r'"(\w+)"', listed[1] if listed else ""))
 
 

@@ -52,6 +52,7 @@ _CORE = {
         *("setting", "strategy"),
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
+    "users": {"errors", "strategy"},
 }
 _FOR_SERVICES = {"aws", "errors", "response", "settings"}
 
@@ -67,7 +68,7 @@ def _allowed(module: str) -> set[str]:
             return {name for name in MODULES if "services" in name} | _full(_FOR_SERVICES)
         case ["rotation", "strategies", *_]:
             services = {name for name in MODULES if "services" in name}
-            return services | _full({*_FOR_SERVICES, "strategy", "strategies"})
+            return services | _full({*_FOR_SERVICES, "strategy", "strategies", "users"})
         case ["rotation", name]:
             return _full(_CORE[name])
         case _:

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 CLONE: Final = "_clone"
 # The option ca_certificates, which is too long for the function's environment.
 _CA_FILE: Final = Path(__file__).resolve().parents[2] / "database_ca.pem"
-OWN_FIELDS: Final = frozenset(
+_OWN_FIELDS: Final = frozenset(
     {"dbname", "engine", "host", "masterarn", "password", "port", "username"}
 )
+ALTERNATING: Final = "alternating_users"
+SINGLE: Final = "single_user"
 _HOST: Final = r"[0-9A-Za-z_-]{1,63}(?:\.[0-9A-Za-z_-]{1,63})*\.?|[0-9A-Fa-f:.]{2,45}"
 # The name of a secret that RDS makes begins with rds!
 _ARN: Final = (
@@ -100,6 +102,7 @@ class Database:
     user: str
     admin_arn: str | None
     passwords: Passwords
+    own_fields: frozenset[str] = _OWN_FIELDS
 
     @property
     def owner(self) -> str:
@@ -181,19 +184,68 @@ class Administrator:
         raise absent
 
 
-def server(options: OptionReader) -> tuple[str, str, int]:
-    """Read the options host, endpoint and port.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options that the strategies for databases have in common."""
 
-    Returns:
-        The host in the secret, the host that the function connects to, and the port.
+    mode: str
+    # Where the function connects; the host in the secret may be another one.
+    endpoint: str
+    database: Database
+    # With alternating users, there is always one.
+    administrator: Administrator | None
 
-    Raises:
-        ConfigurationError: An option is missing or wrong.
-    """
-    allowed = "a host name or an address, without a port"
-    host = options.text("host", pattern=_HOST, allowed=allowed)
-    endpoint = options.optional_text("endpoint", pattern=_HOST, allowed=f"{allowed}, or null")
-    return host, endpoint or host, options.number("port", least=1, most=65535)
+    @classmethod
+    def read(  # noqa: PLR0913 -- each is by its name
+        cls,
+        options: OptionReader,
+        clients: Clients,
+        *,
+        title: str,
+        engines: tuple[str, ...],
+        dbname: str | None,
+        longest_user: int,
+    ) -> Self:
+        """Read the options.
+
+        Args:
+            options: the strategy's settings.
+            clients: makes the client that reads the administrator's secret.
+            title: the service's own name.
+            engines: what `engine` may be in a value.
+            dbname: the option dbname.
+            longest_user: the most characters of a user's name.
+
+        Raises:
+            ConfigurationError: One is missing or wrong.
+        """
+        modes = (ALTERNATING, SINGLE)
+        mode = options.text("mode", pattern="|".join(modes), allowed=" or ".join(modes))
+        allowed = "a host name or an address, without a port"
+        host = options.text("host", pattern=_HOST, allowed=allowed)
+        endpoint = options.optional_text("endpoint", pattern=_HOST, allowed=f"{allowed}, or null")
+        port = options.number("port", least=1, most=65535)
+        admin = administrator(options, clients)
+        user = options.text(
+            "username", pattern=f"(?s:.{{1,{longest_user}}})", allowed="the name of a user"
+        )
+        if admin is None and mode == ALTERNATING:
+            options.refuse("admin_secret_arn", None, "the ARN of a secret, with alternating_users")
+        return cls(
+            mode=mode,
+            endpoint=endpoint or host,
+            database=Database(
+                title=title,
+                engines=engines,
+                host=host,
+                port=port,
+                dbname=dbname,
+                user=user,
+                admin_arn=admin.arn if admin else None,
+                passwords=Passwords.of(options),
+            ),
+            administrator=admin,
+        )
 
 
 def administrator(options: OptionReader, clients: Clients) -> Administrator | None:

@@ -11,32 +11,24 @@ The server receives a hash, never the password: PostgreSQL logs the text of stat
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from rotation.errors import ConfigurationError, CredentialRejected
-from rotation.services import database
-from rotation.services.database import OWN_FIELDS, Administrator, Database, Passwords
+from rotation.services.database import ALTERNATING, SINGLE, Options, ca_certificates
 from rotation.services.postgresql import Place, roles, session
 from rotation.services.postgresql.errors import call
 from rotation.services.postgresql.session import Session
-from rotation.strategy import Credential
+from rotation.users import AlternatingUsers, SingleUser, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from rotation.aws import Clients
+    from rotation.services.database import Database
     from rotation.settings import OptionReader
-    from rotation.strategy import Value
+    from rotation.strategy import Credential
 
 T = TypeVar("T")
 LogIn: TypeAlias = Callable[[Place, str, str], Session]
-
-_ENGINES: Final = ("postgres", "aurora-postgresql")
-_NAME: Final = "(?s:.{1,63})"
-_ALTERNATING: Final = "alternating_users"
-_SINGLE: Final = "single_user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +36,7 @@ class _Server:
     """The server, as the function and an application reach it."""
 
     place: Place
-    database: Database
+    names: Database
     # Whether the server receives hashes. It may have a policy that requires the password itself.
     hashed: bool
     log_in: LogIn
@@ -56,23 +48,23 @@ class _Server:
             with self.log_in(self.place, user, word) as opened:
                 return effect(opened)
 
-        return call(action, self.place, user, work, changed=self.database.user)
+        return call(action, self.place, user, work, changed=self.names.user)
 
     def verify(self, credential: Credential) -> None:
         """Log in, and check that a clone acts as the original.
 
         A clone that is no longer a member can log in, and silently acts as itself.
         """
-        user, original = _field(credential, "username"), self.database.user
+        user, original = field(credential, "username"), self.names.user
         name = self.use(
             user,
-            _field(credential, "password"),
+            field(credential, "password"),
             "the log-in",
             lambda opened: opened.value("SELECT current_user"),
         )
-        if user == self.database.clone and name == user:
+        if user == self.names.clone and name == user:
             raise CredentialRejected(
-                owner=self.database.owner,
+                owner=self.names.owner,
                 identity=credential.identity,
                 cure=f"It can log in, but it is not a member of {original} and acts as itself. "
                 f"Rotate again: that makes it a member. Or run GRANT {original} TO {user}.",
@@ -91,139 +83,42 @@ class _Server:
         return found
 
     def password_statement(self, opened: Session, credential: Credential) -> str:
-        user, word = _field(credential, "username"), _field(credential, "password")
+        user, word = field(credential, "username"), field(credential, "password")
         return roles.password_statement(opened, user, word, hashed=self.hashed)
 
-
-class AlternatingUsers:
-    """Sets the password of the user that is not current. A second user acts as the first one."""
-
-    ends_previous = True
-    own_fields = OWN_FIELDS
-
-    def __init__(self, server: _Server, administrator: Administrator) -> None:
-        """Take the server and its administrator; no call is made."""
-        self._server = server
-        self._administrator = administrator
-        self.owner = server.database.owner
-        self.shape = server.database.shape
-
-    def parse(self, value: Value) -> Credential | None:
-        """Recognise the value of any user."""
-        return _parsed(self._server.database, value)
-
-    def generate(self, current: Credential | None) -> Credential:
-        """Make a password for the other user. The first value is for the second user.
-
-        So the password of the first one stays, which applications may have from elsewhere.
-        """
-        names = self._server.database
-        is_clone = current is not None and _field(current, "username") == names.clone
-        return _generated(names, names.user if is_clone else names.clone, current)
-
-    def apply(self, pending: Credential, current: Credential | None) -> None:  # noqa: ARG002 -- another user has it
-        """Set the password of the pending user, and make the second user like the first."""
-        name, word = self._administrator.read()
-        self._server.use(name, word, "ALTER ROLE", lambda opened: self._set(opened, pending))
-
-    def verify(self, credential: Credential) -> None:
-        """Log in."""
-        self._server.verify(credential)
-
-    def _set(self, opened: Session, pending: Credential) -> None:
-        server, names = self._server, self._server.database
-        server.begin_change(opened)
-        role = server.require_role(opened, names.user)
-        if role.is_superuser:
-            raise _superuser(names.user)
-        if _field(pending, "username") == names.clone:
-            existing = roles.find(opened, names.clone)
-            if existing is not None and roles.owns_objects(opened, names.clone):
-                raise _owner(names)
-            roles.copy(opened, names.user, role, clone=names.clone, existing=existing)
-        opened.query(server.password_statement(opened, pending))
-
-
-class SingleUser:
-    """Changes the password of one user, which the server then no longer accepts."""
-
-    own_fields = OWN_FIELDS
-
-    def __init__(self, server: _Server, administrator: Administrator | None) -> None:
-        """Take the server; no call is made.
-
-        Args:
-            server: the server.
-            administrator: changes the password; None: the user does it.
-        """
-        self._server = server
-        self._administrator = administrator
-        self.owner = server.database.owner
-        self.shape = server.database.shape
-
-    def parse(self, value: Value) -> Credential | None:
-        """Recognise the value of any user."""
-        return _parsed(self._server.database, value)
-
-    def generate(self, current: Credential | None) -> Credential:
-        """Make a password for the user."""
-        names = self._server.database
-        return _generated(names, names.user, current)
-
-    def check(self, pending: Credential, known: Iterable[Credential]) -> None:
+    def check(self, user: str, word: str, pending: Credential) -> None:
         """Change the password in a transaction that is rolled back in the same request."""
-        self._alter(pending, known, "BEGIN; {}; ROLLBACK")
+        self._alter(user, word, pending, "BEGIN; {}; ROLLBACK")
 
-    def replace(self, pending: Credential, known: Iterable[Credential]) -> None:
-        """Change the password, unless the server already accepts the pending one."""
-        self._alter(pending, known, "{}")
+    def change(self, user: str, word: str, pending: Credential) -> None:
+        """Change the password."""
+        self._alter(user, word, pending, "{}")
 
-    def verify(self, credential: Credential) -> None:
-        """Log in."""
-        self._server.verify(credential)
+    def alternate(self, user: str, word: str, pending: Credential) -> None:
+        """Set the password of the pending user, and make the second user like the first."""
 
-    def _alter(self, pending: Credential, known: Iterable[Credential], form: str) -> None:
-        server = self._server
+        def alternate(opened: Session) -> None:
+            names = self.names
+            self.begin_change(opened)
+            role = self.require_role(opened, names.user)
+            if role.is_superuser:
+                raise _superuser(names.user)
+            if field(pending, "username") == names.clone:
+                existing = roles.find(opened, names.clone)
+                if existing is not None and roles.owns_objects(opened, names.clone):
+                    raise _owner(names)
+                roles.copy(opened, names.user, role, clone=names.clone, existing=existing)
+            opened.query(self.password_statement(opened, pending))
 
+        self.use(user, word, "ALTER ROLE", alternate)
+
+    def _alter(self, user: str, word: str, pending: Credential, form: str) -> None:
         def alter(opened: Session) -> None:
-            server.begin_change(opened)
-            server.require_role(opened, server.database.user)
-            opened.query(form.format(server.password_statement(opened, pending)))
+            self.begin_change(opened)
+            self.require_role(opened, self.names.user)
+            opened.query(form.format(self.password_statement(opened, pending)))
 
-        if self._administrator is not None:
-            server.use(*self._administrator.read(), "ALTER ROLE", alter)
-            return
-        for one in known:
-            user, word = _field(one, "username"), _field(one, "password")
-            done = (user, word) == (_field(pending, "username"), _field(pending, "password"))
-            with suppress(CredentialRejected):
-                server.use(user, word, "ALTER ROLE", (lambda _: None) if done else alter)
-                return
-        raise CredentialRejected(
-            owner=self.owner,
-            identity=pending.identity,
-            cure="The server accepts none of the passwords in this secret's versions, so the user "
-            "cannot change its own. Put the valid one as the secret's value, or set "
-            "admin_secret_arn in the variable rotation, then rotate again.",
-        )
-
-
-def _parsed(names: Database, value: Value) -> Credential | None:
-    found = names.user_and_owner(value)
-    if found is None:
-        return None
-    user, owner = found
-    return Credential(identity=f"the password of {user}", owner=owner, value=value)
-
-
-def _generated(names: Database, user: str, current: Credential | None) -> Credential:
-    value = names.new_value(user, current.value if current else None)
-    return Credential(identity=f"the password of {user}", owner=names.owner, value=value)
-
-
-def _field(credential: Credential, name: str) -> str:
-    """Return a field of a value that parse has recognised."""
-    return str(cast("Mapping[str, object]", credential.value)[name])
+        self.use(user, word, "ALTER ROLE", alter)
 
 
 def _read_only(place: Place) -> ConfigurationError:
@@ -244,7 +139,7 @@ def _absent(place: Place, name: str) -> ConfigurationError:
 def _superuser(name: str) -> ConfigurationError:
     return ConfigurationError(
         f"{name} must not be a superuser, because the second user could not be like it. Nothing "
-        f'was changed. Set mode = "{_SINGLE}" in the variable rotation, or use another user.'
+        f'was changed. Set mode = "{SINGLE}" in the variable rotation, or use another user.'
     )
 
 
@@ -269,30 +164,26 @@ def build(
     Raises:
         ConfigurationError: An option is missing or wrong.
     """
-    modes = (_ALTERNATING, _SINGLE)
-    mode = options.text("mode", pattern="|".join(modes), allowed=" or ".join(modes))
-    host, endpoint, port = database.server(options)
-    administrator = database.administrator(options, clients)
-    dbname = options.text("dbname", pattern=_NAME, allowed="the name of a database")
+    dbname = options.text("dbname", pattern="(?s:.{1,63})", allowed="the name of a database")
+    read = Options.read(
+        options,
+        clients,
+        title="PostgreSQL",
+        engines=("postgres", "aurora-postgresql"),
+        dbname=dbname,
+        longest_user=63,
+    )
     server = _Server(
         place=Place(
-            host=endpoint, port=port, database=dbname, ca_certificates=database.ca_certificates()
+            host=read.endpoint,
+            port=read.database.port,
+            database=dbname,
+            ca_certificates=ca_certificates(),
         ),
-        database=Database(
-            title="PostgreSQL",
-            engines=_ENGINES,
-            host=host,
-            port=port,
-            dbname=dbname,
-            user=options.text("username", pattern=_NAME, allowed="the name of a user"),
-            admin_arn=administrator.arn if administrator else None,
-            passwords=Passwords.of(options),
-        ),
+        names=read.database,
         hashed=options.flag("hash_password"),
         log_in=log_in,
     )
-    if mode == _SINGLE:
-        return SingleUser(server, administrator)
-    if administrator is None:
-        options.refuse("admin_secret_arn", None, "the ARN of a secret, with alternating_users")
-    return AlternatingUsers(server, administrator)
+    if read.mode == ALTERNATING and read.administrator:
+        return AlternatingUsers(server, read.administrator)
+    return SingleUser(server, read.administrator)
