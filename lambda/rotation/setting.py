@@ -74,6 +74,9 @@ class Setting:
         if isinstance(self.strategy, Setter):
             if current is not None and _ends(self.strategy, credential, current):
                 self.pending.give_up()
+            if current is None and getattr(self.strategy, "needs_known", False):
+                known = self._known(description, None, credential)
+                current = next((one for one in known if accepts(self.strategy, one)), None)
             self.strategy.apply(credential, current)
             return
         known = self._known(description, current, credential)

@@ -98,6 +98,9 @@ class Setter(Generator, Protocol):
 
     If apply ends the previous credential, set the attribute `ends_previous` to True. Then the
     engine waits for the overlap before it makes a value.
+
+    If apply can do nothing without a credential that the service accepts, set `needs_known` to
+    True. Then the engine looks for one in all versions if the service rejects the current one.
     """
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
@@ -106,7 +109,7 @@ class Setter(Generator, Protocol):
         Before: the pending credential is stored, and its owner is this strategy's owner. The
             service has just accepted the current credential, which applications use. There is
             none in the first rotation, and if the service rejects what the secret has as its
-            current value.
+            current value. With `needs_known`, it may then be a credential of another version.
         After: the service accepts both. It need not accept any other credential of this owner.
         Repeated: the same result; nothing is added a second time.
         """
