@@ -62,6 +62,15 @@ module "managed" {
   secret  = local._secret
 }
 
+module "mysql" {
+  source = "./modules/strategies/mysql"
+  count  = nonsensitive(one(var.rotation[*].mysql) != null) ? 1 : 0
+
+  account = local.account
+  options = var.rotation.mysql
+  secret  = local._secret
+}
+
 module "postgres" {
   source = "./modules/strategies/postgres"
   count  = nonsensitive(one(var.rotation[*].postgres) != null) ? 1 : 0
@@ -136,6 +145,7 @@ locals {
     module.iam_access_key[*].strategy,
     module.iam_service_credential[*].strategy,
     module.managed[*].strategy,
+    module.mysql[*].strategy,
     module.postgres[*].strategy,
     module.random_value[*].strategy,
   ) : merge(local._traits, strategy)]

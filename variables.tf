@@ -384,6 +384,23 @@ variable "rotation" {
     managed = optional(object({
       secret_arn = string
     }))
+    mysql = optional(object({
+      admin_kms_key_arn  = optional(string)
+      admin_secret_arn   = optional(string)
+      ca_certificates    = optional(string)
+      constants          = optional(map(string), {})
+      dbname             = optional(string)
+      endpoint           = optional(string)
+      engine             = string
+      exclude_characters = optional(string, ":/@\"'\\ ")
+      hash_password      = optional(bool, true)
+      host               = string
+      mode               = string
+      password_length    = optional(number, 32)
+      port               = optional(number, 3306)
+      user_host          = optional(string)
+      username           = string
+    }))
     postgres = optional(object({
       admin_kms_key_arn  = optional(string)
       admin_secret_arn   = optional(string)

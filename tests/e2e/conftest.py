@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from testing.databases.mysql import mysql as create_mysql
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.servers import Servers
 from testing.harness.account import Aws
@@ -96,9 +97,9 @@ def estate(
     database_servers: Servers,
 ) -> Iterator[Estate]:
     """The secrets that the tests of the grants share."""
-    with applied(
-        rotators, aws, github, logins, redis, database_servers.get(PostgreSQL, "16")
-    ) as estate:
+    postgresql = database_servers.get(PostgreSQL, "16")
+    mysql = database_servers.get(create_mysql, "8.0.31")
+    with applied(rotators, aws, github, logins, redis, postgresql, mysql) as estate:
         yield estate
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from testing.databases.mysql_server import MySQLServer
 from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws, Secret
 from testing.harness.terraform import Terraform, checkout
@@ -18,6 +19,7 @@ from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
 from tests.e2e.github import app, layer
+from tests.e2e.mysql import mysql_users
 from tests.e2e.postgresql import postgresql_users
 from tests.e2e.redis import redis_users
 from tests.e2e.roles import Deployed
@@ -165,7 +167,11 @@ def _root(rotators: Rotators) -> dict[str, object]:
     return {
         "module": modules,
         "output": outputs,
-        "variable": {**{name: {} for name in _VARIABLES}, "database": {"type": "map(string)"}},
+        "variable": {
+            **{name: {} for name in _VARIABLES},
+            "database": {"type": "map(string)"},
+            "mysql": {"type": "map(string)"},
+        },
     }
 
 
@@ -189,6 +195,7 @@ def applied(
     logins: LocalLogins | None,
     redis: LocalRedis,
     postgresql: PostgreSQL,
+    mysql: MySQLServer,
 ) -> Iterator[Estate]:
     """Deploy everything, and rotate each secret twice."""
     with (
@@ -198,6 +205,9 @@ def applied(
         postgresql_users(
             aws, postgresql, "grants", administrator="grants/dba", encrypted=True
         ) as database,
+        mysql_users(
+            aws, mysql, "grants", administrator="grants/mysql-dba", encrypted=True
+        ) as mysql_options,
     ):
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)
@@ -206,7 +216,8 @@ def applied(
         token = github.add_personal_token(
             "mona", permissions={"administration": "write"}, repositories=[repository]
         )
-        variables |= {**place, "database": database, "layer": layer(folder), "token": token.value}
+        variables |= {**place, "database": database, "mysql": mysql_options}
+        variables |= {"layer": layer(folder), "token": token.value}
         if logins is not None:
             variables["endpoint"] = logins.endpoint
         terraform = Terraform(folder, "grants", aws.environment, variables)

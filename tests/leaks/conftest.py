@@ -4,10 +4,12 @@ import json
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
 
+from testing.databases.mysql import mysql as create_mysql
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.servers import Servers
 from testing.harness.account import Secret
@@ -17,6 +19,7 @@ from testing.local_github import local_github
 from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
+from tests.e2e.mysql import mysql_users
 from tests.e2e.postgresql import postgresql_users
 from tests.e2e.redis import redis_users
 from tests.leaks.deployed import root, values
@@ -110,6 +113,9 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
     If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
     """
     postgresql = database_servers.get(PostgreSQL, "16")
+    # It takes seconds to start, and a sample may not have the strategy.
+    has_mysql = "mysql" in {one.name for one in sample}
+    mysql = database_servers.get(create_mysql, "8.0.31") if has_mysql else None
     with (
         local_github(tls=True) as github,
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
@@ -119,11 +125,13 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
         local_redis(*github.trusted) as redis,
         redis_users(aws, redis, "leaks") as server,
         postgresql_users(aws, postgresql, "leaks") as database,
+        mysql_users(aws, mysql, "leaks") if mysql else nullcontext() as mysql_options,
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
         topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
         variables = {
             "database": database,
+            "mysql": mysql_options,
             "endpoint": logins.endpoint,
             "github": described,
             "redis": server,
@@ -173,6 +181,7 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
             for one in sample:
                 credentials |= one.leaks.issued(aws, github)
             credentials |= {redis.administrator["password"], postgresql.administrator.password}
+            credentials |= {mysql.administrator.password} if mysql else set()
 
             planted = {name: f"planted-in-{name}" for name in IN_ACCOUNT}
             for name, place in IN_ACCOUNT.items():

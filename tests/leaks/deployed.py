@@ -27,6 +27,16 @@ variable "database" {
   })
 }
 
+variable "mysql" {
+  type = object({
+    admin_secret_arn = string
+    ca_certificates  = string
+    host             = string
+    port             = number
+  })
+  default = null
+}
+
 variable "redis" {
   type = object({
     administrator_secret_arn = string

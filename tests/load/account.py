@@ -3,6 +3,7 @@
 import functools
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import boto3
 import pytest
 
-from testing.databases.postgresql import started
+from testing.databases.mysql import mysql as create_mysql
+from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers, servers
 from testing.harness.terraform import checkout
 from testing.local_aws import LocalAws, local_aws
 from testing.local_github import LocalGitHub, local_github
 from testing.local_logins import local_logins
 from testing.local_redis import local_redis
+from tests.e2e.databases import example_variables
 from tests.e2e.github import app, layer
+from tests.e2e.mysql import mysql_users
 from tests.e2e.postgresql import postgresql_users
 from tests.e2e.redis import redis_users
 from tests.load.deployment import deploy
@@ -71,6 +76,21 @@ def _users(name: str, *fleets: int) -> Iterator[str]:
         yield from (f"{name}-{number}-of-{size}" for number in range(1, size + 1))
 
 
+@contextmanager
+def _mysql(
+    aws: LocalAws, databases: Servers, sample: Rotators, *users: str
+) -> Iterator[dict[str, object]]:
+    """Add users to a server, and return the variables of their examples.
+
+    It takes seconds to start, and a sample may not have the strategy.
+    """
+    if "mysql" not in {one.name for one in sample}:
+        yield {}
+        return
+    with mysql_users(aws, databases.get(create_mysql, "8.0.31"), *users) as options:
+        yield example_variables(options)
+
+
 @pytest.fixture(scope="session")
 def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
     fleets = [len(sample), *([LARGE_FLEET] if runs_slow else [])]
@@ -86,8 +106,11 @@ def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
         local_redis(*github.trusted) as redis,
         redis_users(local, redis, *_users("cache", *fleets)) as redis_variables,
         # Not the server of other tests: their users have the same names.
-        started() as postgresql,
-        postgresql_users(local, postgresql, *_users("app", *fleets)) as database,
+        servers() as databases,
+        postgresql_users(
+            local, databases.get(PostgreSQL, "16"), *_users("app", *fleets)
+        ) as postgresql,
+        _mysql(local, databases, sample, *_users("shop", *fleets)) as mysql,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application runs in this process.
@@ -97,12 +120,8 @@ def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
             github=variables,
             layer=layer(folder),
             logins={"endpoint": logins.endpoint},
-            postgresql={
-                "administrator_secret_arn": database["admin_secret_arn"],
-                "ca_certificates": database["ca_certificates"],
-                "endpoint": database["host"],
-                "port": database["port"],
-            },
+            mysql=mysql,
+            postgresql=example_variables(postgresql),
             redis=redis_variables,
         )
         # Nothing is destroyed: the account ends with the test.

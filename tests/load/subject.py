@@ -23,6 +23,7 @@ class Services:
     github: Mapping[str, object]
     layer: str
     logins: Mapping[str, object]
+    mysql: Mapping[str, object]
     postgresql: Mapping[str, object]
     redis: Mapping[str, object]
 

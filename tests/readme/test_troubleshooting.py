@@ -49,8 +49,11 @@ def _completed(function: _Function) -> set[str]:
 
 def _words(function: _Function, constants: Mapping[str, ast.expr]) -> str:
     """All texts of the function and of the constants in it, with … for each value."""
-    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    lines = [*function.body, *(value for name, value in constants.items() if name in names)]
+    lines: list[ast.AST] = [*function.body]
+    left = dict(constants)
+    for line in lines:
+        names = [node.id for node in ast.walk(line) if isinstance(node, ast.Name)]
+        lines += [left.pop(name) for name in names if name in left]
     return " ".join(text for line in lines for text in _texts(line))
 
 

@@ -21,7 +21,7 @@ _EXEMPT = (
     "tests/upgrade/*",  # They apply an older release.
 )
 # Ordinary words, which are not always the name of a strategy.
-_WORDS = {"custom", "function", "managed", "postgres"}
+_WORDS = {"custom", "function", "managed", "mysql", "postgres"}
 
 
 def _slice(strategy: StrategyUnderTest) -> tuple[str, ...]:

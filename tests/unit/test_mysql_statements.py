@@ -489,9 +489,16 @@ def test_two_statements_keep_the_current_password() -> None:
     )
 
 
+def test_one_statement_keeps_a_password_that_is_not_known() -> None:
+    assert changes.retained(_APP, current=None, pending="pending") == (
+        "ALTER USER 'app'@'%' IDENTIFIED BY 'pending' RETAIN CURRENT PASSWORD",
+    )
+    assert changes.discarded(_APP) == "ALTER USER 'app'@'%' DISCARD OLD PASSWORD"
+
+
 def test_the_lock_is_of_one_account_and_does_not_outlive_an_idle_session() -> None:
     idle, lock = changes.locked(_APP, wait_seconds=5, idle_seconds=30)
-    assert idle == "SET SESSION wait_timeout = 30"
+    assert idle == "SET SESSION wait_timeout = 30, lock_wait_timeout = 5"
     name = tokens(lock)[3]
     assert lock == f"SELECT GET_LOCK({name}, 5)"
     assert len(unquoted(name)) <= 64
@@ -505,4 +512,15 @@ def test_mariadb_receives_no_password() -> None:
     )
     assert changes.set_stored(_APP, "secret", plugin="ed25519") == (
         "SET PASSWORD FOR 'app'@'%' = 'ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY'"
+    )
+
+
+def test_mariadb_may_receive_the_password_itself() -> None:
+    plugin = "mysql_native_password"
+    assert changes.set_stored(_APP, "p'w", plugin=plugin, hashed=False) == (
+        "SET PASSWORD FOR 'app'@'%' = PASSWORD('p''w')"
+    )
+    sql = Definition.parse(_PLAIN_MARIADB).statement(_CLONE, "p'w", before=None, hashed=False)
+    assert sql == (
+        "CREATE USER 'app_clone'@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('p''w')"
     )

@@ -20,6 +20,7 @@ REGISTRY = (
     "github_deploy_key",
     "iam_access_key",
     "iam_service_credential",
+    "mysql",
     "postgres",
     "random_value",
 )

@@ -86,13 +86,16 @@ class Definition:
             limits=dict(zip(limits[::2], limits[1::2], strict=True)),
         )
 
-    def statement(self, account: Account, password: str, *, before: Definition | None) -> str:
+    def statement(
+        self, account: Account, password: str, *, before: Definition | None, hashed: bool = True
+    ) -> str:
         """Return the statement that makes an account the same, but with this password.
 
         Args:
             account: the account to create or to change.
             password: its password from now on.
             before: its definition; None: it does not exist.
+            hashed: whether MariaDB receives a hash. MySQL always receives the password.
         """
         old = before or self
         clauses = {name: text for name, text in _CLAUSES.items() if name in old.clauses}
@@ -102,13 +105,13 @@ class Definition:
         if not limits:
             del clauses["WITH",]
         verb = "ALTER" if before else "CREATE"
-        head = f"{verb} USER {account} IDENTIFIED {self._identified(password)}"
+        head = f"{verb} USER {account} IDENTIFIED {self._identified(password, hashed=hashed)}"
         return " ".join([head, *(clauses[name] for name in _CLAUSES if name in clauses)])
 
-    def _identified(self, password: str) -> str:
+    def _identified(self, password: str, *, hashed: bool) -> str:
         if self.mariadb:
-            stored = passwords.STORED[self.plugin](password)
-            return f"VIA {self.plugin} USING {literal(stored)}"
+            stored = passwords.stored(password, self.plugin, hashed=hashed)
+            return f"VIA {self.plugin} USING {stored}"
         return f"WITH {self.plugin} BY {literal(password)}"
 
 

@@ -29,6 +29,11 @@ from rotation.services.tls import (
 if TYPE_CHECKING:
     from rotation.errors import RotationError
 
+# The exceptions of this package.
+FAILURES: Final = (
+    *(NoMysqlError, NoReplyError, NoTlsError, PartialRevokeError, PluginError, ServerError),
+    *(TextError, UnreadableCertificatesError, UntrustedCertificateError),
+)
 _AGAIN: Final = "The retry of the rotation may succeed."
 _EXPIRED: Final = "The password has expired. Let an administrator set it again with ALTER USER."
 # The password is wrong, or so the server says.

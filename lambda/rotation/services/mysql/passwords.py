@@ -11,6 +11,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Final
 
 from rotation.services.mysql.ed25519 import public_key
+from rotation.services.mysql.quoting import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,3 +39,14 @@ STORED: Final[dict[str, Callable[[str], str]]] = {
     "ed25519": ed25519_key,
     "mysql_native_password": native_hash,
 }
+
+
+def stored(password: str, plugin: str, *, hashed: bool) -> str:
+    """Return the expression for what a plugin stores.
+
+    Args:
+        password: the password.
+        plugin: one of STORED.
+        hashed: False: the server receives the password and hashes it, and a policy can check it.
+    """
+    return literal(STORED[plugin](password)) if hashed else f"PASSWORD({literal(password)})"

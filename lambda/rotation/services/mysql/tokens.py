@@ -10,8 +10,10 @@ from rotation.services.mysql.packets import NoMysqlError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+# Not in three quotes: docstrings are removed from the package by these.
 _TOKEN: Final = re.compile(
-    r"""\s*(`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*"|\d+\.\d+|[\w$]+|[^\s`'"])""",
+    r"\s*(`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'"
+    r'|"(?:[^"\\]|""|\\.)*"|\d+\.\d+|[\w$]+|[^\s`\'"])',
     re.DOTALL,
 )
 

@@ -1,0 +1,109 @@
+"""The strategy mysql passes the suite for custom rotators, on real servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.strategies import mysql as strategy
+from rotation_conformance import Conformance
+from tests.services.mysql_users import MysqlUsers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rotation_conformance import Begin
+    from rotation_conformance.rotator import Rotation
+    from testing.databases import MySQLServer
+
+
+class _Strategy(Conformance):
+    source_file = Path(strategy.__file__)
+    public = frozenset({"dbname", "username"})
+    mode: str
+    administered = True
+
+    @pytest.fixture
+    def service(self, mysql_server: MySQLServer) -> Iterator[MysqlUsers]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SSL_CERT_FILE", str(mysql_server.ca_file))
+            users = MysqlUsers(mysql_server, self.mode, administered=self.administered)
+            yield users
+            users.remove()
+
+    @pytest.fixture
+    def begin(self, service: MysqlUsers) -> Begin:
+        begin = self._beginning(service)
+        if self.administered:
+            return begin
+
+        # The user changes its own password, so the secret must have it.
+        def begin_with_a_value() -> Rotation:
+            rotation = begin()
+            rotation.put_by_hand(service.first_value())
+            return rotation
+
+        return begin_with_a_value
+
+
+_MODES = ("alternating_users", "single_user")
+
+
+@pytest.mark.parametrize("mode", _MODES)
+def test_rotations_are_clean(mode: str, mysql_server: MySQLServer) -> None:
+    """The suite runs for one mode of MySQL, and in `make test-slow` for all."""
+    both_work = mode == "alternating_users" or mysql_server.product == "mysql"
+    values = _rotated(mode, mysql_server, works=2 if both_work else 1)
+    logged = mysql_server.logs()
+    assert [value for value in values if value["password"] in logged] == []
+
+
+@pytest.mark.parametrize("mode", _MODES)
+def test_mariadb_may_receive_the_password_itself(mode: str, mariadb: MySQLServer) -> None:
+    values = _rotated(mode, mariadb, works=2 if mode in _MODES[:1] else 1, hash_password=False)
+    logged = mariadb.logs()
+    assert all(value["password"] in logged for value in values)
+
+
+def _rotated(
+    mode: str, server: MySQLServer, *, works: int, **options: object
+) -> Sequence[Mapping[str, str]]:
+    """Rotate, check which passwords work, and return all values."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(server.ca_file))
+        # A log has these in another form.
+        options["exclude_characters"] = "'\\"
+        users = MysqlUsers(server, mode, administered=True, **options)
+        rotation = _Strategy()._beginning(users)()  # noqa: SLF001 -- of the same class
+        values = []
+        for _ in range(4):
+            rotation.rotate()
+            values.append(rotation.secret.value())
+        assert [users.works(value) for value in values] == [False] * (4 - works) + [True] * works
+        users.remove()
+    return values
+
+
+@pytest.mark.parametrize("mysql_server", ["mysql-8.0.31"], indirect=True)
+class TestSingleUser(_Strategy):
+    mode = "single_user"
+    administered = False
+    most = 1
+
+
+@pytest.mark.slow
+class TestSingleUserAtAllPoints(_Strategy):
+    mode = "single_user"
+    administered = False
+
+
+@pytest.mark.slow
+class TestSingleUserByAnAdministratorAtAllPoints(_Strategy):
+    mode = "single_user"
+
+
+@pytest.mark.slow
+class TestAlternatingUsersAtAllPoints(_Strategy):
+    mode = "alternating_users"
