@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ import pytest
 from rotation.errors import (
     ConfigurationError,
     ForeignCredential,
+    NotYet,
     OutOfTime,
     ServiceUnavailable,
     TooSoon,
 )
 from rotation.event import Step
-from rotation_conformance.account import Killed, Side, interpose, kill
+from rotation_conformance.account import Killed, Side, interpose, kill, stale
 from rotation_conformance.rotator import RETRY_SECONDS, assert_converged, assert_foreign_untouched
 from tests.strategies.iam_access_key import iam_access_key, iam_strategy
 from tests.unit.cloud import Cloud
@@ -122,6 +124,23 @@ def test_a_key_made_by_an_operator_while_the_retry_waits_for_the_list_is_foreign
         rotation.step(Step.CREATE, token)
     assert rotation.cloud.fuse.calls.count("list_access_keys") > 1
     assert_foreign_untouched(rotation)
+
+
+@pytest.mark.parametrize("lag", [0.4, 0.8, 1.2, 1.6, 2])
+def test_a_retry_may_list_a_key_whose_record_does_not_show_yet(lag: float) -> None:
+    """The process stops after IAM made a key; the retry reads the tags of before the record."""
+    rotation = prepared("iam_access_key", "empty")
+    token = _die(rotation, "get_caller_identity", Side.AFTER)
+    rotation.cloud.time.advance(1)
+    # The list shows a key that no version explains, so the fifth call reads the tags.
+    rotation.cloud.fuse.arm(stale(rotation.cloud, 5, lag))
+    with suppress(NotYet):
+        rotation.steps(token)
+    rotation.cloud.read_lag = 0
+    rotation.cloud.time.advance(RETRY_SECONDS)
+    for _ in range(3):
+        rotation.rotate()
+    assert_converged(rotation)
 
 
 def test_a_key_made_by_an_operator_in_the_place_of_an_orphan_is_foreign() -> None:

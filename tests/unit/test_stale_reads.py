@@ -6,7 +6,6 @@ stale. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.
 
 from __future__ import annotations
 
-import itertools
 import random
 from contextlib import suppress
 from functools import partial
@@ -117,26 +116,6 @@ def test_a_retry_at_once_may_read_what_is_stale(
         _run(rotation, partial(_retried, drawn.choice([0.1, 1, 5, 15, 45])), trouble, lags)
 
     run_each(case, {f"draw {number}": (number,) for number in range(most)}, cases)
-
-
-def test_a_retry_may_list_a_key_whose_record_does_not_show_yet(cases: CountCases) -> None:
-    """The process stops after IAM made a key; the retry reads the tags of before the record."""
-
-    def case(late: int, pause: float, lag: float) -> None:
-        rotation = prepared("iam_access_key", "empty")
-        rotation.cloud.fuse.arm(watched(rotation), kill(create + late, Side.AFTER))
-        token = rotation.stage()
-        with suppress(Killed):
-            rotation.steps(token)
-        rotation.cloud.time.advance(pause)
-        # After the list shows the key, the fifth call reads the tags.
-        _run(rotation, _once, stale(rotation.cloud, 5, lag))
-
-    rehearsal = prepared("iam_access_key", "empty")
-    rehearsal.steps(rehearsal.stage())
-    create = 1 + rehearsal.cloud.fuse.calls.index("create_access_key")
-    draws = itertools.product((1, 2, 3), (0.1, 1, 3), (0.4, 1, 2, 4))
-    run_each(case, {"{}-{}-{}".format(*one): one for one in draws}, cases)
 
 
 def _retried(pause: float, rotation: Rotation, token: str) -> None:
