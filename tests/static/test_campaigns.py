@@ -103,7 +103,9 @@ def test_the_table_counts_the_cases_of_each_campaign(
     ("options", "trouble"),
     [
         pytest.param((), "raise ValueError", id="failure"),
-        pytest.param(_SEVERAL, "raise ValueError", id="failure-among-several"),
+        pytest.param(
+            _SEVERAL, "raise ValueError", id="failure-among-several", marks=pytest.mark.slow
+        ),
         pytest.param(_SEVERAL, "os._exit(1)", id="crash-among-several"),
         pytest.param((), "pytest.skip('tired')", id="skip"),
     ],
@@ -138,7 +140,11 @@ def test_an_interrupted_run_leaves_the_page(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [pytest.param((), id="one-process"), pytest.param(_SEVERAL, id="several")]
+    "options",
+    [
+        pytest.param((), id="one-process"),
+        pytest.param(_SEVERAL, id="several", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_goes_on_with_what_has_not_passed(
     options: tuple[str, ...], pytester: pytest.Pytester
