@@ -88,6 +88,20 @@ BUDGET_USD ?= 5
 HOURS ?= 3
 KEYWORD ?=
 
+# Checkouts of rivals for `make bench`, which leaves out a rival without a path.
+AWS_TEMPLATES ?=
+SECRETS_MANAGER_MODULE ?=
+RUNS ?= 15
+# All tables, or some.
+TABLES ?=
+
+.PHONY: bench
+bench: $(VENV) $(PROVIDERS) ## Measure the module beside its rivals, for docs/performance.md
+	@PYTHONPATH=lambda:tools/conformance $(REAP) .venv/bin/python -m bench --runs="$(RUNS)" \
+		$(if $(AWS_TEMPLATES),--aws-templates="$(AWS_TEMPLATES)") \
+		$(if $(SECRETS_MANAGER_MODULE),--secrets-manager-module="$(SECRETS_MANAGER_MODULE)") \
+		$(if $(TABLES),--only $(TABLES))
+
 .PHONY: test-aws
 test-aws: $(SETUP) ## Run tests in the real ACCOUNT and REGION, within BUDGET_USD, and clean up
 	@.venv/bin/python -m testing.real_aws run --account="$(ACCOUNT)" --region="$(REGION)" \

@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,40 @@ def unused_core(strategy: RotatorUnderTest) -> set[str]:
     return users | {"api", "issuing", "setting"} - sets.get(strategy.unit.kind, {"issuing"})
 
 
+def build_packages(module: Path, terraform: Callable[..., object]) -> dict[str, Path]:
+    """Build all packages of a copy of the module, by the name of the strategy.
+
+    Args:
+        module: The copy.
+        terraform: Runs a command of Terraform in it.
+    """
+    test = {
+        "mock_provider": {"aws": {"source": "./tests/mocks"}},
+        "run": {
+            strategy.name: {
+                "command": "plan",
+                "variables": strategy.module_call,
+                "plan_options": {"target": ["module.function[0].data.archive_file.this"]},
+            }
+            for strategy in ROTATORS
+        },
+    }
+    (module / "build").mkdir(exist_ok=True)
+    (module / "build" / "package.tftest.json").write_text(json.dumps(test), encoding="utf-8")
+    terraform("init", "-backend=false", "-test-directory=build")
+    terraform("test", "-test-directory=build")
+    built = {}
+    for file in (module / ".terraform" / "rotating-secret").glob("*.zip"):
+        with zipfile.ZipFile(file) as package:
+            names = {*package.namelist()}
+        (strategy,) = (
+            one.name for one in ROTATORS if f"rotation/strategies/{one.name}.py" in names
+        )
+        built[strategy] = file
+    assert built.keys() == {one.name for one in ROTATORS}
+    return built
+
+
 @pytest.fixture(scope="session")
 def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build]:
     """Builds all packages of a copy of the module, by the name of the strategy.
@@ -38,35 +73,11 @@ def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build
     """
 
     def run(module: Path) -> dict[str, Path]:
-        test = {
-            "mock_provider": {"aws": {"source": "./tests/mocks"}},
-            "run": {
-                strategy.name: {
-                    "command": "plan",
-                    "variables": strategy.module_call,
-                    "plan_options": {"target": ["module.function[0].data.archive_file.this"]},
-                }
-                for strategy in ROTATORS
-            },
-        }
-        (module / "build").mkdir(exist_ok=True)
-        (module / "build" / "package.tftest.json").write_text(json.dumps(test), encoding="utf-8")
         # Only for these commands: the other tests of this process start their own provider.
         with pytest.MonkeyPatch.context() as patch:
             for name, value in provider.environment.items():
                 patch.setitem(terraform_env, name, value)
-            terraform(module, "init", "-backend=false", "-test-directory=build")
-            terraform(module, "test", "-test-directory=build")
-        built = {}
-        for file in (module / ".terraform" / "rotating-secret").glob("*.zip"):
-            with zipfile.ZipFile(file) as package:
-                names = {*package.namelist()}
-            (strategy,) = (
-                one.name for one in ROTATORS if f"rotation/strategies/{one.name}.py" in names
-            )
-            built[strategy] = file
-        assert built.keys() == {one.name for one in ROTATORS}
-        return built
+            return build_packages(module, partial(terraform, module))
 
     with closing(AwsProvider(Path.cwd(), terraform_env)) as provider:
         yield run

@@ -1,0 +1,48 @@
+"""Counts the calls of a clean rotation of each strategy, in the cloud of the unit tests.
+
+Every strategy has two values already, so that a rotation also removes a credential.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import botocore.session
+from botocore import xform_name
+
+from bench.page import table
+from tests.strategies import ROTATORS
+from tests.unit.subjects import prepared
+
+if TYPE_CHECKING:
+    from bench.measure import Options
+
+# Each repeats the same verification, until a new credential is accepted for long enough.
+_POLLED: Final = {"get_caller_identity", "log_in"}
+# KMS has more operations, some of which have the names of requests to GitHub.
+_KMS: Final = {"sign"}
+
+
+def measure(_: Options) -> list[str]:
+    """Return the table."""
+    of_aws = _operations()
+    rows = []
+    for name in (name for one in ROTATORS for name in (one.name, *one.unit.variants)):
+        calls = _calls(name)
+        aws = len([one for one in calls if one in of_aws])
+        rows.append([f"`{name}`", aws, len(calls) - aws])
+    return table(["strategy", "calls of AWS", "requests to the service"], rows)
+
+
+def _operations() -> set[str]:
+    session = botocore.session.get_session()
+    models = [session.get_service_model(name) for name in ("iam", "secretsmanager", "sts")]
+    return _KMS | {xform_name(one) for model in models for one in model.operation_names}
+
+
+def _calls(subject: str) -> list[str]:
+    rotation = prepared(subject, "steady")
+    rotation.steps(rotation.stage())
+    calls: list[str] = ["", *rotation.cloud.fuse.calls]
+    return [two for one, two in pairwise(calls) if not (one == two and two in _POLLED)]

@@ -1,0 +1,31 @@
+"""The bench runs, and writes its tables into the page."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.__main__ import GROUPS
+from rotation.strategies import REGISTRY
+
+
+def test_the_bench_writes_the_calls_of_each_strategy(repository: Path, tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text("Before.\n<!-- BEGIN_CALLS -->\nold\n<!-- END_CALLS -->\nAfter.\n")
+    subprocess.run(
+        [sys.executable, "-m", "bench", "--runs=1", "--only=calls", f"--page={page}"],
+        check=True,
+        cwd=repository,
+        env={"PYTHONPATH": "lambda:tools/conformance"},
+    )
+    text = page.read_text()
+    assert text.startswith("Before.\n<!-- BEGIN_CALLS -->\n| strategy | ")
+    assert text.endswith("<!-- END_CALLS -->\nAfter.\n")
+    assert [name for name in REGISTRY if f"\n| `{name}` | " not in text] == []
+
+
+def test_the_page_has_a_table_of_each_group(repository: Path) -> None:
+    text = (repository / "docs" / "performance.md").read_text()
+    for group in GROUPS:
+        section = text.partition(f"<!-- BEGIN_{group.upper()} -->")[2]
+        table = section.partition(f"<!-- END_{group.upper()} -->")[0]
+        assert table.startswith("\n| "), group
