@@ -38,10 +38,8 @@ def main() -> None:
 
 def _when(options: Options) -> str:
     today = dt.datetime.now(tz=dt.UTC).date()
-    return (
-        f"{today}: {options.runs} runs of each, {os.cpu_count()} cores, {platform.machine()}, "
-        f"Python {platform.python_version()}."
-    )
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    return f"Measured on {today} with RUNS={options.runs}: {machine}."
 
 
 if __name__ == "__main__":
