@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.strategies import postgres
-from rotation_conformance import Conformance
 from testing.databases.versions import POSTGRESQL
 from tests.services.postgresql_users import PostgresqlUsers
+from tests.services.users import DatabaseSuite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation_conformance import Begin
-    from rotation_conformance.rotator import Rotation
     from testing.databases.postgresql import PostgreSQL
 
 
-class _Postgres(Conformance):
+class _Postgres(DatabaseSuite):
     source_file = Path(postgres.__file__)
-    public = frozenset({"dbname", "username"})
-    mode: str
-    administered = True
 
     @pytest.fixture
     def service(self, postgresql: PostgreSQL) -> Iterator[PostgresqlUsers]:
@@ -33,20 +29,6 @@ class _Postgres(Conformance):
             users = PostgresqlUsers(postgresql, self.mode, administered=self.administered)
             yield users
             users.remove()
-
-    @pytest.fixture
-    def begin(self, service: PostgresqlUsers) -> Begin:
-        begin = self._beginning(service)
-        if self.administered:
-            return begin
-
-        # The user changes its own password, so the secret must have it.
-        def begin_with_a_value() -> Rotation:
-            rotation = begin()
-            rotation.put_by_hand(service.first_value())
-            return rotation
-
-        return begin_with_a_value
 
 
 @pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)

@@ -13,12 +13,10 @@ from testing.databases.mysql import mysql as create_mysql
 from testing.databases.mysql_server import MySQLServer
 from testing.databases.process import HOST
 from testing.harness.account import Aws, Secret
-from tests.e2e.databases import example_variables
+from tests.e2e.databases import example_variables, grants, leaks, rotation_of
 from tests.e2e.mysql import mysql_users
-from tests.e2e.scenarios import Grants, a_clean_rotation, a_customer_key
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
-from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.plan import mysql
 from tests.strategies import RotatorUnderTest
@@ -105,17 +103,7 @@ class _MariadbWalk(_Walk):
         return {self.user}
 
 
-def _options(user: str, *, kms: bool = False) -> dict[str, object]:
-    """Return the options for the server of a root, in Terraform's JSON."""
-    names = ["admin_secret_arn", "ca_certificates", "host", "port"]
-    names += ["admin_kms_key_arn"] if kms else []
-    return {
-        **{name: f"${{var.mysql.{name}}}" for name in names},
-        "engine": "mysql",
-        "mode": "alternating_users",
-        "username": user,
-    }
-
+_ROTATION = {**rotation_of("mysql"), "engine": "mysql"}
 
 STRATEGY = RotatorUnderTest(
     name="mysql",
@@ -139,26 +127,10 @@ STRATEGY = RotatorUnderTest(
     ),
     faults={"GetSecretValue": Fault.LATE},
     # The client of MySQL alone has 16 KB. A driver would have 42.
-    largest_package=56 * 1024,
+    largest_package=52 * 1024,
     secret_fields=frozenset({"password"}),
     walks={"mysql": _Walk, "mariadb": _MariadbWalk},
-    grants=Grants(
-        planned=mysql.GRANTED,
-        rotation=_options("grants", kms=True),
-        scenarios={
-            ("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation,
-            ("DecryptTheAdministrator", "kms:Decrypt"): a_customer_key,
-        },
-        reads="grants/mysql-dba",
-    ),
-    leaks=Leaks(
-        rotation=_options("leaks"),
-        failures={
-            "wrong-content": wrong_content(
-                lambda mark: json.dumps({"engine": "mysql", "password": mark})
-            )
-        },
-        slow_failures={"text": wrong_content(lambda mark: mark)},
-    ),
+    grants=grants(mysql.GRANTED, _ROTATION, reads="grants/mysql-dba"),
+    leaks=leaks("mysql", _ROTATION),
     unit=mysql_server.UNIT,
 )

@@ -10,12 +10,10 @@ from testing.databases.login import Login
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.process import HOST
 from testing.harness.account import Aws, Secret
-from tests.e2e.databases import example_variables
+from tests.e2e.databases import example_variables, grants, leaks, rotation_of
 from tests.e2e.postgresql import postgresql_users
-from tests.e2e.scenarios import Grants, a_clean_rotation, a_customer_key
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
-from tests.leaks.failures import Leaks, wrong_content
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.plan import postgres
 from tests.strategies import RotatorUnderTest
@@ -72,16 +70,7 @@ class _Walk(Walk):
         return False
 
 
-def _options(user: str, *, kms: bool = False) -> dict[str, object]:
-    """Return the options for the server of a root, in Terraform's JSON."""
-    names = ["admin_secret_arn", "ca_certificates", "host", "port"]
-    names += ["admin_kms_key_arn"] if kms else []
-    return {
-        **{name: f"${{var.database.{name}}}" for name in names},
-        "mode": "alternating_users",
-        "username": user,
-    }
-
+_ROTATION = rotation_of("database")
 
 STRATEGY = RotatorUnderTest(
     name="postgres",
@@ -112,23 +101,7 @@ STRATEGY = RotatorUnderTest(
     largest_package=48 * 1024,
     secret_fields=frozenset({"password"}),
     walks={"postgres": _Walk},
-    grants=Grants(
-        planned=postgres.GRANTED,
-        rotation=_options("grants", kms=True),
-        scenarios={
-            ("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation,
-            ("DecryptTheAdministrator", "kms:Decrypt"): a_customer_key,
-        },
-        reads="grants/dba",
-    ),
-    leaks=Leaks(
-        rotation=_options("leaks"),
-        failures={
-            "wrong-content": wrong_content(
-                lambda mark: json.dumps({"engine": "postgres", "password": mark})
-            )
-        },
-        slow_failures={"text": wrong_content(lambda mark: mark)},
-    ),
+    grants=grants(postgres.GRANTED, _ROTATION, reads="grants/dba"),
+    leaks=leaks("postgres", _ROTATION),
     unit=postgresql_server.UNIT,
 )
