@@ -87,7 +87,7 @@ class Passwords:
                 return text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Database:
     """The parts of the secret's JSON that the variables set. No value steers a connection."""
 
@@ -184,7 +184,7 @@ class Administrator:
         raise absent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Options:
     """The options that the strategies for databases have in common."""
 

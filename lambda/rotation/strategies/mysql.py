@@ -66,7 +66,7 @@ _MOST_COPIES: Final = 5
 _UNKNOWN_VARIABLE: Final = 1193
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Server:
     """The server, as the function and an application reach it."""
 

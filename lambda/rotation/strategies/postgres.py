@@ -31,7 +31,7 @@ T = TypeVar("T")
 LogIn: TypeAlias = Callable[[Place, str, str], Session]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Server:
     """The server, as the function and an application reach it."""
 
