@@ -143,6 +143,16 @@ def test_a_retry_may_list_a_key_whose_record_does_not_show_yet(lag: float) -> No
     assert_converged(rotation)
 
 
+def test_a_key_is_issued_once_if_another_delivery_ends_while_an_orphan_is_deleted() -> None:
+    rotation = prepared("iam_access_key", "one_current")
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.cloud.time.advance(RETRY_SECONDS)
+    other = interpose("delete_access_key", lambda: rotation.step(Step.CREATE, token))
+    rotation.cloud.fuse.arm(other)
+    rotation.step(Step.CREATE, token)
+    assert rotation.cloud.fuse.calls.count("create_access_key") == 1
+
+
 def test_a_key_made_by_an_operator_in_the_place_of_an_orphan_is_foreign() -> None:
     """The retry deleted the key of the attempt. So the attempt made no other key."""
     rotation = prepared("iam_access_key", "one_current")
