@@ -13,7 +13,7 @@ from typing import Final
 from bench import page
 from bench.measure import Options
 
-GROUPS: Final = ("calls", "packages", "imports")
+GROUPS: Final = ("calls", "packages", "imports", "plans", "applies", "rotations", "postgresql")
 _PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 
@@ -30,6 +30,7 @@ def main() -> None:
         runs=given.runs,
         aws_templates=given.aws_templates,
         secrets_manager_module=given.secrets_manager_module,
+        page=given.page,
     )
     for group in given.only:
         lines = importlib.import_module(f"bench.{group}").measure(options)

@@ -24,6 +24,8 @@ class Options:
     """A checkout of AWS's rotation templates."""
     secrets_manager_module: Path | None
     """A checkout of terraform-aws-modules/secrets-manager."""
+    page: Path
+    """The page, beside which the picture is."""
 
 
 class CommandError(Exception):

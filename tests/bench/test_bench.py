@@ -23,9 +23,9 @@ def test_the_bench_writes_the_calls_of_each_strategy(repository: Path, tmp_path:
     assert [name for name in REGISTRY if f"\n| `{name}` | " not in text] == []
 
 
-def test_the_page_has_a_table_of_each_group(repository: Path) -> None:
+def test_the_page_has_a_section_of_each_group(repository: Path) -> None:
     text = (repository / "docs" / "performance.md").read_text()
     for group in GROUPS:
         section = text.partition(f"<!-- BEGIN_{group.upper()} -->")[2]
-        table = section.partition(f"<!-- END_{group.upper()} -->")[0]
-        assert table.startswith("\n| "), group
+        lines = section.partition(f"<!-- END_{group.upper()} -->")[0].splitlines()
+        assert "Not measured yet." in lines or any(line.startswith("| ") for line in lines), group
