@@ -49,6 +49,8 @@ class _Walk(Walk):
     """The value is the password of one of two users, and both work."""
 
     local_only = "Its function uses the local MySQL, which AWS cannot reach."
+    # Its database takes minutes. The tests of grants rotate it with the deployed function, too.
+    guarded_by = "tests/e2e/test_grants.py"
     user = "shop"
 
     @property
