@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from rotation_conformance import ServiceUnderTest
+from rotation.settings import OptionReader
+from rotation.strategies import postgres
+from rotation_conformance import Account, ServiceUnderTest
+from rotation_conformance.rotator import Rotation
 from testing.databases.login import Login
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from rotation_conformance import Account
     from testing.databases.postgresql import PostgreSQL
 
 USER: Final = "app"
@@ -50,6 +52,17 @@ class PostgresqlUsers(ServiceUnderTest):
             "exclude_characters": None,
             "hash_password": True,
         }
+
+    def rotation(self) -> Rotation:
+        """Return the rotation of a secret without a value, after a reset."""
+        account = Account()
+        options = dict(self.reset(account))
+        return Rotation(
+            cloud=account,
+            secret=account.add_secret("app/database"),
+            strategy=lambda clients: postgres.build(OptionReader(options, path="options"), clients),
+            service=self,
+        )
 
     def remove(self) -> None:
         for name in reversed(_NAMES):

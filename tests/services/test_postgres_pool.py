@@ -10,25 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import pytest
 import sqlalchemy
 
-from examples.postgres.application.pool import LogIn
-from rotation.settings import OptionReader
-from rotation.strategies import postgres
-from rotation_conformance import Account
-from rotation_conformance.rotator import Rotation
+from pool import LogIn
 from testing.harness.account import eventually
 from tests.services.postgresql_users import PostgresqlUsers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rotation.api import Clients, Generator, Issuer
+    from rotation_conformance.rotator import Rotation
     from testing.databases.postgresql import PostgreSQL
 
 _WORKERS: Final = 4
@@ -110,10 +105,6 @@ def _application(rotation: Rotation, maximum_age: timedelta, ca_file: str) -> It
     engine.dispose()
 
 
-def _build(options: dict[str, object], clients: Clients) -> Generator | Issuer:
-    return postgres.build(OptionReader(options, path="options"), clients)
-
-
 @pytest.mark.parametrize("rotations", _ROTATIONS)
 @pytest.mark.parametrize("mode", _MAXIMUM_AGES)
 def test_a_pool_works_while_the_password_rotates(
@@ -124,14 +115,8 @@ def test_a_pool_works_while_the_password_rotates(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
-    users, account = PostgresqlUsers(postgresql, mode, administered=True), Account()
-    options = dict(users.reset(account))
-    rotation = Rotation(
-        cloud=account,
-        secret=account.add_secret("app"),
-        strategy=partial(_build, options),
-        service=users,
-    )
+    users = PostgresqlUsers(postgresql, mode, administered=True)
+    rotation = users.rotation()
     rotation.rotate()
     with _application(rotation, _MAXIMUM_AGES[mode], str(postgresql.ca_file)) as counts:
 

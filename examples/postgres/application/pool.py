@@ -66,6 +66,12 @@ class LogIn:
             return self._value
 
 
+def reader(secret_id: str) -> Callable[[], dict[str, Any]]:
+    """Return a function that reads the secret."""
+    client = boto3.client("secretsmanager")
+    return lambda: json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])
+
+
 def engine(
     secret_id: str, maximum_age: timedelta = timedelta(minutes=30), **parameters: str
 ) -> sqlalchemy.Engine:
@@ -73,10 +79,5 @@ def engine(
 
     The maximum age must be shorter than the minimum overlap. The parameters are those of libpq.
     """
-    client = boto3.client("secretsmanager")
-
-    def read() -> dict[str, Any]:
-        return dict(json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"]))
-
-    log_in = LogIn(read, maximum_age, **parameters)
+    log_in = LogIn(reader(secret_id), maximum_age, **parameters)
     return sqlalchemy.create_engine("postgresql+psycopg://", creator=log_in)
