@@ -25,9 +25,9 @@ from testing.databases.login import Login
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.servers import servers
 from testing.harness.account import Secret
+from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import Terraform, checkout
 from testing.local_aws import local_aws
-from tests.e2e.postgresql import postgresql_users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import Final
 
 from testing.databases.mysql_server import MySQLServer
 from testing.harness.account import Aws
-from tests.e2e.databases import administered
+from testing.harness.databases import administered
 
 # Of the examples.
 _DATABASE: Final = "reports"

@@ -108,8 +108,9 @@ def test_example_keeps_its_promises(
         found = inventory(aws)
         terraform = Terraform(module, f"examples/{example}", aws.environment, own.variables)
         terraform.init()
-        terraform.run("plan", "-out=first.tfplan")
         try:
+            own.before_apply(aws, terraform)
+            terraform.run("plan", "-out=first.tfplan")
             terraform.apply("first.tfplan")
             for address, policy in _policies(terraform):
                 assert faults(policy) == [], address

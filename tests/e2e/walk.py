@@ -59,6 +59,9 @@ class Walk:
         del aws
         yield
 
+    def before_apply(self, aws: Aws, terraform: Terraform) -> None:
+        """Do what the page of the example says to do before the apply."""
+
     def wait_for_the_first(self, secret: Secret) -> None:
         secret.wait_for_a_value()
         self._note(secret)

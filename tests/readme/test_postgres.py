@@ -73,7 +73,10 @@ def test_the_tables_of_a_templates_second_user_become_the_first_ones(
     with reports.connect(Login("app_clone", _PASSWORD), database="reports") as session:
         session.execute("CREATE SCHEMA sales")
         session.execute("CREATE TABLE sales.orders ()")
-    _run(reports, block("run", "postgres-from-template"), reports.administrator)
+    _run(reports, block("run", "template-tables"), reports.administrator)
+    _run(reports, block("run", "template-role"), reports.administrator)
+    with reports.connect(Login("app_clone", _PASSWORD), database="reports") as session:
+        assert session.execute("SELECT current_user").fetchall() == [("app",)]
     owner = "SELECT tableowner FROM pg_tables WHERE schemaname = 'sales'"
     assert reports.statement(owner, database="reports") == [("app",)]
     owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'sales'"

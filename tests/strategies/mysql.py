@@ -13,7 +13,8 @@ from testing.databases.mysql import mysql as create_mysql
 from testing.databases.mysql_server import MySQLServer
 from testing.databases.process import HOST
 from testing.harness.account import Aws, Secret
-from tests.e2e.databases import example_variables, grants, leaks, rotation_of
+from testing.harness.databases import example_variables
+from tests.e2e.databases import grants, leaks, rotation_of
 from tests.e2e.mysql import mysql_users
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+import uuid
 from collections.abc import Iterator, Mapping
 
 import psycopg
@@ -9,13 +11,17 @@ import psycopg
 from testing.databases.login import Login
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.process import HOST
-from testing.harness.account import Aws, Secret
-from tests.e2e.databases import example_variables, grants, leaks, rotation_of
-from tests.e2e.postgresql import postgresql_users
+from testing.harness.account import Aws, Rotation, Secret
+from testing.harness.databases import example_variables
+from testing.harness.postgresql import postgresql_users
+from testing.harness.terraform import Terraform
+from tests.e2e.application import Application
+from tests.e2e.databases import grants, leaks, rotation_of
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.load.subject import Json, NotWorkingError, Subject
 from tests.plan import postgres
+from tests.readme.blocks import block
 from tests.strategies import RotatorUnderTest
 from tests.unit import postgresql_server
 
@@ -70,6 +76,58 @@ class _Walk(Walk):
         return False
 
 
+class _FromTemplate(_Walk):
+    """AWS's template has made the second user current, and stopped in the next rotation."""
+
+    guarded_by = "tests/readme/test_from_aws_template.py"
+
+    @contextlib.contextmanager
+    def prepared(self, aws: Aws) -> Iterator[None]:
+        server = self.postgresql
+        with contextlib.ExitStack() as later:
+            options = later.enter_context(postgresql_users(aws, server, "app"))
+            variables = example_variables(options)
+            self.variables |= {**variables, "host": variables["endpoint"]}
+            server.statement("CREATE SCHEMA moving AUTHORIZATION app")
+            later.callback(server.statement, "DROP SCHEMA moving CASCADE")
+            value = {"engine": "postgres", "host": server.host, "port": str(server.port)}
+            value |= {"username": "app_clone", "password": "of-the-template"}
+            with server.connect(server.administrator) as session:
+                session.execute("CREATE ROLE app_clone LOGIN PASSWORD 'of-the-template'")
+                session.execute("GRANT app TO app_clone")
+            with server.connect(Login("app_clone", value["password"])) as session:
+                session.execute("CREATE TABLE moving.orders ()")
+            secrets = aws.client("secretsmanager")
+            secrets.create_secret(Name="app/database", SecretString=json.dumps(value))
+            secrets.put_secret_value(
+                SecretId="app/database",
+                ClientRequestToken=str(uuid.uuid4()),
+                SecretString=json.dumps({**value, "username": "app", "password": "unfinished"}),
+                VersionStages=["AWSPENDING"],
+            )
+            query = "SELECT FROM moving.orders"
+            self._application = Application(server, aws, "app/database", query)
+            later.enter_context(self._application.running())
+            yield
+
+    def before_apply(self, aws: Aws, terraform: Terraform) -> None:
+        secret, server = Secret(aws, "app/database"), self.postgresql
+        with server.connect(server.administrator) as session:
+            for name in ("template-tables", "template-role"):
+                sql = block("run", name).replace("dba", server.administrator.username)
+                session.execute(sql.encode())
+        secret.give_up(Rotation(str(secret.holder("AWSPENDING")), None))
+        address = re.findall("'(.+)'", block("run", "from-aws-template"))[0]
+        found = aws.client("secretsmanager").describe_secret(SecretId=secret.secret_id)
+        terraform.run("import", address, found["ARN"])
+
+    def conclude(self, terraform: Terraform, secret: Secret) -> None:
+        super().conclude(terraform, secret)
+        self._application.stop()
+        assert self._application.failures == []
+        assert {*self._application.users} == {"app", "app_clone"}
+
+
 _ROTATION = rotation_of("database")
 
 STRATEGY = RotatorUnderTest(
@@ -78,8 +136,10 @@ STRATEGY = RotatorUnderTest(
         "lambda/rotation/services/database.py",
         "lambda/rotation/services/postgresql/*",
         "testing/databases/*",
-        "tests/e2e/postgresql.py",
+        "testing/harness/postgresql.py",
+        "tests/e2e/application.py",
         "tests/plan/postgres.py",
+        "tests/readme/test_from_aws_template.py",
         "tests/readme/test_postgres.py",
         "tests/services/*",
         "tests/unit/postgresql*.py",
@@ -100,7 +160,7 @@ STRATEGY = RotatorUnderTest(
     # The client of PostgreSQL alone has 14 KB. A driver would have 200.
     largest_package=48 * 1024,
     secret_fields=frozenset({"password"}),
-    walks={"postgres": _Walk},
+    walks={"postgres": _Walk, "from-aws-template": _FromTemplate},
     grants=grants(postgres.GRANTED, _ROTATION, reads="grants/dba"),
     leaks=leaks("postgres", _ROTATION),
     unit=postgresql_server.UNIT,

@@ -6,7 +6,7 @@ from typing import Final
 
 from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws
-from tests.e2e.databases import administered
+from testing.harness.databases import administered
 
 # Of the example.
 _DATABASE: Final = "reports"
