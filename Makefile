@@ -56,8 +56,8 @@ help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 .PHONY: demo
-demo: $(VENV) $(PROVIDERS) ## Rotate a key under load on a local AWS
-	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" $(REAP) .venv/bin/python -m dev.demo
+demo: $(VENV) $(PROVIDERS) $(if $(DATABASE),$(DATABASES)) ## Rotate a key under load on a local AWS, or the password of a DATABASE
+	@TF_CLI_CONFIG_FILE="$(CURDIR)/$(PROVIDERS)" DATABASE="$(DATABASE)" $(REAP) .venv/bin/python -m dev.demo
 
 .PHONY: check
 check: $(VENV) $(PROVIDERS) $(PROSE) ## Check a change in less than a minute

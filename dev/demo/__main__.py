@@ -1,4 +1,4 @@
-"""`make demo`: rotates an application's access key under load; no request fails."""
+"""`make demo`: rotates an application's credential under load; no request fails."""
 
 import os
 import signal
@@ -6,7 +6,8 @@ import sys
 from types import FrameType
 
 from dev.demo.display import display
-from dev.demo.story import SHORTENED, Result, run
+from dev.demo.story import Result, run
+from dev.demo.subject import SUBJECTS
 from testing.harness.terraform import checkout
 from testing.local_aws import local_aws
 
@@ -14,10 +15,15 @@ from testing.local_aws import local_aws
 def main() -> int:
     """Run the demo; the exit code is 0 if every promise was kept."""
     rotations = int(os.environ.get("ROTATIONS") or 5)
+    database = os.environ.get("DATABASE") or None
+    if database not in SUBJECTS:
+        known = " or ".join(filter(None, SUBJECTS))
+        sys.stderr.write(f"DATABASE must be {known}, or not set. Found: {database}.\n")
+        return 2
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        result = _run(rotations)
+        result = _run(rotations, database)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped; nothing was left behind.\n")
         return 130
@@ -25,15 +31,16 @@ def main() -> int:
     return 0 if result.is_good else 1
 
 
-def _run(rotations: int) -> Result:
+def _run(rotations: int, database: str | None) -> Result:
     with display() as screen:
         screen.say("Starting a local AWS that enforces IAM")
         # As in AWS, services accept a new key after a delay, and not all at the same time.
-        with local_aws(key_propagation_seconds=1, key_settling_seconds=1) as aws:
-            shortened = ", ".join(f"{name} = {value}" for name, value in SHORTENED.items())
-            screen.say(f"Shortened for the demo, so that rotations take seconds: {shortened}")
-            with checkout() as folder:
-                return run(aws, folder, rotations, screen)
+        with (
+            local_aws(key_propagation_seconds=1, key_settling_seconds=1) as aws,
+            SUBJECTS[database](aws, screen) as subject,
+            checkout() as folder,
+        ):
+            return run(aws, folder, rotations, screen, subject)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -12,7 +12,6 @@ from typing import Final
 
 from testing.harness.account import eventually
 
-PROGRAM: Final = "application/store_reports.py"
 WORKERS: Final = 4
 # The application reads the secret again after half of this time. The demo has no overlap.
 MAXIMUM_AGE_SECONDS: Final = 4
@@ -32,9 +31,11 @@ class Report:
     """The application's counts so far."""
 
     requests: int = 0
+    log_ins: int = 0
     failed: int = 0
     last_failure: str | None = None
-    access_key_ids: list[str] = field(default_factory=list)
+    # The keys or users of the workers.
+    in_use: list[str] = field(default_factory=list)
 
 
 class Application:
@@ -102,12 +103,12 @@ class Application:
 
 @contextlib.contextmanager
 def application(
-    folder: Path, secret_id: str, environment: Mapping[str, str]
+    program: Path, secret_id: str, environment: Mapping[str, str]
 ) -> Iterator[Application]:
-    """Run the application of the example in this folder for the length of the block."""
+    """Run the application of an example for the length of the block."""
     process = subprocess.Popen(
         [
-            *(sys.executable, str(folder / PROGRAM), secret_id),
+            *(sys.executable, str(program), secret_id),
             *("--workers", str(WORKERS)),
             *("--maximum-age", str(MAXIMUM_AGE_SECONDS)),
             *("--report-every", str(_REPORT_EVERY_SECONDS)),

@@ -14,12 +14,15 @@ from rich.table import Table
 
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _RATE_OVER_SECONDS: Final = 2
+_LONGEST_NAME: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """The state of the demo at one moment."""
 
+    credential: str
+    request: str
     rotation: int
     rotations: int
     steps_done: tuple[str, ...] = ()
@@ -40,9 +43,11 @@ class Display(Protocol):
         """Show the current state, several times a second."""
 
 
-def masked(access_key_id: str | None) -> str:
-    """Shorten a key's ID. The ID is not secret, but its ends suffice to recognise the key."""
-    return f"{access_key_id[:4]}…{access_key_id[-4:]}" if access_key_id else "none"
+def masked(name: str | None) -> str:
+    """Shorten a key's ID. It is not secret, but its ends suffice. A user's name stays."""
+    if name and len(name) > _LONGEST_NAME:
+        return f"{name[:4]}…{name[-4:]}"
+    return name or "none"
 
 
 class _Rate:
@@ -84,7 +89,7 @@ class Lines:
         if last is None or (scene.in_use != last.in_use and len(scene.in_use) == 1):
             _write(
                 f"{where} application uses {', '.join(map(masked, scene.in_use)) or 'none'}; "
-                f"{scene.requests} requests, {rate:.0f}/s, {scene.failed} failed"
+                f"{scene.requests} {scene.request}, {rate:.0f}/s, {scene.failed} failed"
             )
 
 
@@ -105,11 +110,11 @@ class _Table:
             for step in STEPS
         ]
         table.add_row("steps", "  ".join(marks))
-        table.add_row("current key", f"[green]{masked(scene.current)}[/]")
-        table.add_row("previous key", masked(scene.previous))
+        table.add_row(f"current {scene.credential}", f"[green]{masked(scene.current)}[/]")
+        table.add_row(f"previous {scene.credential}", masked(scene.previous))
         table.add_row("application uses", ", ".join(map(masked, scene.in_use)) or "none")
         table.add_row(
-            "requests", f"{scene.requests}, {self._rate.of(scene.requests):.0f} per second"
+            scene.request, f"{scene.requests}, {self._rate.of(scene.requests):.0f} per second"
         )
         colour = "red" if scene.failed else "green"
         table.add_row("failed", f"[{colour}]{scene.failed}[/]")

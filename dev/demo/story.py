@@ -2,29 +2,20 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from dev.demo.application import WORKERS, Application, Report, application
 from dev.demo.display import STEPS, Display, Scene, masked
+from dev.demo.subject import Subject
 from testing.harness.account import (
     Aws,
     Secret,
     empty_bucket,
     eventually,
     inventory,
-    is_accepted,
     reader,
     step_records,
 )
 from testing.harness.terraform import NotEmptyError, Terraform
-
-EXAMPLE: Final = "examples/iam-access-key"
-# Far below useful values, so that a rotation takes seconds.
-SHORTENED: Final = {
-    "minimum_overlap_minutes": 0,
-    "recovery_window_in_days": 0,
-    "settling_seconds": 2,
-}
 
 
 @dataclass(slots=True)
@@ -32,6 +23,7 @@ class Result:
     """The result of the demo."""
 
     rotations: int
+    subject: Subject
     report: Report = field(default_factory=Report)
     broken: list[str] = field(default_factory=list)
 
@@ -41,31 +33,36 @@ class Result:
         return not self.broken and self.report.failed == 0
 
     def __str__(self) -> str:
-        return (
-            f"{self.rotations} rotations, {self.report.requests} requests, "
-            f"{self.report.failed} failed"
-        )
+        counts = [f"{self.rotations} rotations", f"{self.report.requests} {self.subject.request}"]
+        if self.subject.logs_in:
+            counts.append(f"{self.report.log_ins} log-ins")
+        return ", ".join([*counts, f"{self.report.failed} failed"])
 
 
-def run(aws: Aws, checkout: Path, rotations: int, display: Display) -> Result:
+def run(aws: Aws, checkout: Path, rotations: int, display: Display, subject: Subject) -> Result:
     """Run the whole demo in an account."""
-    result = Result(rotations)
+    result = Result(rotations, subject)
     before = inventory(aws)
-    terraform = Terraform(checkout, EXAMPLE, aws.environment, SHORTENED)
+    shortened = ", ".join(f"{name} = {value}" for name, value in subject.shortened.items())
+    display.say(f"Shortened for the demo, so that rotations take seconds: {shortened}")
+    variables = {**subject.shortened, **subject.variables}
+    terraform = Terraform(checkout, subject.example, aws.environment, variables)
     display.say("terraform init")
     terraform.init()
     display.say("terraform apply")
     display.say(terraform.apply())
     outputs = terraform.outputs()
 
-    display.say("Waiting for the first rotation, which creates the first key")
+    display.say(f"Waiting for the first rotation, which creates the first {subject.credential}")
     secret = Secret(aws, outputs["secret_arn"])
     secret.wait_for_a_value()
-    keys = [secret.value()]
+    values = [secret.value()]
 
     with reader(aws, outputs["reader_policy_json"]) as environment:
-        display.say(f"Starting the application with {WORKERS} workers, which write and read in S3")
-        with application(terraform.folder, secret.secret_id, environment) as running:
+        display.say(f"Starting the application with {WORKERS} workers, which {subject.work}")
+        program = checkout / subject.program
+        identity = {**environment, **subject.environment}
+        with application(program, secret.secret_id, identity) as running:
             running.wait_for_requests()
             watch = _Watch(
                 aws=aws,
@@ -74,10 +71,11 @@ def run(aws: Aws, checkout: Path, rotations: int, display: Display) -> Result:
                 running=running,
                 display=display,
                 rotations=rotations,
+                subject=subject,
             )
             for number in range(1, rotations + 1):
                 watch.rotate(number)
-                keys.append(secret.value())
+                values.append(secret.value())
             result.report = running.stop()
     if result.report.last_failure:
         display.say(f"The last failed request: {result.report.last_failure}")
@@ -87,18 +85,19 @@ def run(aws: Aws, checkout: Path, rotations: int, display: Display) -> Result:
         if not kept:
             result.broken.append(promise)
 
-    retired, valid = keys[:-2], keys[-2:]
-    names = ", ".join(masked(key["AccessKeyId"]) for key in retired)
+    retired, valid = values[:-2], values[-2:]
+    names = ", ".join(masked(value[subject.identity]) for value in retired)
     check(
-        f"the retired keys are rejected: {names}",
-        not any(is_accepted(aws, key) for key in retired),
+        f"the retired {subject.credentials} are rejected: {names}",
+        not any(subject.is_accepted(value) for value in retired),
     )
     check(
-        "the current and the previous key are accepted",
-        all(is_accepted(aws, key) for key in valid),
+        f"the current and the previous {subject.credential} are accepted",
+        all(subject.is_accepted(value) for value in valid),
     )
     check("the second plan is empty", _plan_is_empty(terraform, display))
-    empty_bucket(aws, outputs["bucket"])
+    if "bucket" in outputs:
+        empty_bucket(aws, outputs["bucket"])
     display.say("terraform destroy")
     display.say(terraform.destroy())
     left = inventory(aws) - before
@@ -125,17 +124,18 @@ class _Watch:
     running: Application
     display: Display
     rotations: int
+    subject: Subject
 
     def rotate(self, number: int) -> None:
-        """Rotate once and wait until every worker uses the new key.
+        """Rotate once and wait until every worker uses the new credential.
 
-        The wait replaces the hour of overlap, after which no worker uses an older key.
+        The wait replaces the hour of overlap, after which no worker uses an older one.
         """
         rotation = self.secret.rotate()
 
         def look() -> tuple[bool, Scene]:
             self.running.require_running()
-            # Read before the scene: a scene from before the promotion has the old key as current.
+            # Read before the scene: one from before the promotion has the old credential.
             has_ended = self.secret.has_rotated(rotation)
             scene = self._scene(number, rotation.token)
             self.display.show(scene)
@@ -145,7 +145,7 @@ class _Watch:
             has_ended, scene = seen
             return has_ended and scene.in_use == (scene.current,)
 
-        eventually("The switch of the application to the new key", look, has_moved)
+        eventually("The switch of the application to the new credential", look, has_moved)
 
     def _scene(self, number: int, token: str) -> Scene:
         done = {
@@ -153,14 +153,16 @@ class _Watch:
             for record in step_records(self.aws, self.log_group_name)
             if record["version_id"] == token and record["outcome"] != "failed"
         }
-        report = self.running.report
+        report, identity = self.running.report, self.subject.identity
         return Scene(
+            credential=self.subject.credential,
+            request=self.subject.request,
             rotation=number,
             rotations=self.rotations,
             steps_done=tuple(step for step in STEPS if step in done),
-            current=self.secret.value().get("AccessKeyId"),
-            previous=self.secret.value("AWSPREVIOUS").get("AccessKeyId"),
-            in_use=tuple(report.access_key_ids),
+            current=self.secret.value().get(identity),
+            previous=self.secret.value("AWSPREVIOUS").get(identity),
+            in_use=tuple(report.in_use),
             requests=report.requests,
             failed=report.failed,
         )

@@ -1,4 +1,4 @@
-"""`make demo` rotates without a failed request and leaves nothing behind, also after Ctrl-C."""
+"""`make demo` rotates without a failure and leaves nothing behind, also after Ctrl-C."""
 
 import os
 import re
@@ -29,15 +29,22 @@ def _processes(mark: str) -> list[str]:
 
 
 @contextmanager
-def _demo() -> Iterator[subprocess.Popen[str]]:
+def _demo(database: str = "") -> Iterator[subprocess.Popen[str]]:
     """Run the demo, and check that it leaves nothing."""
     mark = f"DEMO_{uuid.uuid4().hex}"
     # The path of a plugin's socket would be too long in pytest's own folder.
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        Path(folder).chmod(0o755)  # The user of a database server must enter it.
         process = subprocess.Popen(
             [sys.executable, "-m", "dev.demo"],
             cwd=Path(__file__).resolve().parents[2],
-            env={**os.environ, mark: "", "ROTATIONS": "2", "TMPDIR": folder},
+            env={
+                **os.environ,
+                mark: "",
+                "DATABASE": database,
+                "ROTATIONS": "2",
+                "TMPDIR": folder,
+            },
             start_new_session=True,
             stderr=subprocess.STDOUT,
             stdout=subprocess.PIPE,
@@ -61,6 +68,19 @@ def test_no_request_fails_while_the_key_rotates() -> None:
     # The demo made three keys. It shows each, but not the whole key ID.
     assert len(set(re.findall(r"AKIA…\w{4}", output))) == 3
     assert not re.search(r"AKIA\w", output)
+
+
+@pytest.mark.slow
+def test_no_query_and_no_log_in_fails_while_the_password_rotates() -> None:
+    with _demo("postgres") as process:
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    *described, last = output.splitlines()
+    ending = re.fullmatch(r"2 rotations, (\d+) queries, (\d+) log-ins, 0 failed", last)
+    assert ending, output
+    assert [int(number) > 20 for number in ending.groups()] == [True, True]
+    assert sum(line.startswith("Checked: ") for line in described) == 4
+    assert {"app", "app_clone"} <= {*re.findall(r"application uses (\w+);", output)}
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ class Meter:
                 "requests": self._requests,
                 "failed": self._failed,
                 "last_failure": self._last_failure,
-                "access_key_ids": sorted(set(self._keys.values())),
+                "in_use": sorted(set(self._keys.values())),
             }
         output.write(json.dumps(numbers) + "\n")
         output.flush()
