@@ -16,7 +16,7 @@ LISTS = {
 }
 # Pages may name any strategy, and so may examples and the demo, which are a user's code.
 _EXEMPT = (
-    *("*.md", "examples/*", "dev/demo/*"),
+    *("*.md", "examples/*", "dev/demo/*", "bench/*"),
     "tests/readme/*",  # They run the pages.
     "tests/upgrade/*",  # They apply an older release.
 )
