@@ -14,7 +14,7 @@ LISTS = {
     "strategies.tf": "It calls the submodule of the chosen strategy.",
     "lambda/rotation/strategies/__init__.py": "REGISTRY has the names that the function accepts.",
 }
-# Pages may name any strategy, and so may examples and the demo, which are a user's code.
+# Pages may name any strategy. So may examples and the demo, which are a user's code, and the bench.
 _EXEMPT = (
     *("*.md", "examples/*", "dev/demo/*", "bench/*"),
     "tests/readme/*",  # They run the pages.
