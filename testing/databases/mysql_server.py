@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import ssl
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pymysql
 
 _PATIENCE_SECONDS: Final = 20
+_PAUSE_SECONDS: Final = 0.05
 _CONNECTIONS: Final = 30
 _FEW_CONNECTIONS: Final = 10  # MariaDB accepts no smaller number.
 _ALL_CONNECTIONS: Final = "11"  # One is for a superuser.
@@ -158,7 +160,7 @@ class MySQLServer:
         self.statement(f"SET GLOBAL max_connections = {_FEW_CONNECTIONS}")
         with contextlib.ExitStack() as sessions:
             self._fill(sessions)
-            self._reserved = sessions.enter_context(self._superuser())
+            self._reserved = sessions.enter_context(self._last())
             # A session that was about to end may have left its place.
             while self.statement("SHOW STATUS LIKE 'Threads_connected'")[0][1] != _ALL_CONNECTIONS:
                 self._fill(sessions)
@@ -167,6 +169,19 @@ class MySQLServer:
             finally:
                 self.statement(f"SET GLOBAL max_connections = {_CONNECTIONS}")
                 self._reserved = None
+
+    def _last(self) -> pymysql.Connection[Any]:
+        """Take the reserved place, which the last session may not have left yet."""
+        from pymysql import OperationalError
+
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._superuser()
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
 
     def _fill(self, sessions: contextlib.ExitStack) -> None:
         from pymysql import OperationalError

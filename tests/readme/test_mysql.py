@@ -20,9 +20,11 @@ _PASSWORD = "a-password-of-a-test"  # noqa: S105 -- of a user on a server of thi
 @pytest.fixture
 def reports(mysql_server: MySQLServer) -> Iterator[MySQLServer]:
     """A server with the database of the example."""
-    mysql_server.statement("CREATE DATABASE reports; CREATE TABLE reports.orders (number INT)")
+    # A deployed example may use the same database.
+    mysql_server.statement("CREATE DATABASE IF NOT EXISTS reports")
+    mysql_server.statement("CREATE TABLE reports.orders (number INT)")
     yield mysql_server
-    mysql_server.statement("DROP DATABASE reports; DROP USER IF EXISTS shop")
+    mysql_server.statement("DROP TABLE reports.orders; DROP USER IF EXISTS shop")
 
 
 def test_the_administrator_creates_the_user_and_may_change_its_password(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 each_version = pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 
+# Deployed examples use the database of the page, on the same server.
+_DATABASE = "page"
 _PASSWORD = "a-password-of-a-test"  # noqa: S105 -- of a user on a server of this test
 
 
@@ -27,16 +29,17 @@ def reports(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
     with ExitStack() as later:
         for name in ("app", "app_clone"):
             later.callback(postgresql.statement, f"DROP ROLE IF EXISTS {name}")
-        later.callback(postgresql.statement, "DROP DATABASE reports")
+        later.callback(postgresql.statement, f"DROP DATABASE {_DATABASE}")
         with postgresql.connect(postgresql.administrator) as session:
-            session.execute("CREATE DATABASE reports")
+            session.execute(f"CREATE DATABASE {_DATABASE}".encode())
         yield postgresql
 
 
 def _run(server: PostgreSQL, shown: str, login: Login) -> None:
     """Run statements of the page, on which the administrator is dba."""
     sql = shown.replace("dba", server.administrator.username)
-    with server.connect(login, database="reports") as session:
+    sql = sql.replace("DATABASE reports", f"DATABASE {_DATABASE}")
+    with server.connect(login, database=_DATABASE) as session:
         session.execute(sql.encode())
 
 
@@ -47,7 +50,7 @@ def test_the_administrator_creates_the_user_and_may_change_its_password(
     _run(reports, block("run", "postgres-user"), reports.administrator)
     with reports.connect(reports.administrator) as session:
         session.execute(f"ALTER ROLE app PASSWORD '{_PASSWORD}'".encode())
-    with reports.connect(Login("app", _PASSWORD), database="reports") as session:
+    with reports.connect(Login("app", _PASSWORD), database=_DATABASE) as session:
         session.execute("CREATE SCHEMA reports")
 
 
@@ -70,17 +73,17 @@ def test_the_tables_of_a_templates_second_user_become_the_first_ones(
     with reports.connect(reports.administrator) as session:
         session.execute(f"CREATE ROLE app_clone LOGIN PASSWORD '{_PASSWORD}'".encode())
         session.execute("GRANT app TO app_clone")
-    with reports.connect(Login("app_clone", _PASSWORD), database="reports") as session:
+    with reports.connect(Login("app_clone", _PASSWORD), database=_DATABASE) as session:
         session.execute("CREATE SCHEMA sales")
         session.execute("CREATE TABLE sales.orders ()")
     _run(reports, block("run", "template-tables"), reports.administrator)
     _run(reports, block("run", "template-role"), reports.administrator)
-    with reports.connect(Login("app_clone", _PASSWORD), database="reports") as session:
+    with reports.connect(Login("app_clone", _PASSWORD), database=_DATABASE) as session:
         assert session.execute("SELECT current_user").fetchall() == [("app",)]
     owner = "SELECT tableowner FROM pg_tables WHERE schemaname = 'sales'"
-    assert reports.statement(owner, database="reports") == [("app",)]
+    assert reports.statement(owner, database=_DATABASE) == [("app",)]
     owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'sales'"
-    assert reports.statement(owner, database="reports") == [("app",)]
+    assert reports.statement(owner, database=_DATABASE) == [("app",)]
     with reports.connect(reports.administrator) as session:
         ((own,),) = session.execute(
             "SELECT count(*) FROM pg_auth_members WHERE pg_get_userbyid(member) = current_user "
