@@ -94,11 +94,9 @@ def environment(aws: Aws, terraform_env: dict[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(
-    # Both apply the same example.
-    "name",
-    ["pytest", pytest.param("terratest", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("name", ["pytest", "terratest"])
+# The test below applies the same example by the jobs of a pipeline, and is in `make test`.
+@pytest.mark.slow
 def test_the_test_of_the_pipeline_passes_and_leaves_nothing(
     name: str, aws: Aws, environment: dict[str, str], module: Path, tmp_path: Path
 ) -> None:

@@ -497,7 +497,8 @@ def test_a_secret_goes_back_to_the_key_of_aws(applied: Applied) -> None:
     ("record", "command"),
     [
         pytest.param("owner", block("run", "forget-owner"), id="owner"),
-        pytest.param("name", block("run", "forget-name"), id="name"),
+        # The same command for another record.
+        pytest.param("name", block("run", "forget-name"), id="name", marks=pytest.mark.slow),
     ],
 )
 def test_terraform_forgets_what_it_recorded(record: str, command: str, applied: Applied) -> None:

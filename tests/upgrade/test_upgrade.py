@@ -413,6 +413,7 @@ def _lines(hcl_type: str) -> list[str]:
     return [line for line in lines if line]
 
 
+@pytest.mark.slow
 def test_a_shallow_clone_is_an_error_that_says_what_to_run(
     repository: Path, tmp_path: Path
 ) -> None:

@@ -119,6 +119,7 @@ def test_nothing_is_left_after_ctrl_c(
     assert "left: " not in output
 
 
+@pytest.mark.slow
 def test_a_run_says_what_is_new_and_not_its_own(aws: QuickAws, foreign: frozenset[str]) -> None:
     with _run(aws, "--budget", "5", *_WHERE, "--keyword", "test_qualifiers") as process:
         eventually("A creation", lambda: process.poll() is not None or everything(aws) != foreign)
@@ -189,6 +190,7 @@ def test_no_test_starts_after_the_budget_is_used_up(
             ("--budget", "0.01", *_WHERE, "--keyword", "random-value"),
             "BUDGET_USD must be at least 0.02 for these tests. Found: 0.01.",
             id="small-budget",
+            marks=pytest.mark.slow,
         ),
     ],
 )
