@@ -12,6 +12,8 @@ import boto3
 import hypothesis
 import pytest
 
+from testing.harness.terraform import SETTINGS
+
 pytest_plugins = [
     *("pytester", "tests.selection", "tests.order", "tests.campaigns", "tests.load.account"),
     "testing.databases.fixtures",
@@ -77,18 +79,10 @@ def aws_provider_6(cache: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def terraform_env(cache: Path) -> dict[str, str]:
+def terraform_env() -> dict[str, str]:
     """A whole environment, with the providers of the set-up and no other TF_ variable."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    return inherited | {
-        "CHECKPOINT_DISABLE": "1",
-        # A quarter less processor time than with the default, for some more memory.
-        "GOGC": "off",
-        "GOMEMLIMIT": "700MiB",
-        "TF_CLI_CONFIG_FILE": str(cache / "terraform" / "cli.tfrc"),
-        "TF_IN_AUTOMATION": "1",
-        "TF_INPUT": "0",
-    }
+    return inherited | SETTINGS
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
-"""An account with the example of every strategy, deployed by one apply."""
+"""An account with the example of each strategy in the sample, deployed by one apply."""
 
 import functools
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 
 from testing.databases.mysql import mysql as create_mysql
 from testing.databases.postgresql import PostgreSQL
-from testing.databases.servers import Servers, servers
+from testing.databases.servers import servers
 from testing.harness.databases import example_variables
 from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import checkout
@@ -29,7 +29,7 @@ from tests.load.subject import Json, Services
 from tests.selection import Rotators
 
 LARGE_FLEET = 200
-"""How many secrets `make test-slow` rotates at once; `make test` rotates one of each strategy."""
+"""How many secrets `make test-slow` rotates at once; `make test` one of each in the sample."""
 
 
 class OneSession:
@@ -77,17 +77,17 @@ def _users(name: str, *fleets: int) -> Iterator[str]:
 
 
 @contextmanager
-def _mysql(
-    aws: LocalAws, databases: Servers, sample: Rotators, *users: str
+def _database(
+    strategy: str, sample: Rotators, users: Callable[[], AbstractContextManager[dict[str, object]]]
 ) -> Iterator[dict[str, object]]:
     """Add users to a server, and return the variables of their examples.
 
     It takes seconds to start, and a sample may not have the strategy.
     """
-    if "mysql" not in {one.name for one in sample}:
+    if strategy not in {one.name for one in sample}:
         yield {}
         return
-    with mysql_users(aws, databases.get(create_mysql, "8.0.31"), *users) as options:
+    with users() as options:
         yield example_variables(options)
 
 
@@ -107,10 +107,20 @@ def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
         redis_users(local, redis, *_users("cache", *fleets)) as redis_variables,
         # Not the server of other tests: their users have the same names.
         servers() as databases,
-        postgresql_users(
-            local, databases.get(PostgreSQL, "16"), *_users("app", *fleets)
+        _database(
+            "postgres",
+            sample,
+            lambda: postgresql_users(
+                local, databases.get(PostgreSQL, "16"), *_users("app", *fleets)
+            ),
         ) as postgresql,
-        _mysql(local, databases, sample, *_users("shop", *fleets)) as mysql,
+        _database(
+            "mysql",
+            sample,
+            lambda: mysql_users(
+                local, databases.get(create_mysql, "8.0.31"), *_users("shop", *fleets)
+            ),
+        ) as mysql,
         pytest.MonkeyPatch.context() as patch,
     ):
         # The application runs in this process.
@@ -121,7 +131,7 @@ def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
             layer=layer(folder),
             logins={"endpoint": logins.endpoint},
             mysql=mysql,
-            postgresql=example_variables(postgresql),
+            postgresql=postgresql,
             redis=redis_variables,
         )
         # Nothing is destroyed: the account ends with the test.
