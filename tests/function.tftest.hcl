@@ -9,37 +9,11 @@ variables {
   rotation = { random_value = {} }
 }
 
-run "alarm_actions_accepts_a_topic" {
-  command = plan
-
-  variables {
-    alarm_actions = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
-  }
-
-  assert {
-    condition     = length(module.function) == 1
-    error_message = "There is no alarm for the function."
-  }
-}
-
-run "alarm_actions_accepts_none_with_an_existing_function" {
-  command = plan
-
-  variables {
-    alarm_actions = []
-    rotation      = { function = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
-  }
-
-  assert {
-    condition     = length(module.function) == 0
-    error_message = "A second function is made."
-  }
-}
-
 run "function_accepts_every_option" {
   command = plan
 
   variables {
+    alarm_actions = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
     function = {
       architecture                   = "x86_64"
       kms_key_arn                    = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -93,32 +67,23 @@ run "function_accepts_no_option" {
     condition     = output.function_name == "rotate-reports-uploader-930766b9"
     error_message = "The function has another name: ${output.function_name}."
   }
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression == "rate(30 days)"
+    error_message = "The secret rotates by ${aws_secretsmanager_secret_rotation.this[0].rotation_rules[0].schedule_expression}."
+  }
 }
 
-run "function_accepts_an_existing_role" {
+run "function_accepts_an_existing_role_and_the_shortest_timeout_for_a_new_key" {
   command = plan
 
   variables {
-    function = { role_arn = "arn:aws:iam::123456789012:role/apps/rotation" }
+    function = { role_arn = "arn:aws:iam::123456789012:role/apps/rotation", timeout = 70 }
+    rotation = { iam_access_key = { user_name = "uploader", settling_seconds = 10 } }
   }
 
   assert {
     condition     = output.function_role_name == "rotation"
     error_message = "The function has another role: ${output.function_role_name}."
-  }
-}
-
-run "function_accepts_the_shortest_timeout_for_a_new_key" {
-  command = plan
-
-  variables {
-    function = { timeout = 70 }
-    rotation = { iam_access_key = { user_name = "uploader", settling_seconds = 10 } }
-  }
-
-  assert {
-    condition     = length(module.function) == 1
-    error_message = "No function is made."
   }
 }
 

@@ -10,8 +10,12 @@ variables {
   }
 }
 
-run "name_accepts_null_for_a_managed_secret" {
+run "rotation_accepts_a_managed_secret" {
   command = plan
+
+  variables {
+    schedule_expression = "rate(7 days)"
+  }
 
   assert {
     condition     = output.secret_name == "rds!cluster-0e1f2a3b"
@@ -21,9 +25,36 @@ run "name_accepts_null_for_a_managed_secret" {
     condition     = length(aws_secretsmanager_secret.this) + length(module.function) == 0
     error_message = "A secret or a function is made."
   }
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].secret_id == var.rotation.managed.secret_arn
+    error_message = "Another secret is rotated: ${aws_secretsmanager_secret_rotation.this[0].secret_id}."
+  }
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == null
+    error_message = "A function rotates it: ${coalesce(aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn, "none")}."
+  }
 }
 
-run "alarm_actions_accepts_a_managed_secret" {
+run "managed_secret_accepts_a_key_and_readers" {
+  command = plan
+
+  variables {
+    kms_key_arn       = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    readers           = ["arn:aws:iam::123456789012:role/reporter"]
+    readers_exclusive = true
+  }
+
+  assert {
+    condition     = strcontains(output.reader_policy_json, var.kms_key_arn)
+    error_message = "A reader may not decrypt: ${output.reader_policy_json}."
+  }
+  assert {
+    condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "123456789012:role/aws-service-role/*")
+    error_message = "The service of the secret is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
+  }
+}
+
+run "alarm_actions_accepts_a_topic_for_a_managed_secret" {
   command = plan
 
   variables {
@@ -46,49 +77,5 @@ run "alarm_actions_accepts_an_empty_list_for_a_managed_secret" {
   assert {
     condition     = length(module.alarm) == 1
     error_message = "The alarm depends on the length of the list."
-  }
-}
-
-run "kms_key_arn_accepts_the_key_of_a_managed_secret" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-  }
-
-  assert {
-    condition     = strcontains(output.reader_policy_json, var.kms_key_arn)
-    error_message = "A reader may not decrypt: ${output.reader_policy_json}."
-  }
-}
-
-run "readers_exclusive_accepts_a_managed_secret" {
-  command = plan
-
-  variables {
-    readers           = ["arn:aws:iam::123456789012:role/reporter"]
-    readers_exclusive = true
-  }
-
-  assert {
-    condition     = strcontains(aws_secretsmanager_secret_policy.this[0].policy, "123456789012:role/aws-service-role/*")
-    error_message = "The service of the secret is denied: ${aws_secretsmanager_secret_policy.this[0].policy}."
-  }
-}
-
-run "rotation_accepts_a_managed_secret" {
-  command = plan
-
-  variables {
-    schedule_expression = "rate(7 days)"
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].secret_id == var.rotation.managed.secret_arn
-    error_message = "Another secret is rotated: ${aws_secretsmanager_secret_rotation.this[0].secret_id}."
-  }
-  assert {
-    condition     = aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn == null
-    error_message = "A function rotates it: ${coalesce(aws_secretsmanager_secret_rotation.this[0].rotation_lambda_arn, "none")}."
   }
 }

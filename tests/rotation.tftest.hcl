@@ -8,34 +8,6 @@ variables {
   name = "reports/uploader"
 }
 
-run "minimum_overlap_minutes_accepts_zero" {
-  command = plan
-
-  variables {
-    minimum_overlap_minutes = 0
-    rotation                = { iam_access_key = { user_name = "uploader" } }
-  }
-
-  assert {
-    condition     = local.settings.minimum_overlap_minutes == 0
-    error_message = "A previous key stays valid for ${local.settings.minimum_overlap_minutes} minutes."
-  }
-}
-
-run "minimum_overlap_minutes_accepts_a_function_of_this_module" {
-  command = plan
-
-  variables {
-    minimum_overlap_minutes = 5
-    rotation                = { random_value = {} }
-  }
-
-  assert {
-    condition     = local.settings.minimum_overlap_minutes == 5
-    error_message = "The function reads ${local.settings.minimum_overlap_minutes} minutes."
-  }
-}
-
 run "minimum_overlap_minutes_accepts_less_than_the_interval" {
   command = plan
 
@@ -58,12 +30,17 @@ run "rotation_accepts_null" {
     condition     = !output.rotation_enabled && length(aws_secretsmanager_secret_rotation.this) == 0
     error_message = "The secret rotates."
   }
+  assert {
+    condition     = length(aws_secretsmanager_secret_policy.this) == 0
+    error_message = "Without readers, there is a policy: ${jsonencode(aws_secretsmanager_secret_policy.this[*].policy)}."
+  }
 }
 
 run "rotation_accepts_iam_access_key_with_every_option" {
   command = plan
 
   variables {
+    minimum_overlap_minutes = 0
     rotation = {
       iam_access_key = {
         adopted_access_key_id = "AKIAIOSFODNN7EXAMPLE"
@@ -79,7 +56,7 @@ run "rotation_accepts_iam_access_key_with_every_option" {
   assert {
     condition = local.settings == {
       constants               = tomap({ bucket = "reports" })
-      minimum_overlap_minutes = 60
+      minimum_overlap_minutes = 0
       options = {
         adopted_access_key_id = "AKIAIOSFODNN7EXAMPLE"
         ses_smtp_region       = "eu-west-1"
@@ -114,7 +91,8 @@ run "rotation_accepts_function_without_a_permission" {
   command = plan
 
   variables {
-    rotation = { function = { add_permission = false, arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
+    alarm_actions = []
+    rotation      = { function = { add_permission = false, arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
   }
 
   assert {

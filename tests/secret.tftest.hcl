@@ -8,11 +8,18 @@ variables {
   name = "reports/uploader"
 }
 
-run "name_accepts_every_character_that_aws_allows" {
+run "secret_accepts_every_option" {
   command = plan
 
   variables {
-    name = "reports/uploader_+=.@-1"
+    kms_key_arn       = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    name              = "reports/uploader_+=.@-1"
+    replica_overwrite = true
+    replica_regions = {
+      "eu-central-1"  = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+      "us-gov-west-1" = null
+    }
+    tags = { for number in range(49) : "tag${number}" => "x" }
   }
 
   assert {
@@ -23,16 +30,48 @@ run "name_accepts_every_character_that_aws_allows" {
     condition     = strcontains(output.reader_policy_json, "secret:reports/uploader_+=.@-1-??????")
     error_message = "A reader may read another secret: ${output.reader_policy_json}."
   }
+  assert {
+    condition     = aws_secretsmanager_secret.this[0].kms_key_id == var.kms_key_arn
+    error_message = "The secret is encrypted with another key: ${aws_secretsmanager_secret.this[0].kms_key_id}."
+  }
+  assert {
+    condition     = aws_secretsmanager_secret.this[0].force_overwrite_replica_secret
+    error_message = "A secret with the same name stops the replication."
+  }
+  assert {
+    condition     = toset(aws_secretsmanager_secret.this[0].replica[*].region) == toset(keys(var.replica_regions))
+    error_message = "The replicas are in other regions."
+  }
+  assert {
+    condition     = [for one in aws_secretsmanager_secret.this[0].replica : one.kms_key_id if one.region == "eu-central-1"] == [var.replica_regions["eu-central-1"]]
+    error_message = "The replica is encrypted with another key."
+  }
+  assert {
+    condition = { for one in jsondecode(output.reader_policy_json).Statement : one.Sid => one.Resource if startswith(one.Sid, "Decrypt") } == {
+      DecryptInEuCentral1 = var.replica_regions["eu-central-1"]
+      DecryptInEuWest1    = var.kms_key_arn
+    }
+    error_message = "A reader may not decrypt the secret and its replica: ${output.reader_policy_json}."
+  }
+  assert {
+    condition     = aws_secretsmanager_secret.this[0].tags == tomap(var.tags)
+    error_message = "The secret has other tags."
+  }
 }
 
-run "initial_value_accepts_a_value_with_its_version" {
+run "initial_value_accepts_an_existing_function_and_a_later_number" {
   command = plan
 
   variables {
-    initial_value         = "first"
-    initial_value_version = 1
+    initial_value         = "second"
+    initial_value_version = 2
+    rotation              = { function = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
   }
 
+  assert {
+    condition     = aws_secretsmanager_secret_version.this[0].secret_string_wo_version == 2
+    error_message = "A changed number writes no new value."
+  }
   assert {
     condition     = aws_secretsmanager_secret_version.this[0].version_stages == toset(["AWSCURRENT", "INITIAL"])
     error_message = "AWS deletes a version without a staging label, and the next apply overwrites the current value."
@@ -54,96 +93,6 @@ run "initial_value_accepts_the_form_of_later_values" {
   }
 }
 
-run "initial_value_version_accepts_a_later_number" {
-  command = plan
-
-  variables {
-    initial_value         = "second"
-    initial_value_version = 2
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret_version.this[0].secret_string_wo_version == 2
-    error_message = "A changed number writes no new value."
-  }
-}
-
-run "initial_value_version_accepts_an_existing_function" {
-  command = plan
-
-  variables {
-    initial_value         = "first"
-    initial_value_version = 1
-    rotation              = { function = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:rotate" } }
-  }
-
-  assert {
-    condition     = length(aws_secretsmanager_secret_version.this) == 1
-    error_message = "No version is made."
-  }
-}
-
-run "kms_key_arn_accepts_a_key" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret.this[0].kms_key_id == var.kms_key_arn
-    error_message = "The secret is encrypted with another key: ${aws_secretsmanager_secret.this[0].kms_key_id}."
-  }
-  assert {
-    condition     = jsondecode(output.reader_policy_json).Statement[1].Resource == var.kms_key_arn
-    error_message = "A reader may not decrypt: ${output.reader_policy_json}."
-  }
-}
-
-run "replica_overwrite_accepts_a_replica" {
-  command = plan
-
-  variables {
-    replica_overwrite = true
-    replica_regions   = { "eu-central-1" = null }
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret.this[0].force_overwrite_replica_secret
-    error_message = "A secret with the same name stops the replication."
-  }
-}
-
-run "replica_regions_accepts_a_region_without_a_key" {
-  command = plan
-
-  variables {
-    replica_regions = { "us-gov-west-1" = null }
-  }
-
-  assert {
-    condition     = one(aws_secretsmanager_secret.this[0].replica).region == "us-gov-west-1"
-    error_message = "The replica is in another region."
-  }
-}
-
-run "replica_regions_accepts_a_key_of_the_region" {
-  command = plan
-
-  variables {
-    replica_regions = { "eu-central-1" = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
-  }
-
-  assert {
-    condition     = one(aws_secretsmanager_secret.this[0].replica).kms_key_id == var.replica_regions["eu-central-1"]
-    error_message = "The replica is encrypted with another key."
-  }
-  assert {
-    condition     = jsondecode(output.reader_policy_json).Statement[1].Sid == "DecryptInEuCentral1"
-    error_message = "A reader may not decrypt the replica: ${output.reader_policy_json}."
-  }
-}
-
 run "replica_regions_refuses_the_region_of_the_secret" {
   command = plan
 
@@ -152,19 +101,6 @@ run "replica_regions_refuses_the_region_of_the_secret" {
   }
 
   expect_failures = [aws_secretsmanager_secret.this]
-}
-
-run "tags_accepts_49_of_the_caller" {
-  command = plan
-
-  variables {
-    tags = { for number in range(49) : "tag${number}" => "x" }
-  }
-
-  assert {
-    condition     = aws_secretsmanager_secret.this[0].tags == tomap(var.tags)
-    error_message = "The secret has other tags."
-  }
 }
 
 run "default_tags_accepts_an_empty_value_without_a_record" {

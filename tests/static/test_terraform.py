@@ -232,7 +232,7 @@ _MOCKED_ARNS = "".join(
 _TERRAFORM_ONLY = {"postgres.tftest.hcl"}
 # In an assertion of OpenTofu, a module without outputs has no instances.
 _FAIL_ON_OPENTOFU = {
-    "alarm_actions_accepts_a_managed_secret",
+    "alarm_actions_accepts_a_topic_for_a_managed_secret",
     "alarm_actions_accepts_an_empty_list_for_a_managed_secret",
 }
 
