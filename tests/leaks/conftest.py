@@ -112,10 +112,10 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
 
     If slow tests run, the rotations fail in all ways, otherwise in those of `make test`.
     """
-    postgresql = database_servers.get(PostgreSQL, "16")
-    # It takes seconds to start, and a sample may not have the strategy.
-    has_mysql = "mysql" in {one.name for one in sample}
-    mysql = database_servers.get(create_mysql, "8.0.31") if has_mysql else None
+    # A server takes seconds to start, and a sample may not have its strategy.
+    names = {one.name for one in sample}
+    postgresql = database_servers.get(PostgreSQL, "16") if "postgres" in names else None
+    mysql = database_servers.get(create_mysql, "8.0.31") if "mysql" in names else None
     with (
         local_github(tls=True) as github,
         local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
@@ -124,7 +124,7 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
         app(aws, github, "octo-org/reports") as described,
         local_redis(*github.trusted) as redis,
         redis_users(aws, redis, "leaks") as server,
-        postgresql_users(aws, postgresql, "leaks") as database,
+        postgresql_users(aws, postgresql, "leaks") if postgresql else nullcontext() as database,
         mysql_users(aws, mysql, "leaks") if mysql else nullcontext() as mysql_options,
     ):
         fixed = f"fixed{uuid.uuid4().hex}"
@@ -180,8 +180,8 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
             }
             for one in sample:
                 credentials |= one.leaks.issued(aws, github)
-            credentials |= {redis.administrator["password"], postgresql.administrator.password}
-            credentials |= {mysql.administrator.password} if mysql else set()
+            credentials |= {redis.administrator["password"]}
+            credentials |= {one.administrator.password for one in (postgresql, mysql) if one}
 
             planted = {name: f"planted-in-{name}" for name in IN_ACCOUNT}
             for name, place in IN_ACCOUNT.items():

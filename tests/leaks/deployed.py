@@ -25,6 +25,7 @@ variable "database" {
     host             = string
     port             = number
   })
+  default = null
 }
 
 variable "mysql" {
