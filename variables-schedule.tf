@@ -19,6 +19,35 @@ locals {
   schedule_is_fast = var.rotation != null && local.schedule.is_fast
 }
 
+locals {
+  # A previous credential stays valid until the next rotation ends it. A function of the caller may do the same; a service
+  # changes its one password.
+  _valid_intervals = local.makes_secret && (local.overlaps || !local.makes_function) ? 2 : 1
+  # From the beginning of one window to the end of a later one.
+  _rotated_age_in_days = local._valid_intervals * local.schedule.longest_interval_in_days + local.schedule.window_in_minutes / 1440
+  _expiry_in_days      = [for strategy in local.chosen_strategies : try(strategy.expires_after_minutes / 1440, strategy.expires_after_days, null)]
+  _oldest_age_in_days  = min(concat([local._rotated_age_in_days], [for days in local._expiry_in_days : days if days != null])...)
+}
+
+variable "maximum_age_days" {
+  description = "How many days a credential may stay valid, e.g. 90; null is any number. The plan refuses a schedule that keeps one longer if each rotation succeeds in its window."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = alltrue([for days in var.maximum_age_days[*] : days >= 1 && floor(days) == days])
+    error_message = "${local._secret}: maximum_age_days must be a whole number from 1. Write e.g. 90. Found: ${jsonencode(var.maximum_age_days)}."
+  }
+  validation {
+    condition     = var.maximum_age_days == null || var.rotation != null
+    error_message = "${local._secret}: maximum_age_days must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
+  }
+  validation {
+    condition     = alltrue([for days in var.maximum_age_days[*] : local._oldest_age_in_days <= days if var.rotation != null])
+    error_message = "${local._secret}: schedule_expression must end each credential within maximum_age_days. It stays valid for ${local._valid_intervals == 2 ? "two intervals" : "one interval"} and a rotation window. Rotate more often. Found: ${ceil(local._oldest_age_in_days)} days with ${local.schedule_expression}, and a maximum_age_days of ${coalesce(var.maximum_age_days, 0)}."
+  }
+}
+
 variable "schedule_duration" {
   description = "Length of the rotation window of Secrets Manager in hours, e.g. 2h; null is one hour for a schedule in hours, else until the end of the day."
   type        = string

@@ -486,6 +486,27 @@ CASES = [
         id="rotation-two-strategies",
     ),
     pytest.param(
+        "maximum_age_days must be a whole number",
+        schedule("rate(4 hours)", maximum_age_days=0.5),
+        "0.5.",
+        schedule("rate(4 hours)", maximum_age_days=1),
+        id="maximum_age_days",
+    ),
+    pytest.param(
+        "maximum_age_days must be null if rotation is null",
+        {"maximum_age_days": 90},
+        "no rotation.",
+        schedule("rate(30 days)", maximum_age_days=90),
+        id="maximum_age_days-without-rotation",
+    ),
+    pytest.param(
+        "schedule_expression must end each credential within maximum_age_days",
+        schedule("rate(60 days)", maximum_age_days=90, rotation=IAM),
+        "121 days with rate(60 days), and a maximum_age_days of 90.",
+        schedule("rate(44 days)", maximum_age_days=90, rotation=IAM),
+        id="maximum_age_days-of-two-intervals",
+    ),
+    pytest.param(
         "schedule_duration must be null if rotation is null",
         {"schedule_duration": "2h"},
         "no rotation.",
@@ -777,6 +798,10 @@ _COMMON: Final = [
     pytest.param(
         random() | {"initial_value": "first", "initial_value_version": 1}, id="first-value"
     ),
+    pytest.param(schedule("rate(89 days)", maximum_age_days=90), id="age-of-a-value"),
+    pytest.param(
+        managed(schedule_expression="rate(89 days)", maximum_age_days=90), id="age-by-a-service"
+    ),
     pytest.param(
         schedule("cron(0/40 * * * ? *)", minimum_overlap_minutes=19, rotation=IAM),
         id="longer-than-the-overlap",
@@ -969,6 +994,16 @@ _OTHERS: Final = [
         schedule("cron(30 8,12-14 * * ? *)", rotation=IAM),
         "The shortest time between two rotations must",
         id="hours",
+    ),
+    pytest.param(
+        schedule("rate(90 days)", maximum_age_days=90),
+        "schedule_expression must end each credential within maximum_age_days",
+        id="age-of-an-interval-and-its-window",
+    ),
+    pytest.param(
+        schedule("rate(45 days)", maximum_age_days=90, rotation=EXISTING),
+        "schedule_expression must end each credential within maximum_age_days",
+        id="age-by-a-function-of-the-caller",
     ),
     pytest.param({"scheduler": {}}, "scheduler must be null", id="scheduler-of-no-rotation"),
     pytest.param(managed(function={}), "function must be null", id="function-of-a-service"),
