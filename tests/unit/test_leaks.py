@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import importlib
 import itertools
 import json
@@ -156,11 +157,16 @@ def test_no_dataclass_shows_what_another_one_hides() -> None:
 
 def _credentials(subject: str, rotation: Rotation) -> set[str]:
     """Collect all credentials: current, pending, retired or lost."""
-    texts = [version.text for version in rotation.secret.versions.values() if version.text]
-    fields = [field for text in texts for field in json.loads(text).items()]
+    versions = rotation.secret.versions.values()
+    return set(UNITS[subject].held(rotation)).union(
+        *(_secret_fields(subject, version.text) for version in versions if version.text)
+    )
+
+
+@functools.cache
+def _secret_fields(subject: str, text: str) -> frozenset[str]:
     printable = UNITS[subject].printable | CONSTANTS.keys()
-    stored = {value for name, value in fields if name not in printable}
-    return stored.union(UNITS[subject].held(rotation))
+    return frozenset(value for name, value in json.loads(text).items() if name not in printable)
 
 
 def _quoting(

@@ -187,6 +187,9 @@ def output(*, exit_hooks: bool = True) -> Iterator[Callable[[], str]]:
         if exit_hooks:
             _collect_exit_hooks(stack, hooks)
         before = set(threading.enumerate())
+        # So that the collection below walks only through what the block makes.
+        gc.freeze()
+        stack.callback(gc.unfreeze)
 
         def read() -> str:
             for thread in set(threading.enumerate()) - before:
