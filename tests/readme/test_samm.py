@@ -12,6 +12,7 @@ from tests.readme.blocks import REPOSITORY
 
 _TEXT = (REPOSITORY / "docs" / "samm.md").read_text()
 _TEST = re.compile(r"`((?:modules|tests)/\S+\.(?:py|tftest\.hcl))`")
+_QUERY = re.compile(r"`(docs/queries/\S+)`")
 _RESOURCE = re.compile(r"`(aws_\w+)`")
 _LINK = re.compile(r"\]\([^)]+\)")
 # How many rows the sections have, in their order.
@@ -64,13 +65,13 @@ def test_each_section_has_its_criteria() -> None:
 def test_a_row_says_how_much_is_covered_and_shows_it(row: _Row) -> None:
     assert row.covered in {"all", "part", "none"}
     assert row.task
-    assert any(kind.search(row.shown) for kind in (_TEST, _RESOURCE, _LINK))
+    assert any(kind.search(row.shown) for kind in (_TEST, _QUERY, _RESOURCE, _LINK))
     # Nothing is covered whole without a test.
     assert row.covered != "all" or _TEST.search(row.shown)
 
 
-def test_each_test_that_a_row_names_exists() -> None:
-    named = [path for row in _ROWS for path in _TEST.findall(row.shown)]
+def test_each_test_and_query_that_a_row_names_exists() -> None:
+    named = [path for row in _ROWS for kind in (_TEST, _QUERY) for path in kind.findall(row.shown)]
     assert [path for path in named if not (REPOSITORY / path).is_file()] == []
 
 
