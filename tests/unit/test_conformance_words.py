@@ -390,6 +390,26 @@ _BUGS: Final = {
         _LOST,
         "its answer was lost, in a later rotation: set_passwords, which line .*AWSCURRENT",
     ),
+    # The method is of another file, as with a base class.
+    "replace-resets-after-a-lost-answer": _Bug(
+        "replacer",
+        "    def replace(self, pending: Credential, known: Iterable[Credential]) -> None:\n"
+        "        if self._accepted(pending, known) == _password(pending):\n"
+        "            return\n"
+        "        try:\n"
+        "            service.set_passwords(self.user, [_password(pending)])\n"
+        "        except service.UnreachableError:\n"
+        '            raise ServiceUnavailable(action="set", resource=self.owner, answer_lost=True)',
+        '    replace = service.method_of("_replace")\n\n'
+        "    def _replace(self, pending: Credential, known: Iterable[Credential]) -> None:\n"
+        "        try:\n"
+        "            service.set_passwords(self.user, [_password(pending)])\n"
+        "        except (TimeoutError, service.UnreachableError):\n"
+        "            service.set_passwords(self.user, [])\n"
+        '            raise ServiceUnavailable(action="set", resource="", answer_lost=False)',
+        _LOST,
+        "its answer was lost, in a later rotation: _password, which line .*AWSCURRENT",
+    ),
     "apply-fails-in-an-outage": _Bug(
         "setter",
         "        except service.UnreachableError:\n"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -99,6 +99,15 @@ def delete_key(name: str) -> None:
 def accepts(name: str, text: str) -> bool:
     _request()
     return name in SERVER.keys and SERVER.keys[name].text == text
+
+
+def method_of(name: str) -> Callable[..., Any]:
+    """Return a method that this file has, and that calls another one of the strategy."""
+
+    def method(strategy: object, *arguments: object) -> Any:
+        return getattr(strategy, name)(*arguments)
+
+    return method
 
 
 class _Service:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A shorter text may be found by chance.
 _SHORTEST: Final = 8
-_CHANGING: Final = frozenset({"apply", "issue", "retire"})
+_CHANGING: Final = ("apply", "replace", "issue", "retire")
 _JOIN_SECONDS: Final = 1
 
 
@@ -90,9 +90,12 @@ class LostAnswer:
     The call has taken effect then. Only calls in the methods that change something count.
     """
 
-    def __init__(self, file: Path, at: int, error: Exception | None) -> None:
+    def __init__(self, file: Path, strategy: object, at: int, error: Exception | None) -> None:
         """Take the number of the call, from 1, and the error; nothing happens yet."""
         self._file = str(file)
+        # The class may have its methods from another file.
+        methods = (getattr(strategy, name, None) for name in _CHANGING)
+        self._changing = {getattr(method, "__code__", None) for method in methods}
         self._at = at
         self._error = error
         self._excused: set[FrameType] = set()
@@ -136,8 +139,7 @@ class LostAnswer:
 
     def _changes(self, frame: FrameType | None) -> bool:
         while frame is not None:
-            code = frame.f_code
-            if code.co_filename == self._file and code.co_name in _CHANGING:
+            if frame.f_code in self._changing:
                 return True
             frame = frame.f_back
         return False

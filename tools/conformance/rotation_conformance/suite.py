@@ -445,14 +445,16 @@ class Conformance:
     def test_an_answer_may_be_lost(self, begin: Begin) -> None:
         cases: list[_Loss] = []
         for state, beginning in self._states(begin).items():
-            rehearsal, answer = beginning(), LostAnswer(self._file(), 0, None)
+            rehearsal = beginning()
+            answer = LostAnswer(self._file(), _built(rehearsal), 0, None)
             with answer.lost():
                 rehearsal.steps(rehearsal.stage())
             numbers = range(1, len(answer.calls) + 1)
             errors = self._losses(beginning)
             cases += [_Loss(state, beginning, *error, at) for error in errors for at in numbers]
         for case in self._some(cases, "lost"):
-            rotation, answer = case.beginning(), LostAnswer(self._file(), case.at, case.error)
+            rotation = case.beginning()
+            answer = LostAnswer(self._file(), _built(rotation), case.at, case.error)
             before, token = rotation.service.ours(), rotation.stage()
             with answer.lost(), suppress(Exception):
                 rotation.steps(token)
