@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.engine import Outcome
+from rotation.errors import ServiceUnavailable
+from rotation.event import Step
+from rotation.services.mysql import session
 from rotation.strategies import mysql as strategy
+from rotation_conformance.rotator import assert_converged
 from tests.services.mysql_users import MysqlUsers
-from tests.services.users import DatabaseSuite
+from tests.services.users import DatabaseSuite, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +56,42 @@ def test_mariadb_may_receive_the_password_itself(mode: str, mariadb: MySQLServer
     assert all(value["password"] in logged for value in values)
 
 
+@pytest.mark.parametrize(
+    ("mysql_server", "mode"),
+    [
+        ("mysql-8.0.31", "single_user"),
+        pytest.param("mysql-8.0.31", "alternating_users", marks=pytest.mark.slow),
+        pytest.param("mariadb-10.11", "alternating_users", marks=pytest.mark.slow),
+        pytest.param("mariadb-11.4", "alternating_users", marks=pytest.mark.slow),
+    ],
+    indirect=["mysql_server"],
+)
+def test_a_delivery_goes_on_after_one_that_lambda_froze_under_the_lock(
+    mysql_server: MySQLServer, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(mysql_server.ca_file))
+    users = MysqlUsers(mysql_server, mode, administered=True)
+    others: list[Outcome] = []
+
+    def reach(sql: str) -> None:
+        if " IDENTIFIED " in sql:
+            frozen.append(sql)
+            # The first delivery stays here until the second one is over.
+            if len(frozen) == 1:
+                others.append(rotation.step(Step.SET, token))
+
+    frozen: list[str] = []
+    rotation = users.rotation(log_in=watched(session.log_in, reach))
+    token = rotation.stage()
+    rotation.step(Step.CREATE, token)
+    with pytest.raises(ServiceUnavailable):
+        rotation.step(Step.SET, token)
+    assert others == [Outcome.DONE]
+    rotation.steps(token)
+    assert_converged(rotation)
+    users.remove()
+
+
 def _rotated(
     mode: str, server: MySQLServer, *, works: int, **options: object
 ) -> Sequence[Mapping[str, str]]:
@@ -59,8 +100,8 @@ def _rotated(
         patch.setenv("SSL_CERT_FILE", str(server.ca_file))
         # A log has these in another form.
         options["exclude_characters"] = "'\\"
-        users = MysqlUsers(server, mode, administered=True, **options)
-        rotation = _Strategy()._beginning(users)()  # noqa: SLF001 -- of the same class
+        users = MysqlUsers(server, mode, administered=True, options=options)
+        rotation = users.rotation()
         values = []
         for _ in range(4):
             rotation.rotate()

@@ -1,23 +1,144 @@
-"""The suite for custom rotators on the users of a real database server."""
+"""The users of a real database server, and the suite for custom rotators on them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import json
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import pytest
 
-from rotation_conformance import Conformance, ServiceUnderTest
+from rotation.settings import OptionReader
+from rotation_conformance import Account, Conformance, ServiceUnderTest
+from rotation_conformance.rotator import Rotation
+from testing.databases import Login, MySQLServer, PostgreSQL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from types import ModuleType
+
     from rotation_conformance import Begin
-    from rotation_conformance.rotator import Rotation
+
+FIRST: Final = Login("app", "the first password")
+S = TypeVar("S", bound=PostgreSQL | MySQLServer)
 
 
-class Users(ServiceUnderTest, Protocol):
+class Users(ServiceUnderTest, Generic[S]):
     """One application's users."""
+
+    strategy: ModuleType
+
+    def __init__(
+        self,
+        server: S,
+        mode: str,
+        *,
+        administered: bool,
+        first: Login = FIRST,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        """Take the server; nothing is made.
+
+        Args:
+            server: the server.
+            mode: the option.
+            administered: whether the function has an administrator.
+            first: the first user, with its password before the first rotation.
+            options: more options of the strategy.
+        """
+        self.server = server
+        self.mode = mode
+        self.administered = administered
+        self.first = first
+        self.clone = f"{first.username}_clone"
+        self.options = dict(options or {})
+
+    @abstractmethod
+    def create(self) -> None:
+        """Create the first user as an operator does."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Drop what is left of a test."""
+
+    @property
+    @abstractmethod
+    def engine(self) -> str:
+        """The name of the engine in a value."""
+
+    def reset(self, account: Account) -> Mapping[str, object]:
+        self.remove()
+        self.create()
+        administrator = self.server.administrator
+        value = {"username": administrator.username, "password": administrator.password}
+        admin = account.add_secret("database/administrator", json.dumps(value))
+        options: dict[str, object] = {"admin_secret_arn": admin.arn} if self.administered else {}
+        return options | {
+            "mode": self.mode,
+            "host": self.server.host,
+            "port": self.server.port,
+            "dbname": "postgres",
+            "username": self.first.username,
+            "password_length": 32,
+            "exclude_characters": None,
+            "hash_password": True,
+            **self.options,
+        }
+
+    def rotation(self, **arguments: object) -> Rotation:
+        """Return the rotation of a secret without a value, after a reset.
+
+        Args:
+            arguments: more arguments of the strategy's build.
+        """
+        account = Account()
+        options = dict(self.reset(account))
+        return Rotation(
+            cloud=account,
+            secret=account.add_secret("app/database"),
+            strategy=lambda clients: self.strategy.build(
+                OptionReader(options, path="options"), clients, **arguments
+            ),
+            service=self,
+        )
 
     def first_value(self) -> str:
         """Return the value that an operator puts before the first rotation."""
+        fields = {
+            "engine": self.engine,
+            "host": self.server.host,
+            "port": str(self.server.port),
+            "username": self.first.username,
+            "password": self.first.password,
+        }
+        return json.dumps(fields)
+
+    def identity(self, value: Any) -> str:  # noqa: ANN401 -- the JSON of a secret
+        return f"{value['username']} {value['password']}"
+
+    def ours(self) -> set[str]:
+        return set()
+
+    def outage(self) -> AbstractContextManager[None]:
+        return self.server.outage()
+
+
+def watched(log_in: Callable[..., Any], reach: Callable[[str], None]) -> Callable[..., Any]:
+    """Return a log-in of the payload whose sessions call a function before each statement."""
+
+    def watched_log_in(*login: object) -> Any:  # noqa: ANN401 -- a session of any engine
+        session = log_in(*login)
+        query = session.query
+
+        def watched_query(sql: str, **options: object) -> Any:  # noqa: ANN401 -- of any engine
+            reach(sql)
+            return query(sql, **options)
+
+        session.query = watched_query
+        return session
+
+    return watched_log_in
 
 
 class DatabaseSuite(Conformance):
@@ -28,7 +149,7 @@ class DatabaseSuite(Conformance):
     administered = True
 
     @pytest.fixture
-    def begin(self, service: Users) -> Begin:
+    def begin(self, service: Users[Any]) -> Begin:
         begin = self._beginning(service)
         if self.administered:
             return begin

@@ -194,8 +194,8 @@ class MysqlServer(Remote):
 _NAME: Final = "'(.*)'@'%'"
 # The effect of each statement. Its arguments are the server, the user, and the pattern's groups.
 _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[Row]]]]] = (
-    ("SET SESSION wait_timeout = 10, lock_wait_timeout = 5", MysqlServer.nothing),
-    (r"SELECT GET_LOCK\('rotation-[0-9a-f]{32}', 5\)", MysqlServer.lock),
+    ("SET SESSION wait_timeout = 4, lock_wait_timeout = 6", MysqlServer.nothing),
+    (r"SELECT GET_LOCK\('rotation-[0-9a-f]{32}', 6\)", MysqlServer.lock),
     ("SELECT @@global.read_only", lambda server, _: [(server.read_only,)]),
     (r"SELECT CURRENT_USER\(\)", lambda _, user: [(f"{user}@%",)]),
     ("SELECT Host FROM mysql.user WHERE User = '(.*)'", MysqlServer.hosts),

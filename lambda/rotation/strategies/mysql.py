@@ -58,9 +58,10 @@ _LONGEST_USER: Final = 32
 _HOST_OF_ACCOUNT: Final = r"[^\s'`\\\0@]{1,255}"
 # https://dev.mysql.com/doc/refman/8.0/en/password-management.html#dual-passwords
 _DUAL: Final = (8, 0, 14)
-# Another log-in may come between two statements. The function's sessions take no longer.
-_WAIT_SECONDS: Final = 5
-_IDLE_SECONDS: Final = 10
+# A delivery that Lambda has frozen must lose the lock before another one gives up waiting for it.
+# And a session has ten seconds in all. A log-in may come between two statements of another session.
+_WAIT_SECONDS: Final = 6
+_IDLE_SECONDS: Final = 4
 # The second time, a server shows what it still has of ALL PRIVILEGES.
 _MOST_COPIES: Final = 5
 _UNKNOWN_VARIABLE: Final = 1193
