@@ -196,11 +196,13 @@ class PostgreSQL:
                 signal_file.unlink()
 
     @contextlib.contextmanager
-    def rejecting(self, username: str) -> Iterator[None]:
-        """Reject a user before it can send a password, for the length of the block."""
+    def authenticating(
+        self, username: str, method: Literal["password", "reject"]
+    ) -> Iterator[None]:
+        """Let a user log in by another method for the length of the block."""
         file = self._folder / "data" / "pg_hba.conf"
         lines = file.read_text(encoding="utf-8")
-        file.write_text(f'hostssl all "{username}" all reject\n{lines}', encoding="utf-8")
+        file.write_text(f'hostssl all "{username}" all {method}\n{lines}', encoding="utf-8")
         self._reload()
         try:
             yield
@@ -218,6 +220,13 @@ class PostgreSQL:
                 while True:
                     sessions.enter_context(self.connect(self.administrator))
             yield
+
+    def end_sessions(self) -> None:
+        """End the sessions of all users that are not superusers."""
+        others = f"FROM pg_stat_activity WHERE usename <> '{self.superuser.username}'"
+        self.statement(f"SELECT pg_terminate_backend(pid) {others}")
+        while self.statement(f"SELECT 1 {others}"):
+            time.sleep(_PAUSE_SECONDS)
 
     @contextlib.contextmanager
     def presenting(self, kind: Kind) -> Iterator[None]:

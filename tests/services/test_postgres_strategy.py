@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.errors import ConfigurationError, CredentialRejected
+from rotation.event import Step
 from rotation.strategies import postgres
+from rotation_conformance.rotator import assert_converged
 from testing.databases.versions import POSTGRESQL
 from tests.services.postgresql_users import PostgresqlUsers
 from tests.services.users import DatabaseSuite
@@ -29,6 +32,60 @@ class _Postgres(DatabaseSuite):
             users = PostgresqlUsers(postgresql, self.mode, administered=self.administered)
             yield users
             users.remove()
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+@pytest.mark.parametrize(
+    "mode", ["alternating_users", pytest.param("single_user", marks=pytest.mark.slow)]
+)
+def test_logs_have_only_passwords_that_the_server_receives(
+    mode: str, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, *, hashed: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
+    # A log has these characters in another form.
+    options = {"hash_password": hashed, "exclude_characters": "'\\"}
+    users = PostgresqlUsers(postgresql, mode, administered=True, options=options)
+    rotation = users.rotation()
+    for _ in range(2):
+        rotation.rotate()
+        value = rotation.secret.value()
+        assert users.works(value)
+        assert (value["password"] in postgresql.logs()) == (not hashed)
+    users.remove()
+
+
+@pytest.fixture
+def alternating(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresqlUsers]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
+    users = PostgresqlUsers(postgresql, "alternating_users", administered=True)
+    yield users
+    users.remove()
+
+
+def test_a_clone_that_is_no_longer_a_member_is_rejected_and_becomes_a_member_again(
+    alternating: PostgresqlUsers,
+) -> None:
+    rotation = alternating.rotation()
+    rotation.rotate()
+    with alternating.server.connect(alternating.server.administrator) as session:
+        session.execute("REVOKE app FROM app_clone")
+    with pytest.raises(CredentialRejected, match="GRANT app TO app_clone"):
+        rotation.step(Step.TEST, rotation.secret.labels["AWSCURRENT"])
+    rotation.rotate()
+    rotation.rotate()
+    assert rotation.secret.value()["username"] == "app_clone"
+    assert_converged(rotation)
+
+
+def test_a_superuser_has_no_second_user(alternating: PostgresqlUsers) -> None:
+    rotation = alternating.rotation()
+    alternating.server.statement("ALTER ROLE app SUPERUSER")
+    with pytest.raises(ConfigurationError, match="must not be a superuser"):
+        rotation.rotate()
+    found = alternating.server.statement("SELECT 1 FROM pg_roles WHERE rolname = 'app_clone'")
+    assert found == []
 
 
 @pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)

@@ -115,7 +115,7 @@ def test_each_state_has_its_code_and_its_advice(state: State, postgresql: Postgr
 
 def test_a_line_of_pg_hba_rejects_before_the_password(postgresql: PostgreSQL) -> None:
     place = place_of(postgresql)
-    with role(postgresql, "app", f"LOGIN {_PASSWORD}"), postgresql.rejecting("app"):
+    with role(postgresql, "app", f"LOGIN {_PASSWORD}"), postgresql.authenticating("app", "reject"):
         with pytest.raises(SqlError) as caught:
             log_in(place, "app", _APP.password)
         assert (caught.value.sqlstate, caught.value.stage) == ("28000", Stage.LOGIN)
@@ -123,6 +123,17 @@ def test_a_line_of_pg_hba_rejects_before_the_password(postgresql: PostgreSQL) ->
         with pytest.raises(ConfigurationError, match=r"pg_hba\.conf"):
             call("log-in", place, "app", lambda: log_in(place, "app", _APP.password))
     assert code_of(postgresql, _MISSING) == "28P01"
+
+
+def test_no_password_is_sent_in_cleartext(postgresql: PostgreSQL) -> None:
+    place = place_of(postgresql)
+    with (
+        role(postgresql, "app", f"LOGIN {_PASSWORD}"),
+        postgresql.authenticating("app", "password"),
+    ):
+        assert accepts_psycopg(postgresql, _APP)
+        with pytest.raises(ConfigurationError, match="cleartext, and received nothing"):
+            call("log-in", place, "app", lambda: log_in(place, "app", _APP.password))
 
 
 def test_a_full_server_is_unavailable(postgresql: PostgreSQL) -> None:

@@ -55,11 +55,8 @@ _CLEARTEXT: Final = request(3)
 _ALL_STARTED: Final = ACCEPTED + b"".join(STARTED)
 
 
-def _log_in(server: Server, folder: Path, *, allow_cleartext: bool = False) -> None:
-    with (
-        place_of(server.serve, folder) as place,
-        log_in(place, USER, PASSWORD, allow_cleartext=allow_cleartext),
-    ):
+def _log_in(server: Server, folder: Path) -> None:
+    with place_of(server.serve, folder) as place, log_in(place, USER, PASSWORD):
         pass
 
 
@@ -108,13 +105,7 @@ def test_a_certificate_without_a_hash_binds_nothing() -> None:
     offered = request(10, b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0")
     wire = Wire(offered)
     with pytest.raises(ConnectionResetError):
-        authenticate(
-            Messages(wire.connection),
-            USER,
-            PASSWORD,
-            certificate=self_signed(key),
-            allow_cleartext=False,
-        )
+        authenticate(Messages(wire.connection), USER, PASSWORD, certificate=self_signed(key))
     # The server would reject "y,,", because it offers PLUS.
     assert b"SCRAM-SHA-256\0" in wire.sent[0]
     assert wire.sent[0][-len("n,,n=,r=") - 24 :].startswith(b"n,,n=,r=")
@@ -129,12 +120,6 @@ def test_md5_sends_a_salted_hash(tmp_path: Path) -> None:
     _log_in(server, tmp_path)
     hashed = _md5(_md5(f"{PASSWORD}{USER}".encode()) + _SALT)
     assert server.heard[1] == b"pmd5" + hashed + b"\0"
-
-
-def test_cleartext_is_sent_only_where_it_is_allowed(tmp_path: Path) -> None:
-    server = Server(script=(_CLEARTEXT, _ALL_STARTED))
-    _log_in(server, tmp_path, allow_cleartext=True)
-    assert server.heard[1] == b"p" + PASSWORD.encode() + b"\0"
 
 
 @pytest.mark.parametrize(
@@ -318,7 +303,7 @@ def test_an_unusable_name_is_refused_before_a_connection(user: str, database: st
 
 @pytest.mark.parametrize("password", ["a\0b", "\ud800"])
 @pytest.mark.parametrize(
-    "script", [pytest.param(None, id="scram"), (_MD5,), (_CLEARTEXT,)], ids=["s", "m", "c"]
+    "script", [pytest.param(None, id="scram"), pytest.param((_MD5,), id="md5")]
 )
 def test_an_unusable_password_is_refused(
     password: str, script: tuple[bytes, ...] | None, tmp_path: Path
@@ -328,7 +313,7 @@ def test_an_unusable_password_is_refused(
         place_of(server.serve, tmp_path) as place,
         pytest.raises(UnusableTextError),
     ):
-        log_in(place, USER, password, allow_cleartext=True)
+        log_in(place, USER, password)
 
 
 def test_the_key_of_a_session_may_be_missing(tmp_path: Path) -> None:

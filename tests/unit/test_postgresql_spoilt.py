@@ -124,7 +124,7 @@ def test_spoilt_messages_are_an_error_of_ours(
         content += sent
     messages = Messages(Wire(content).connection)
     with contextlib.suppress(*_OURS, OSError):
-        authenticate(messages, USER, PASSWORD, certificate=_CERTIFICATE, allow_cleartext=False)
+        authenticate(messages, USER, PASSWORD, certificate=_CERTIFICATE)
         with Session(messages, contextlib.ExitStack()) as session:
             session.query("SELECT 1", columns=2)
 

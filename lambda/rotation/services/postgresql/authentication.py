@@ -35,9 +35,7 @@ _SCRAM_PLUS: Final = b"SCRAM-SHA-256-PLUS"
 _OTHER_MECHANISM: Final = "another mechanism of SASL"
 
 
-def authenticate(
-    messages: Messages, user: str, password: str, *, certificate: bytes, allow_cleartext: bool
-) -> None:
+def authenticate(messages: Messages, user: str, password: str, *, certificate: bytes) -> None:
     """Prove to the server that we know the password.
 
     Args:
@@ -45,7 +43,6 @@ def authenticate(
         user: the user's name.
         password: its password.
         certificate: the server's certificate as DER.
-        allow_cleartext: whether the server may receive the password itself.
 
     Raises:
         SqlError: The server rejects the log-in.
@@ -61,8 +58,6 @@ def authenticate(
         salt = body.take(_SALT_BYTES)
         hashed = _md5(_md5(encoded(password) + encoded(user)) + salt)
         messages.send(b"md5" + hashed + b"\0", b"p")
-    elif method == _CLEARTEXT and allow_cleartext:
-        messages.send(encoded(password) + b"\0", b"p")
     else:
         raise UnsupportedLoginError(_unsupported(method))
     _expect(messages, _ACCEPTED)

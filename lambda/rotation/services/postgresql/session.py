@@ -128,14 +128,7 @@ class Session:
         raise failure
 
 
-def log_in(
-    place: Place,
-    user: str,
-    password: str,
-    limits: Limits = LIMITS,
-    *,
-    allow_cleartext: bool = False,
-) -> Session:
+def log_in(place: Place, user: str, password: str, limits: Limits = LIMITS) -> Session:
     """Log in.
 
     Args:
@@ -143,8 +136,6 @@ def log_in(
         user: the user's name.
         password: its password.
         limits: the time and the size of everything that happens until the session is closed.
-        allow_cleartext: whether the server may receive the password itself, for servers that give
-            it to another service.
 
     Raises:
         SqlError: The server rejects the log-in.
@@ -171,13 +162,7 @@ def log_in(
             )
             messages = Messages(connection)
             messages.send(start)
-            authenticate(
-                messages,
-                user,
-                password,
-                certificate=connection.certificate,
-                allow_cleartext=allow_cleartext,
-            )
+            authenticate(messages, user, password, certificate=connection.certificate)
             _await_start(messages)
             return Session(messages, stack.pop_all())
     except (NoTlsError, UntrustedCertificateError):
