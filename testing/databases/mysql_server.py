@@ -190,6 +190,16 @@ class MySQLServer:
             while True:
                 sessions.enter_context(self.connect(self.administrator))
 
+    def end_sessions(self) -> None:
+        """End the sessions of all users but the superuser."""
+        from pymysql import MySQLError
+
+        kept = (self.superuser.username, "event_scheduler", "system user")
+        while found := [row for row in self.statement("SHOW PROCESSLIST") if row[1] not in kept]:
+            for number, *_ in found:
+                with contextlib.suppress(MySQLError):  # It may have ended.
+                    self.statement(f"KILL {number}")
+
     @contextlib.contextmanager
     def presenting(self, kind: Kind) -> Iterator[None]:
         """Let the server present a wrong certificate for the length of the block."""

@@ -41,6 +41,12 @@ class MysqlUsers(Users[MySQLServer]):
         if self.engine == "mysql" and not self.administered:
             self.server.statement(f"GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {user}")
 
+    def set_password(self, login: Login) -> None:
+        user = literal(login.username)
+        self.server.statement(f"ALTER USER {user} IDENTIFIED BY {literal(login.password)}")
+        if self.engine == "mysql":
+            self.server.statement(f"ALTER USER {user} DISCARD OLD PASSWORD")
+
     def remove(self) -> None:
         names = f"{literal(self.first.username)}, {literal(self.clone)}"
         self.server.statement(f"DROP USER IF EXISTS {names}; DROP DATABASE IF EXISTS shop")

@@ -25,6 +25,10 @@ class PostgresqlUsers(Users[PostgreSQL]):
         administrator = self.server.administrator.username
         self.server.statement(f"GRANT {user} TO {administrator} WITH ADMIN OPTION")
 
+    def set_password(self, login: Login) -> None:
+        user, password = quote_identifier(login.username), quote_literal(login.password)
+        self.server.statement(f"ALTER ROLE {user} PASSWORD {password}")
+
     def remove(self) -> None:
         for name in (self.clone, self.first.username):
             self.server.statement(f"DROP ROLE IF EXISTS {quote_identifier(name)}")

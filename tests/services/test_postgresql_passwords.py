@@ -51,7 +51,7 @@ _PROHIBITED: Final = (
     *("\ue000", "\u0378", "😀" * 15),
 )
 # They are names too. SASLprep changes some of them.
-_TEXTS: Final = (
+TEXTS: Final = (
     *(
         "a",
         "A b",
@@ -73,7 +73,7 @@ _TEXTS: Final = (
     *("/*", "a=b,c", "n=,r=", "a:b@c/d?e#f", "ä", "päß", "e\u0301", "\u00aa", "\u2460", "\ufb01"),
     *("I\u00adX", "\u00a0", "\u0627\u0628", "漢字", "a" * 63, "ä" * 31, *_PROHIBITED),
 )
-_PASSWORDS: Final = (*_TEXTS, _LOOKS_HASHED, _LOOKS_LIKE_A_VERIFIER, "x" * 255, "ä" * 255)
+PASSWORDS: Final = (*TEXTS, _LOOKS_HASHED, _LOOKS_LIKE_A_VERIFIER, "x" * 255, "ä" * 255)
 
 pytestmark = pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 
@@ -104,7 +104,7 @@ def _alter(session: Session, name: str, hashed: str) -> None:
 
 
 @pytest.mark.parametrize("encryption", get_args(Encryption))
-@pytest.mark.parametrize("password", [pytest.param(one, id=ascii(one)[:40]) for one in _PASSWORDS])
+@pytest.mark.parametrize("password", [pytest.param(one, id=ascii(one)[:40]) for one in PASSWORDS])
 def test_a_password_is_the_same_for_all(
     password: str, encryption: Encryption, app: str, administrator: Session, postgresql: PostgreSQL
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_password_is_the_same_for_all(
         assert code_of_pg8000(postgresql, login) is None
 
 
-@pytest.mark.parametrize("name", [pytest.param(one, id=ascii(one)[:40]) for one in _TEXTS])
+@pytest.mark.parametrize("name", [pytest.param(one, id=ascii(one)[:40]) for one in TEXTS])
 def test_a_name_is_the_same_for_all(
     name: str, administrator: Session, postgresql: PostgreSQL
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_name_is_the_same_for_all(
 def test_a_text_is_the_same_for_the_server(conforming: str, administrator: Session) -> None:
     administrator.query(f"SET standard_conforming_strings = {conforming}")
     try:
-        for text in _PASSWORDS:
+        for text in PASSWORDS:
             assert administrator.value(f"SELECT {quote_literal(text)}") == text
             name = administrator.query(f"SELECT 1 AS {quote_identifier(text[:15])}", columns=1)
             assert name == [("1",)]

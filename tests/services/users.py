@@ -59,6 +59,10 @@ class Users(ServiceUnderTest, Generic[S]):
         """Create the first user as an operator does."""
 
     @abstractmethod
+    def set_password(self, login: Login) -> None:
+        """Set the only password of one of the users, as an operator does."""
+
+    @abstractmethod
     def remove(self) -> None:
         """Drop what is left of a test."""
 
