@@ -7,6 +7,7 @@ from typing import Final
 # Each behaviour wraps the ones before it.
 BEHAVIOURS: Final = (
     "secretsmanager.versions",
+    "secretsmanager.trail",
     "secretsmanager.pruning",
     "secretsmanager.other_accounts",
     "secretsmanager.customer_keys",
@@ -38,5 +39,7 @@ BEHAVIOURS: Final = (
     "secretsmanager.rotation_windows",
     "cron",
     "scheduler",
+    "scheduled_rules",
+    "topic_keys",
     "functions.throttling",
 )

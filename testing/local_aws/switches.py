@@ -69,7 +69,7 @@ class Switches:
     """Which part of a rotation window passes before Secrets Manager rotates, from 0 to 1."""
 
     scheduler_seconds_ahead: float = 0.0
-    """How far the clock of EventBridge Scheduler is ahead of the real time."""
+    """How far the clock of EventBridge and its Scheduler is ahead of the real time."""
 
     def changed(self, changes: dict[str, object]) -> Switches:
         """Return a copy of these switches with some changes.

@@ -12,7 +12,7 @@ from typing import Final
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge, rds, secretsmanager
+from ministack.services import rds, secretsmanager
 
 from testing.local_aws.patching import (
     OK,
@@ -26,6 +26,7 @@ from testing.local_aws.patching import (
 )
 from testing.local_aws.refusals import InvalidRequest, OneSchedule
 from testing.local_aws.secretsmanager.rotation_schedule import now, plan_rotation
+from testing.local_aws.secretsmanager.trail import publish_rotation
 from testing.local_aws.secretsmanager.versions import touch
 
 _WEEKLY: Final = {"AutomaticallyAfterDays": 7}
@@ -128,13 +129,14 @@ def rotate_secret(original: Handler, request: Json) -> Response:
     master_secret = instance["MasterUserSecret"]
     if not _rds_may_rotate(secret):
         master_secret["SecretStatus"] = "impaired"
-        _publish_rotation_failed(secret)
+        publish_rotation("RotationFailed", secret)
         return success(**fields, VersionId=str(uuid.uuid4()))
     master_secret["SecretStatus"] = "active"
     instance["_MasterUserPassword"] = password = rds._generate_master_user_password()
     text = json.dumps({"username": instance["MasterUsername"], "password": password})
     fields["VersionId"] = secretsmanager._publish_new_version(secret, secret_string=text)
     secret["LastRotatedDate"] = round(now(), 3)
+    publish_rotation("RotationSucceeded", secret)
     return success(**fields)
 
 
@@ -159,29 +161,6 @@ def _rds_may_rotate(secret: Json) -> bool:
         iam_evaluator.evaluate_resource_policy(policy, request).decision == "Deny"
         for request in requests
     )
-
-
-def _publish_rotation_failed(secret: Json) -> None:
-    """Send EventBridge the event that CloudTrail records, as in an account that has a trail.
-
-    https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
-    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/non-api-aws-service-events.html
-    """
-    detail = {
-        # Published examples of this event have the ARN here. AWS documents no example.
-        "additionalEventData": {"SecretId": secret["ARN"]},
-        "awsRegion": get_region(),
-        "eventName": "RotationFailed",
-        "eventSource": "secretsmanager.amazonaws.com",
-        "eventType": "AwsServiceEvent",
-        "recipientAccountId": get_account_id(),
-    }
-    event = {
-        "Detail": json.dumps(detail),
-        "DetailType": "AWS Service Event via CloudTrail",
-        "Source": "aws.secretsmanager",
-    }
-    eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
 
 
 @around(secretsmanager, "_describe_secret")

@@ -36,6 +36,7 @@ from testing.local_aws.refusals import (
     ServiceMayNotInvoke,
 )
 from testing.local_aws.secretsmanager.rotation_schedule import describe_rules, now, plan_rotation
+from testing.local_aws.secretsmanager.trail import publish_rotation
 from testing.local_aws.secretsmanager.versions import attach, stage_empty, touch, version_with_label
 from testing.local_aws.switches import Current
 
@@ -130,6 +131,23 @@ def cancel_rotate_secret(request: Json) -> Response:
     return success(ARN=secret["ARN"], Name=secret["Name"], **version)
 
 
+@around(secretsmanager, "_put_secret_value")
+def put_secret_value(original: Handler, request: Json) -> Response:
+    """Abandon a rotation if another value becomes current meanwhile.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
+    """
+    secret = find_secret(request)
+    pending = None if _is_complete(secret) else version_with_label(secret, "AWSPENDING")
+    response = original(request)
+    if response[0] == OK and pending is not None and not secret.get("_Testing"):
+        stored = content(response)
+        if stored["VersionId"] != pending and "AWSCURRENT" in stored["VersionStages"]:
+            secret["Versions"][pending]["Stages"].remove("AWSPENDING")
+            publish_rotation("RotationAbandoned", secret)
+    return response
+
+
 @around(secretsmanager, "_describe_secret")
 def describe_secret(original: Handler, request: Json) -> Response:
     """Add the dates of the last and next rotation.
@@ -191,6 +209,9 @@ async def _rotate(secret_arn: str, token: str) -> None:
         if await _run_steps(secret_arn, token):
             return
     _log.warning("Rotation of %s failed; AWSPENDING is left in place.", secret_arn)
+    secret = _enabled(secret_arn)
+    if secret is not None:
+        publish_rotation("RotationFailed", secret)
 
 
 async def _run_steps(secret_arn: str, token: str) -> bool:
@@ -209,6 +230,7 @@ async def _run_steps(secret_arn: str, token: str) -> bool:
     secret["LastRotatedDate"] = round(now(), 3)
     plan_rotation(secret)
     touch(secret)
+    publish_rotation("RotationSucceeded", secret)
     return True
 
 
@@ -230,6 +252,7 @@ async def _test(secret_arn: str, token: str) -> None:
     try:
         if not await _invoke(secret, "testSecret", token):
             _log.warning("The test of the rotation of %s failed.", secret_arn)
+            publish_rotation("TestRotationFailed", secret)
     finally:
         del secret["_Testing"]
         secret["Versions"].pop(token, None)
