@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import InvalidMaxRetryAttemptsError
+from botocore.loaders import Loader
 
 from rotation.aws import (
     LONGEST_ATTEMPT_SECONDS,
@@ -65,6 +70,29 @@ def test_a_hanging_service_becomes_an_error_in_the_time_that_the_engine_expects(
     assert attempts * attempt + 2 ** (attempts - 1) - 1 <= LONGEST_CALL_SECONDS
 
 
+def test_no_folder_of_another_service_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Loader, "list_available_services")
+    clients = SdkClients()
+    for service in ("iam", "secretsmanager"):
+        assert clients(service).meta.service_model.service_name == service
+
+
+def test_the_garbage_collector_looks_only_through_what_can_go() -> None:
+    clients = SdkClients()
+    kept = clients("iam")
+    assert not any(one is kept for one in gc.get_objects())
+    assert gc.isenabled()
+
+    other = clients.of("sts", key_id="AKIA0000000000000001", secret="other")  # noqa: S106
+    assert any(one is other for one in gc.get_objects())
+
+
+def test_a_client_that_cannot_be_made_leaves_the_garbage_collector_on() -> None:
+    with pytest.raises(InvalidMaxRetryAttemptsError):
+        SdkClients()("iam", attempts=0)
+    assert gc.isenabled()
+
+
 class _Raw(io.BytesIO):
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.read()
@@ -93,6 +121,18 @@ class _Service:
         call("secretsmanager:DescribeSecret", "a", lambda: client.describe_secret(SecretId="a"))
 
 
+def _user_agent(client: Any) -> str | bytes:  # noqa: ANN401 -- the SDK's
+    found: list[str | bytes] = []
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        found.append(request.headers["User-Agent"])
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(b"{}"))
+
+    client.meta.events.register("before-send", answer)
+    client.describe_secret(SecretId="a")
+    return found[0]
+
+
 @pytest.fixture
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFUNCTION00000000")
@@ -103,6 +143,14 @@ def _begun(service: _Service) -> tuple[Denials, SdkClients]:
     denials = Denials()
     denials.begin(sleep=service.sleep, left=lambda: service.left)
     return denials, SdkClients(denials)
+
+
+@pytest.mark.usefixtures("_key")
+def test_aws_sees_the_user_agent_of_boto3() -> None:
+    standard = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    assert _user_agent(SdkClients()("secretsmanager")) == _user_agent(
+        boto3.client("secretsmanager", config=standard)
+    )
 
 
 @pytest.mark.usefixtures("_key")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pytest
 
 import handler
+from rotation.aws import SdkClients
 from rotation.errors import (
     ConfigurationError,
     InternalError,
@@ -26,6 +27,8 @@ from tests.unit.cloud import Cloud, FakeClients
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from rotation.aws import Clients
 
 _GENERATOR: Final = """
 from rotation.api import Credential
@@ -81,12 +84,21 @@ def _file_of_other_tests() -> Iterator[None]:
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Writes the user's file as in the package, and builds the strategy."""
 
-    def loaded(source: str, *, issuer: bool = False, slots: int | None = None, **more: Any) -> Any:  # noqa: ANN401 -- options of all kinds
+    def loaded(
+        source: str,
+        *,
+        issuer: bool = False,
+        slots: int | None = None,
+        clients: Clients | None = None,
+        **more: Any,  # noqa: ANN401 -- options of all kinds
+    ) -> Any:  # noqa: ANN401 -- an object of theirs
         (tmp_path / f"{CUSTOM_MODULE}.py").write_text(source)
         monkeypatch.syspath_prepend(tmp_path)
         sys.modules.pop(CUSTOM_MODULE, None)
         options = {"issuer": issuer, "slots": slots, "options": {"list": "words"}, **more}
-        return build("custom", OptionReader(options, path="options"), FakeClients(Cloud()))
+        return build(
+            "custom", OptionReader(options, path="options"), clients or FakeClients(Cloud())
+        )
 
     yield loaded
     sys.modules.pop(CUSTOM_MODULE, None)
@@ -97,6 +109,15 @@ def test_the_file_may_build_a_strategy_of_any_family(load: Load) -> None:
     assert isinstance(load(_GENERATOR), Generator)
     assert isinstance(load(_SETTER), Setter)
     assert isinstance(load(_ISSUER, issuer=True, slots=2), Issuer)
+
+
+def test_the_file_gets_the_clients_of_boto3(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    clients = SdkClients()
+    assert not hasattr(clients("s3"), "upload_file")
+
+    load(_GENERATOR, clients=clients)
+    assert clients("s3", attempts=1).upload_file
 
 
 @pytest.mark.parametrize(

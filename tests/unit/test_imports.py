@@ -131,6 +131,19 @@ def test_a_step_with_nothing_to_do_never_loads_the_sdk(strategy: str, step: str)
     assert not others & loaded
 
 
+def test_a_client_is_made_without_boto3() -> None:
+    code = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from rotation.aws import SdkClients
+SdkClients()("iam")
+print(json.dumps([*sys.modules]))
+"""
+    loaded = _modules_after(code, AWS_DEFAULT_REGION="eu-west-1")
+    assert "botocore" in loaded
+    assert "boto3" not in loaded
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_dependencies_point_one_way(module: str) -> None:
     assert imported(MODULES[module]) <= _allowed(module)

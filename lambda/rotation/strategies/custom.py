@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from rotation.aws import SdkClients
 from rotation.errors import ConfigurationError
 from rotation.strategies import CUSTOM_MODULE, CUSTOM_SOURCE
 from rotation.strategy import Generator, Issuer, Replacer, Setter
@@ -48,6 +49,8 @@ def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
     issuer = options.flag("issuer")
     slots = options.optional_number("slots", least=2)
     their_options = options.nested("options")
+    if isinstance(clients, SdkClients):
+        clients.use_boto3()
     module = _module()
     if not hasattr(module, "build"):
         raise _incomplete(kind="file", missing=["build(options, clients)"])
