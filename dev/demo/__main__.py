@@ -17,8 +17,8 @@ def main() -> int:
     rotations = int(os.environ.get("ROTATIONS") or 5)
     database = os.environ.get("DATABASE") or None
     if database not in SUBJECTS:
-        known = " or ".join(filter(None, SUBJECTS))
-        sys.stderr.write(f"DATABASE must be {known}, or not set. Found: {database}.\n")
+        known = ", ".join(filter(None, SUBJECTS))
+        sys.stderr.write(f"DATABASE must be one of {known}, or not set. Found: {database}.\n")
         return 2
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -37,8 +37,8 @@ def _run(rotations: int, database: str | None) -> Result:
         # As in AWS, services accept a new key after a delay, and not all at the same time.
         with (
             local_aws(key_propagation_seconds=1, key_settling_seconds=1) as aws,
-            SUBJECTS[database](aws, screen) as subject,
             checkout() as folder,
+            SUBJECTS[database](aws, screen, folder) as subject,
         ):
             return run(aws, folder, rotations, screen, subject)
 

@@ -5,9 +5,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from testing.harness.account import eventually
@@ -102,13 +101,11 @@ class Application:
 
 
 @contextlib.contextmanager
-def application(
-    program: Path, secret_id: str, environment: Mapping[str, str]
-) -> Iterator[Application]:
-    """Run the application of an example for the length of the block."""
+def application(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Application]:
+    """Run a program of an example, with its arguments, for the length of the block."""
     process = subprocess.Popen(
         [
-            *(sys.executable, str(program), secret_id),
+            *(sys.executable, *command),
             *("--workers", str(WORKERS)),
             *("--maximum-age", str(MAXIMUM_AGE_SECONDS)),
             *("--report-every", str(_REPORT_EVERY_SECONDS)),

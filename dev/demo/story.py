@@ -45,8 +45,7 @@ def run(aws: Aws, checkout: Path, rotations: int, display: Display, subject: Sub
     before = inventory(aws)
     shortened = ", ".join(f"{name} = {value}" for name, value in subject.shortened.items())
     display.say(f"Shortened for the demo, so that rotations take seconds: {shortened}")
-    variables = {**subject.shortened, **subject.variables}
-    terraform = Terraform(checkout, subject.example, aws.environment, variables)
+    terraform = Terraform(checkout, subject.root, aws.environment, subject.shortened)
     display.say("terraform init")
     terraform.init()
     display.say("terraform apply")
@@ -60,9 +59,8 @@ def run(aws: Aws, checkout: Path, rotations: int, display: Display, subject: Sub
 
     with reader(aws, outputs["reader_policy_json"]) as environment:
         display.say(f"Starting the application with {WORKERS} workers, which {subject.work}")
-        program = checkout / subject.program
-        identity = {**environment, **subject.environment}
-        with application(program, secret.secret_id, identity) as running:
+        command = [str(checkout / subject.program), *subject.arguments, secret.secret_id]
+        with application(command, {**environment, **subject.environment}) as running:
             running.wait_for_requests()
             watch = _Watch(
                 aws=aws,

@@ -129,6 +129,14 @@ class MySQLServer:
         """
         return self._connect(login, ssl.create_default_context(cafile=self.ca_file), options)
 
+    def accepts(self, login: Login) -> bool:
+        """Return whether the user can log in with this password."""
+        from pymysql import OperationalError
+
+        with contextlib.suppress(OperationalError), self.connect(login):
+            return True
+        return False
+
     def statement(self, sql: str) -> list[tuple[Any, ...]]:
         """Run statements as the superuser, and return the rows of the first.
 

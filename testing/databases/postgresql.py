@@ -149,6 +149,14 @@ class PostgreSQL:
         }
         return psycopg.connect(make_conninfo(**parameters), autocommit=True)
 
+    def accepts(self, login: Login) -> bool:
+        """Return whether the user can log in with this password."""
+        from psycopg import OperationalError
+
+        with contextlib.suppress(OperationalError), self.connect(login):
+            return True
+        return False
+
     def statement(self, sql: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as the superuser, and return its rows.
 

@@ -14,13 +14,13 @@ import pytest
 from testing.databases.mysql_server import MySQLServer
 from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws, Secret
+from testing.harness.mysql import mysql_users
 from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import Terraform, checkout
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
 from tests.e2e.github import app, layer
-from tests.e2e.mysql import mysql_users
 from tests.e2e.redis import redis_users
 from tests.e2e.roles import Deployed
 from tests.selection import Rotators

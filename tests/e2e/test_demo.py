@@ -71,8 +71,9 @@ def test_no_request_fails_while_the_key_rotates() -> None:
 
 
 @pytest.mark.slow
-def test_no_query_and_no_log_in_fails_while_the_password_rotates() -> None:
-    with _demo("postgres") as process:
+@pytest.mark.parametrize("database", ["mariadb", "mysql", "postgres"])
+def test_no_query_and_no_log_in_fails_while_the_password_rotates(database: str) -> None:
+    with _demo(database) as process:
         output, _ = process.communicate()
     assert process.returncode == 0, output
     *described, last = output.splitlines()
@@ -81,6 +82,14 @@ def test_no_query_and_no_log_in_fails_while_the_password_rotates() -> None:
     assert [int(number) > 20 for number in ending.groups()] == [True, True]
     assert sum(line.startswith("Checked: ") for line in described) == 4
     assert {"app", "app_clone"} <= {*re.findall(r"application uses (\w+);", output)}
+
+
+def test_an_unknown_database_is_refused() -> None:
+    with _demo("oracle") as process:
+        output, _ = process.communicate()
+    assert process.returncode == 2
+    expected = "DATABASE must be one of mariadb, mysql, postgres, or not set. Found: oracle.\n"
+    assert output == expected
 
 
 @pytest.mark.slow

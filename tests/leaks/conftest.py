@@ -13,6 +13,7 @@ from testing.databases.mysql import mysql as create_mysql
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.servers import Servers
 from testing.harness.account import Secret
+from testing.harness.mysql import mysql_users
 from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import Terraform, checkout
 from testing.local_aws import LocalAws, local_aws
@@ -20,7 +21,6 @@ from testing.local_github import local_github
 from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
-from tests.e2e.mysql import mysql_users
 from tests.e2e.redis import redis_users
 from tests.leaks.deployed import root, values
 from tests.leaks.failures import COMMON, SLOW, Deployed

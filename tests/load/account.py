@@ -15,6 +15,7 @@ from testing.databases.mysql import mysql as create_mysql
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.servers import servers
 from testing.harness.databases import example_variables
+from testing.harness.mysql import mysql_users
 from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import checkout
 from testing.local_aws import LocalAws, local_aws
@@ -22,7 +23,6 @@ from testing.local_github import LocalGitHub, local_github
 from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app, layer
-from tests.e2e.mysql import mysql_users
 from tests.e2e.redis import redis_users
 from tests.load.deployment import deploy
 from tests.load.subject import Json, Services

@@ -14,8 +14,8 @@ from testing.databases.mysql_server import MySQLServer
 from testing.databases.process import HOST
 from testing.harness.account import Aws, Secret
 from testing.harness.databases import example_variables
+from testing.harness.mysql import mysql_users
 from tests.e2e.databases import grants, leaks, rotation_of
-from tests.e2e.mysql import mysql_users
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.load.subject import Json, NotWorkingError, Subject
@@ -113,7 +113,7 @@ STRATEGY = RotatorUnderTest(
     files=(
         "lambda/rotation/services/mysql/*",
         "testing/databases/*",
-        "tests/e2e/mysql.py",
+        "testing/harness/mysql.py",
         "tests/plan/mysql.py",
         "tests/services/*",
         "tests/unit/mysql*.py",

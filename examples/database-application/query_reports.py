@@ -8,12 +8,13 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import sqlalchemy
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
 import pool
 
@@ -23,19 +24,21 @@ QUERIES_PER_CONNECTION = 8
 class Meter(pool.LogIn):
     """Counts queries, log-ins and failures, and remembers the last user of each thread."""
 
-    def __init__(self, *arguments: Any, **parameters: Any) -> None:  # noqa: ANN401 -- those of LogIn
-        super().__init__(*arguments, **parameters)
+    def __init__(self, read: Callable[[], dict[str, Any]], maximum_age: timedelta) -> None:
+        super().__init__(read, maximum_age)
         self._counting = threading.Lock()
         self._counts = {"requests": 0, "log_ins": 0, "failed": 0}
         self._last_failure: str | None = None
         self._users: dict[int, str] = {}
 
-    def connect(self, value: dict[str, Any]) -> psycopg.Connection[Any]:
+    def connect(
+        self, dialect: Dialect, value: dict[str, Any], parameters: dict[str, Any]
+    ) -> DBAPIConnection:
         """Log in once, and count it. A refusal is a failure."""
         self.count("log_ins")
         try:
-            session = super().connect(value)
-        except psycopg.OperationalError as error:
+            session = super().connect(dialect, value, parameters)
+        except dialect.loaded_dbapi.OperationalError as error:
             self.count("failed", type(error).__name__)
             raise
         self._users[threading.get_ident()] = value["username"]
@@ -59,6 +62,7 @@ class Meter(pool.LogIn):
 def main() -> None:
     """Run until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("driver", help="postgresql+psycopg or mysql+pymysql")
     parser.add_argument("secret_id", help="name or ARN of the secret")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--maximum-age", type=float, default=1800, metavar="SECONDS")
@@ -70,7 +74,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
 
     meter = Meter(pool.reader(given.secret_id), timedelta(seconds=given.maximum_age))
-    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=meter)
+    engine = pool.engine(given.driver, meter)
 
     def work() -> None:
         while not stop.is_set():
