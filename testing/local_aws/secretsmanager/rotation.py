@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambd
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import uuid
 from typing import TYPE_CHECKING, Final
@@ -168,6 +169,22 @@ def describe_secret(original: Handler, request: Json) -> Response:
     if not described["VersionIdsToStages"]:
         del described["VersionIdsToStages"]
     return success(**described)
+
+
+@around(secretsmanager, "_list_secrets")
+def list_secrets(original: Handler, request: Json) -> Response:
+    """Add what AWS lists about the rotation of each secret.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_SecretListEntry.html
+    """
+    response = original(request)
+    listed = content(response)
+    for entry in listed.get("SecretList", []):
+        _, secret = secretsmanager._resolve(entry["ARN"])
+        rotation = ("OwningService", "RotationLambdaARN", "RotationRules")
+        dates = ("LastRotatedDate", "NextRotationDate") if entry["RotationEnabled"] else ()
+        entry |= {field: secret[field] for field in (*rotation, *dates) if secret.get(field)}
+    return (*response[:2], json.dumps(listed).encode())
 
 
 def _start(work: Callable[[str, str], Awaitable[None]], secret_arn: str, token: str) -> None:

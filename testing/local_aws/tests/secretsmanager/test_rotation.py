@@ -278,6 +278,23 @@ def test_describe_secret_returns_the_dates_of_rotation(
     assert timedelta(days=9) < interval < timedelta(days=12)
 
 
+def test_list_secrets_returns_what_describe_secret_returns_about_rotation(
+    secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
+) -> None:
+    """https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_SecretListEntry.html"""
+    arn = create_secret()
+    described = wait_until_rotated(secrets, arn, rotate(arn, create_rotator()))
+    fields = ("RotationLambdaARN", "RotationRules", "LastRotatedDate", "NextRotationDate")
+
+    def listed() -> Json:
+        pages = secrets.get_paginator("list_secrets").paginate()
+        (entry,) = pages.search(f"SecretList[?ARN == '{arn}']")
+        return {field: entry.get(field) for field in fields}
+
+    expected = {field: described[field] for field in fields}
+    eventually("the entry", listed, lambda found: found == expected)
+
+
 def test_a_cancelled_rotation_keeps_its_configuration(
     secrets: Client, create_secret: CreateSecret, create_rotator: CreateRotator, rotate: Rotate
 ) -> None:
