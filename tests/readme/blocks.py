@@ -13,6 +13,7 @@ PAGES = [
     README,
     *sorted(REPOSITORY.glob("docs/*.md")),
     *sorted(REPOSITORY.glob("examples/*/README.md")),
+    *sorted(REPOSITORY.glob("tools/*/README.md")),
 ]
 # How a caller names the module, where an example of this repository says "../..".
 REGISTRY_SOURCE = 'source  = "…/rotating-secret/aws"\n  version = "~> 1.0"'

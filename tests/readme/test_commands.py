@@ -30,6 +30,7 @@ from testing.harness.account import eventually
 from testing.harness.provider import AwsProvider
 from testing.local_aws import local_aws
 from tests.readme.blocks import block, local
+from tests.tools.terminal import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,12 +191,14 @@ def applied(
     copy_module: Callable[[Path], Path],
     terraform_env: dict[str, str],
     aws_cli: Path,
+    repository: Path,
 ) -> Iterator[Applied]:
     root = tmp_path_factory.mktemp("readme")
     copy_module(root / "terraform-aws-rotating-secret")
-    parts = [block("plan", "smallest"), block("plan", "reader"), block("plan", "output")]
+    parts = [block("plan", "smallest"), block("plan", "reader")]
     (root / "main.tf").write_text(local("\n".join([*parts, APPLICATION_ROLE])))
     (root / "override.tf").write_text(OVERRIDE)
+    tool = install(repository / "tools" / "rotating_secret", tmp_path_factory.mktemp("tool"))
     with ExitStack() as stack:
         aws = stack.enter_context(local_aws(rotation_attempts=1))
         # Not the AWS settings of the developer.
@@ -203,7 +206,7 @@ def applied(
         environment = {
             **inherited,
             **aws.environment,
-            "PATH": f"{aws_cli.parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(tool), str(aws_cli.parent), os.environ["PATH"]]),
             "TF_CLI_ARGS_apply": "-auto-approve -no-color",
             "TF_CLI_ARGS_destroy": "-auto-approve -no-color",
             "TF_CLI_ARGS_import": "-no-color",
@@ -219,11 +222,13 @@ def applied(
 
 
 def test_waiting_ends_with_advice(applied: Applied) -> None:
-    printed = applied.run(block("run", "wait").replace("300", "0"))
-    assert printed.endswith(f"then run: {block('run', 'rotate')}")
+    waiting = applied.start(block("run", "wait").rstrip() + " --timeout 0")
+    printed, _ = waiting.communicate()
+    assert waiting.returncode == 4
+    assert printed.endswith(f"then run: rotating-secret rotate {SECRET} --wait\n")
 
 
-def test_waiting_prints_the_last_error_and_ends_with_the_first_value(applied: Applied) -> None:
+def test_waiting_ends_with_an_error_or_with_the_first_value(applied: Applied) -> None:
     iam = applied.aws.client("iam")
     for _ in range(2):
         iam.create_access_key(UserName=USER)
@@ -232,17 +237,29 @@ def test_waiting_prints_the_last_error_and_ends_with_the_first_value(applied: Ap
     try:
         applied.run(block("run", "rotate"))
         printed = next(line for line in waiting.stdout if "ForeignCredential" in line)
-        assert applied.keys() == {*re.findall(r"AKIA\w+", json.loads(printed)["message"])}
+        assert applied.keys() == {*re.findall(r"AKIA\w+", printed)}
+        assert waiting.wait(timeout=60) == 1
         applied.run(block("run", "delete-keys"))
         assert applied.keys() == set()
         # The CLI reports an error, and yet the rotation is tried again, as the page says.
         reattempted, _ = applied.start(block("run", "rotate")).communicate()
         assert "That rotation will be reattempted" in reattempted
-        assert waiting.wait(timeout=60) == 0
     finally:
         waiting.kill()
         waiting.communicate()
+    assert "has rotated" in applied.run(block("run", "wait"))
     applied.settle()
+
+
+def test_the_tool_is_in_the_checkouts_that_its_page_names() -> None:
+    clone, checkout = re.findall(
+        r"^pipx run --spec (\S+)/tools/rotating_secret rotating-secret status$",
+        block("run", "tool-pipx"),
+        re.MULTILINE,
+    )
+    assert f'source = "{clone}"' in local(block("plan", "smallest"))
+    (name,) = re.findall(r'^module "(\w+)"', block("plan", "smallest"), re.MULTILINE)
+    assert checkout == f"./.terraform/modules/{name}"
 
 
 def test_the_value_is_as_shown(applied: Applied) -> None:
@@ -391,6 +408,22 @@ def test_a_rotation_is_given_up_and_started_again(applied: Applied) -> None:
     assert applied.keys() == {before, applied.value()["AccessKeyId"]}
 
 
+def test_the_tool_shows_and_rotates_the_secret(applied: Applied) -> None:
+    before = applied.value()["AccessKeyId"]
+    applied.run(block("run", "tool-rotate"))
+    current = applied.value()
+    assert current["AccessKeyId"] != before
+    shown = applied.run(block("run", "tool-status"))
+    table, named, found = re.split(r"(?=^secret |^\{)", shown, flags=re.MULTILINE)[1:]
+    for part in (table, named):
+        assert re.search(rf"^{SECRET} +iam_access_key +healthy ", part, re.MULTILINE)
+    assert current["AccessKeyId"] in named
+    assert before in named
+    (one,) = json.loads(found)["secrets"]
+    assert [version["labels"][0] for version in one["versions"]] == ["AWSCURRENT", "AWSPREVIOUS"]
+    assert current["SecretAccessKey"] not in shown
+
+
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
@@ -531,7 +564,6 @@ def test_a_secret_that_was_destroyed_during_a_rotation_is_restored(applied: Appl
     eventually("The unfinished rotation", applied.pending)
     applied.run("terraform destroy")
     restore, *rest = block("run", "restore").splitlines(keepends=True)
-    *remove_the_label, rotate = block("run", "give-up").splitlines(keepends=True)
-    assert rotate == block("run", "rotate")
-    applied.run("".join([restore, *remove_the_label, *rest]))
+    remove_the_label, _ = block("run", "give-up").splitlines(keepends=True)
+    applied.run("".join([restore, remove_the_label, *rest]))
     applied.run("terraform plan -detailed-exitcode -no-color")

@@ -1,0 +1,81 @@
+"""The clients of one region. Each error of AWS becomes a StoppedError without AWS's text."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ProfileNotFound
+
+from rotating_secret.errors import AwsRefusedError, NoSuchSecretError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+WORKERS: Final = 8
+# The SDK also waits where AWS throttles.
+_CONFIG: Final = Config(
+    max_pool_connections=WORKERS, retries={"mode": "adaptive", "total_max_attempts": 10}
+)
+
+
+class Region:
+    """The clients of one region."""
+
+    secrets: SecretsManagerClient
+    functions: LambdaClient
+    schedules: EventBridgeSchedulerClient
+    logs: CloudWatchLogsClient
+
+    def __init__(self, session: boto3.Session, name: str | None) -> None:
+        self.secrets = session.client("secretsmanager", region_name=name, config=_CONFIG)
+        self.functions = session.client("lambda", region_name=name, config=_CONFIG)
+        self.schedules = session.client("scheduler", region_name=name, config=_CONFIG)
+        self.logs = session.client("logs", region_name=name, config=_CONFIG)
+        self.name = self.secrets.meta.region_name
+
+    @classmethod
+    def connect(cls, profile: str | None, name: str | None) -> Self:
+        """Make the clients; no call is made.
+
+        Raises:
+            UsageError: The profile or the region is wrong.
+        """
+        try:
+            return cls(boto3.Session(profile_name=profile), name)
+        except ProfileNotFound:
+            message = f"--profile must name a profile of the AWS CLI. Found: {profile}."
+            raise UsageError(message) from None
+        except NoRegionError:
+            message = (
+                "--region must name a region, because neither AWS_REGION nor the profile does. "
+                "Found: none."
+            )
+            raise UsageError(message) from None
+        except ValueError:  # botocore has no class for a region of a wrong form
+            message = f"--region must be a region such as eu-west-1. Found: {name}."
+            raise UsageError(message) from None
+
+    @contextlib.contextmanager
+    def asking(self, action: str, resource: str) -> Iterator[None]:
+        """Translate the errors of a call.
+
+        Raises:
+            StoppedError: AWS returned an error, or could not be reached.
+        """
+        try:
+            yield
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ResourceNotFoundException" and action.startswith("secretsmanager:"):
+                raise NoSuchSecretError(resource, self.name) from None
+            raise AwsRefusedError(action, resource, code) from None
+        except BotoCoreError as error:
+            raise UnreachableError(action, type(error).__name__) from None

@@ -1,0 +1,189 @@
+"""The arguments of the command, and its exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from rotating_secret import report
+from rotating_secret.aws import Region
+from rotating_secret.errors import Exit, StoppedError
+from rotating_secret.rotation import Waiting, give_up, rotate
+from rotating_secret.secret import State, judge
+from rotating_secret.survey import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WELL = {State.HEALTHY, State.ROTATING}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        exit_code: Exit = options.run(options)
+    except StoppedError as error:
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # E.g. the reader is `head`. Python would fail again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    return exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rotating-secret",
+        description="Shows, starts, waits for and gives up rotations. Never prints a secret value.",
+        epilog="Exit codes: 0 healthy or succeeded. 1 not healthy or failed. 2 wrong arguments. "
+        "3 refused by AWS, or not reachable. 4 not ended in time.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--profile", help="profile of the AWS CLI")
+
+    status = _add(commands, common, _status, "status", "show the secrets and their state")
+    status.add_argument(
+        "names", nargs="*", metavar="NAME", help="secrets to show; otherwise all of the module"
+    )
+    status.add_argument(
+        "--region",
+        action="append",
+        dest="regions",
+        metavar="REGION",
+        help="AWS region; repeat it for several",
+    )
+    status.add_argument("--all", action="store_true", help="also show what something else rotates")
+    status.add_argument(
+        "--credentials",
+        action="store_true",
+        help="read the values, and show the names of their credentials, e.g. access key IDs",
+    )
+    status.add_argument("--json", action="store_true", help="print JSON")
+
+    one = argparse.ArgumentParser(add_help=False, parents=[common])
+    one.add_argument("name", metavar="NAME", help="name or ARN of the secret")
+    one.add_argument("--region", help="AWS region")
+    timeout = argparse.ArgumentParser(add_help=False)
+    timeout.add_argument(
+        "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="300 by default"
+    )
+    start = _add(commands, one, _rotate, "rotate", "start a rotation", timeout)
+    start.add_argument("--wait", action="store_true", help="wait until it has ended")
+    _add(commands, one, _wait, "wait", "wait until the rotation has ended", timeout)
+    _add(commands, one, _give_up, "give-up", "end a rotation that can't succeed")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    common: argparse.ArgumentParser,
+    run: object,
+    name: str,
+    summary: str,
+    *more: argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    added = commands.add_parser(
+        name, parents=[common, *more], help=summary, description=f"{summary.capitalize()}."
+    )
+    added.set_defaults(run=run)
+    return added
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 86_400:  # noqa: PLR2004 -- a day
+        message = f"must be from 0 to 86400 seconds; found: {text}"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
+
+
+def _status(options: argparse.Namespace) -> Exit:
+    now, regions = datetime.now(UTC), options.regions or [None]
+    judged = [
+        (secret, *judge(secret, now))
+        for region in regions
+        for secret in survey(
+            Region.connect(options.profile, region),
+            options.names,
+            every=options.all,
+            credentials=options.credentials,
+        )
+    ]
+    judged.sort(key=lambda one: (one[0].name, one[0].region))
+    if options.json:
+        found = [report.as_json(*one) for one in judged]
+        sys.stdout.write(json.dumps({"secrets": found}, indent=2) + "\n")
+    elif judged:
+        # Without a terminal, rich would fold the table to 80 columns.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+        console.print(report.as_table(judged, now, with_region=len(regions) > 1))
+        for secret, _, advice in judged:
+            if advice:
+                console.print(f"\n{secret.name}: {advice}", markup=False, soft_wrap=True)
+    else:
+        sys.stdout.write("No secret of the module rotates here. Check --region and --profile.\n")
+    return Exit.OK if all(state in _WELL for _, state, _ in judged) else Exit.UNHEALTHY
+
+
+def _rotate(options: argparse.Namespace) -> Exit:
+    region, started = _region(options), datetime.now(UTC)
+    token, again = rotate(region, options.name)
+    what = "The unfinished rotation" if again else "The rotation"
+    sys.stdout.write(f"{what} of {options.name} runs. Its version is {token}.\n")
+    return _ended(options, region, started, token) if options.wait else Exit.OK
+
+
+def _wait(options: argparse.Namespace) -> Exit:
+    return _ended(options, _region(options), datetime.now(UTC))
+
+
+def _ended(
+    options: argparse.Namespace, region: Region, started: datetime, token: str | None = None
+) -> Exit:
+    waiting = Waiting(
+        region=region,
+        name=options.name,
+        seconds=options.timeout,
+        report=_complain,
+        started=started,
+        token=token,
+    )
+    sys.stdout.write(f"{options.name} has rotated. Its current version is {waiting.wait()}.\n")
+    return Exit.OK
+
+
+def _give_up(options: argparse.Namespace) -> Exit:
+    region = _region(options)
+    version = give_up(region, options.name)
+    if version is None:
+        sys.stdout.write(f"{options.name} has no unfinished rotation. Nothing was changed.\n")
+    else:
+        sys.stdout.write(
+            f"The rotation of {options.name} was given up: version {version} is no longer "
+            f"AWSPENDING. To rotate, run: rotating-secret rotate {options.name} --wait\n"
+        )
+    return Exit.OK
+
+
+def _complain(text: str) -> None:
+    """Write to standard error, after all that was written to standard output."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _region(options: argparse.Namespace) -> Region:
+    """Connect to the region of the option, or to that of an ARN."""
+    parts = options.name.split(":")
+    of_arn = parts[3] if len(parts) > 3 else None  # noqa: PLR2004 -- arn:PARTITION:SERVICE:REGION
+    return Region.connect(options.profile, options.region or of_arn)
