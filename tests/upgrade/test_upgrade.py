@@ -1,8 +1,8 @@
 """An upgrade from each release keeps every resource, and every secret keeps rotating.
 
 The release is applied on a local AWS. Then this checkout replaces it, is planned and applied, and
-rotates each secret once. `make test` upgrades three instances, `make test-slow` those of all
-strategies.
+rotates each secret once. `make test` upgrades three instances of the last release, `make test-slow`
+those of all strategies from each.
 """
 
 import io
@@ -34,12 +34,67 @@ from tests.upgrade.deployed import REPOSITORY, Json, prepare, root
 
 pytestmark = pytest.mark.xdist_group("upgrade")
 
-# The commits that this checkout must be able to upgrade.
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A commit that this checkout must be able to upgrade, and what an upgrade from there changes.
+
+    The changelog names each change. Beside these, only the package of a function may change.
+    """
+
+    commit: str
+    added: re.Pattern[str]
+    """The resources of type terraform_data that are new: records in Terraform's state."""
+    other_rules: AbstractSet[str] = frozenset()
+    """The instances whose backstop is longer: the window of one day could open between two
+    rotations. AWS rotates at once when the rules change."""
+    policies: AbstractSet[str] = frozenset()
+    """The policies of secrets that change or are new."""
+    changed: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
+    """The ends of other addresses, and the attributes that change there."""
+    null_by_default: AbstractSet[str] = frozenset()
+    """Inputs without which nothing changes: null means what an empty list meant."""
+
+    def announces(self, address: str, name: str) -> bool:
+        """Return whether the changelog names the change of an attribute."""
+        schedule = "aws_secretsmanager_secret_rotation.this[0]"
+        changed = {
+            **self.changed,
+            **{f"module.{one}.{schedule}": {"rotation_rules"} for one in self.other_rules},
+        }
+        return any(address.endswith(end) and name in names for end, names in changed.items())
+
+    def adds(self, address: str) -> bool:
+        """Return whether a resource is new."""
+        _, is_record, name = address.rpartition(".terraform_data.")
+        return bool(is_record and self.added.fullmatch(name))
+
+
 RELEASES: Final = (
     # Before each strategy, the core and the services moved to folders of their own.
-    "f846c1b7166b7dbdefba3d738a56505fb4a447db",
+    Release(
+        commit="f846c1b7166b7dbdefba3d738a56505fb4a447db",
+        added=re.compile(r"account|(?:name|options|owner)\[0\]|role_name(?:\[0\])?"),
+        other_rules={"custom", "github_app_token"},
+        policies={
+            f"module.{name}.aws_secretsmanager_secret_policy.this[0]"
+            for name in ("iam_access_key", "iam_service_credential")
+        },
+        changed={
+            ".aws_iam_role_policy.network[0]": {"policy"},
+            ".aws_iam_role_policy.rotation[0]": {"policy"},
+            ".aws_scheduler_schedule.this": {"start_date", "target"},
+            ".aws_sqs_queue.dead_letter": {"policy"},
+            ".terraform_data.start[0]": {"id", "input", "output", "triggers_replace"},
+        },
+        null_by_default={"alarm_actions", "readers"},
+    ),
+    # Before the engine and the strategies for databases.
+    Release(
+        commit="c765fa601bd495093b24079e217465e43167bd58",
+        added=re.compile(r"role_name(?:\[0\])?"),
+    ),
 )
-_SHORT: Final = [commit[:7] for commit in RELEASES]
 
 _INSTANCES: Final[Mapping[str, Json]] = root()["module"]
 # One without rotation, one that EventBridge keeps, and one with all that adds a resource.
@@ -50,13 +105,15 @@ def _starts(*, but: Collection[str] = (), named: bool = False) -> list[Parameter
     """Return the parameters of `before`, with the name of one instance if a test is of one."""
     return [
         pytest.param(
-            (commit, names),
+            (release, names),
             *([name] if named else []),
-            id="-".join([commit[:7], size, *([name] if named else [])]),
+            id="-".join([release.commit[:7], size, *([name] if named else [])]),
             marks=marks,
         )
-        for commit in RELEASES
-        for size, names, marks in (("some", _SOME, []), ("all", None, [pytest.mark.slow]))
+        for release, size, names, marks in (
+            (RELEASES[-1], "some", _SOME, []),
+            *((one, "all", None, [pytest.mark.slow]) for one in RELEASES),
+        )
         for name in (sorted({*(names or _INSTANCES)} - {*but}) if named else ("",))
     ]
 
@@ -71,31 +128,8 @@ each_rotating = pytest.mark.parametrize(
 
 # Only the package of a function may change.
 _CHANGING: Final = {"filename", "source_code_hash"}
-# The backstop behind EventBridge's schedule is longer: the window of one day could open between two
-# rotations. AWS rotates at once when the rules change.
-_OTHER_RULES: Final = {"custom", "github_app_token"}
-# Records in Terraform's state, which an upgrade adds.
-_ADDED: Final = re.compile(
-    r"module\.\w+\.(?:module\.\w+\[0\]\.)?terraform_data\."
-    r"(?:account|(?:name|options|owner)\[0\]|role_name(?:\[0\])?)"
-)
 # AWS sets this after each change of a function.
 _SET_BY_AWS: Final = {"last_modified"}
-# The policies that change or are new; the changelog names each.
-_POLICIES: Final = {
-    f"module.{name}.aws_secretsmanager_secret_policy.this[0]"
-    for name in ("iam_access_key", "iam_service_credential")
-}
-# The ends of other addresses, and the attributes that change there; the changelog names each.
-_CHANGED: Final[Mapping[str, AbstractSet[str]]] = {
-    ".aws_iam_role_policy.network[0]": {"policy"},
-    ".aws_iam_role_policy.rotation[0]": {"policy"},
-    ".aws_scheduler_schedule.this": {"start_date", "target"},
-    ".aws_sqs_queue.dead_letter": {"policy"},
-    ".terraform_data.start[0]": {"id", "input", "output", "triggers_replace"},
-}
-# Without these lists, nothing changes: null means what an empty list meant.
-_NULL_BY_DEFAULT: Final = {"alarm_actions", "readers"}
 # EventBridge fires a rate at once when it changes, unless it has a new start.
 _REPLACED: Final = ".terraform_data.start[0]"
 
@@ -110,7 +144,7 @@ class NoHistoryError(Exception):
         )
 
 
-def release(repository: Path, commit: str, destination: Path) -> None:
+def write_release(repository: Path, commit: str, destination: Path) -> None:
     """Write the module as it was at a commit.
 
     Raises:
@@ -164,6 +198,7 @@ def _value(secret: Secret) -> Value:
 class Before:
     """The release after its apply and first rotations, and the plan to upgrade it."""
 
+    release: Release
     terraform: Terraform
     secrets: Mapping[str, Secret]
     outputs: Mapping[str, Json]
@@ -186,7 +221,7 @@ class After:
 
 @pytest.fixture(scope="module")
 def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]:
-    commit, names = request.param
+    release, names = request.param
     with (
         # The path of a plugin's socket has at most 100 characters: tmp_path is too deep.
         tempfile.TemporaryDirectory(prefix="upgrade-") as temporary,
@@ -199,7 +234,7 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
     ):
         folder = Path(temporary)
         module = folder / "module"
-        release(repository, commit, module)
+        write_release(repository, release.commit, module)
         variables = {**github_app, **server, **prepare(aws, github, logins)}
         terraform = Terraform(folder, "root", aws.environment, variables)
         terraform.folder.mkdir()
@@ -218,6 +253,7 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
         copy_module(module)
         terraform.init()
         yield Before(
+            release=release,
             terraform=terraform,
             secrets=secrets,
             outputs=outputs,
@@ -242,7 +278,7 @@ def _has_rotated(secret: Secret, old: Value) -> bool:
 @pytest.fixture(scope="module")
 def after(before: Before) -> After:
     before.terraform.apply("upgrade.tfplan")
-    for name in _OTHER_RULES & before.secrets.keys():
+    for name in before.release.other_rules & before.secrets.keys():
         eventually("The rotation", partial(_has_rotated, before.secrets[name], before.values[name]))
     return After(
         outputs=before.terraform.outputs(),
@@ -270,35 +306,20 @@ def _holds_true(value: object) -> bool:
     return any(map(_holds_true, value)) if isinstance(value, list) else value is True
 
 
-def _has_other_rules(address: str, name: str) -> bool:
-    """Return whether an attribute is the schedule of a secret whose backstop is longer."""
-    rotations = {f"module.{one}.aws_secretsmanager_secret_rotation.this[0]" for one in _OTHER_RULES}
-    return address in rotations and name == "rotation_rules"
-
-
-def _is_announced(address: str, name: str) -> bool:
-    """Return whether the changelog names the change of an attribute."""
-    return any(address.endswith(end) and name in names for end, names in _CHANGED.items())
-
-
 @each_start
 def test_only_the_packages_of_functions_change(before: Before) -> None:
-    wrong = []
+    release, wrong = before.release, []
     for address, resource in _resources(before.upgrade).items():
         change = resource["change"]
-        changed = {
-            name
-            for name in _changed(change)
-            if not _has_other_rules(address, name) and not _is_announced(address, name)
-        }
+        changed = {name for name in _changed(change) if not release.announces(address, name)}
         if not changed and (change["actions"] == ["update"] or address.endswith(_REPLACED)):
             continue
         if "previous_address" in resource:
             wrong.append(f"{address} was {resource['previous_address']}")
-        elif address in _POLICIES:
+        elif address in release.policies:
             if change["actions"] != ["create"] and changed != {"policy"}:
                 wrong.append(f"{address} changes {', '.join(sorted(changed))}")
-        elif _ADDED.fullmatch(address) and change["actions"] == ["create"]:
+        elif release.adds(address) and change["actions"] == ["create"]:
             continue
         elif change["actions"] != ["no-op"] and (
             change["actions"] != ["update"]
@@ -312,7 +333,10 @@ def test_only_the_packages_of_functions_change(before: Before) -> None:
 @each_start
 def test_both_make_the_same_resources(before: Before) -> None:
     """The provider hides a change of a policy that means the same: this comparison doesn't."""
-    old, new = map(_created, (before.created_by_release, before.created_by_checkout))
+    old, new = (
+        _created(plan, before.release)
+        for plan in (before.created_by_release, before.created_by_checkout)
+    )
     wrong = [
         f"{' '.join(name)}:\n  was {old.get(name)}\n  is  {new.get(name)}"
         for name in sorted(old.keys() | new.keys())
@@ -321,18 +345,17 @@ def test_both_make_the_same_resources(before: Before) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def _created(plan: Json) -> dict[tuple[str, str, str], object]:
+def _created(plan: Json, release: Release) -> dict[tuple[str, str, str], object]:
     """Return every attribute of every resource, and whether it is known and sensitive."""
     return {
         (address, name, part): value
         for address, resource in _resources(plan).items()
-        if not _ADDED.fullmatch(address)
+        if not release.adds(address)
         for part in ("after", "after_unknown", "after_sensitive")
         for name, value in resource["change"][part].items()
         if name not in _CHANGING
-        and address not in _POLICIES
-        and not _has_other_rules(address, name)
-        and not _is_announced(address, name)
+        and address not in release.policies
+        and not release.announces(address, name)
     }
 
 
@@ -347,7 +370,7 @@ def test_the_upgrade_rotates_only_the_secrets_with_other_rules(
     before: Before, after: After
 ) -> None:
     rotated = {name for name, value in after.values.items() if value != before.values[name]}
-    assert rotated == _OTHER_RULES & before.secrets.keys()
+    assert rotated == before.release.other_rules & before.secrets.keys()
 
 
 @each_rotating
@@ -371,11 +394,11 @@ def test_nothing_is_left_to_apply(before: Before, rotations: Mapping[str, Rotati
     before.terraform.require_empty_plan()
 
 
-@pytest.mark.parametrize("commit", RELEASES, ids=_SHORT)
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.commit[:7])
 def test_every_input_and_output_of_the_release_exists(
-    commit: str, repository: Path, cache: Path, tmp_path: Path
+    release: Release, repository: Path, cache: Path, tmp_path: Path
 ) -> None:
-    release(repository, commit, tmp_path / "old")
+    write_release(repository, release.commit, tmp_path / "old")
     (tmp_path / "new").mkdir()
     copy_module(tmp_path / "new")
     (old, old_outputs), (new, new_outputs) = (
@@ -385,12 +408,12 @@ def test_every_input_and_output_of_the_release_exists(
     assert {name for name, one in new.items() if one["required"]} <= old.keys()
     assert old_outputs <= new_outputs
     for name, one in old.items():
-        default = None if name in _NULL_BY_DEFAULT else one["default"]
+        default = None if name in release.null_by_default else one["default"]
         assert new[name]["default"] == default, name
         assert new[name]["required"] == one["required"], name
-        # A later type may have more attributes, each on a line of its own.
-        rest = iter(_lines(new[name]["type"]))
-        assert [line for line in _lines(one["type"]) if line not in rest] == [], name
+        missing, more = _compare(_lines(one["type"]), _lines(new[name]["type"]))
+        assert missing == [], name
+        assert [line for line in more if "= optional(" not in line] == [], name
 
 
 def _interface(folder: Path, cache: Path) -> tuple[dict[str, Json], set[str]]:
@@ -407,6 +430,19 @@ def _interface(folder: Path, cache: Path) -> tuple[dict[str, Json], set[str]]:
     return inputs, {one["name"] for one in described["outputs"]}
 
 
+def _compare(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """Return the missing lines, and the first line of each attribute that only the new type has."""
+    missing, more, depth = list(old), [], 0
+    for line in new:
+        if depth == 0:
+            if missing[:1] == [line]:
+                del missing[0]
+                continue
+            more.append(line)
+        depth += line.count("(") - line.count(")")
+    return missing, more
+
+
 def _lines(hcl_type: str) -> list[str]:
     """Return the lines without comments and alignment."""
     lines = [re.sub(r"\s+", " ", line.partition("#")[0]).strip() for line in hcl_type.splitlines()]
@@ -417,10 +453,10 @@ def _lines(hcl_type: str) -> list[str]:
 def test_a_shallow_clone_is_an_error_that_says_what_to_run(
     repository: Path, tmp_path: Path
 ) -> None:
-    clone = tmp_path / "clone"
+    clone, commit = tmp_path / "clone", RELEASES[-1].commit
     subprocess.run(
         ["git", "clone", "--quiet", "--depth=1", "--no-checkout", repository.as_uri(), clone],
         check=True,
     )
-    with pytest.raises(NoHistoryError, match=f"{RELEASES[0]}.*git fetch --unshallow"):
-        release(clone, RELEASES[0], tmp_path / "module")
+    with pytest.raises(NoHistoryError, match=f"{commit}.*git fetch --unshallow"):
+        write_release(clone, commit, tmp_path / "module")
