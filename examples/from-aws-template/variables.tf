@@ -23,9 +23,9 @@ variable "minimum_overlap_minutes" {
 }
 
 variable "port" {
-  description = "Port of the database."
+  description = "Port of the database. Null for the default of its engine."
   type        = number
-  default     = 5432
+  default     = null
 }
 
 variable "recovery_window_in_days" {

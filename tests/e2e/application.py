@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
+import pymysql
 
 from testing.databases.login import Login
 from testing.harness.account import Secret, eventually
@@ -14,14 +15,20 @@ from testing.harness.account import Secret, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from testing.databases.mysql_server import MySQLServer
     from testing.databases.postgresql import PostgreSQL
     from testing.harness.account import Aws
+
+
+_Session: TypeAlias = "psycopg.Connection[tuple[Any, ...]] | pymysql.Connection[Any]"
 
 
 class Application:
     """Reads the secret for each log-in, queries, and keeps its first connection open."""
 
-    def __init__(self, server: PostgreSQL, aws: Aws, secret_id: str, query: str) -> None:
+    def __init__(
+        self, server: PostgreSQL | MySQLServer, aws: Aws, secret_id: str, query: str
+    ) -> None:
         self._server = server
         self._secret = Secret(aws, secret_id)
         self._query = query.encode()
@@ -50,12 +57,16 @@ class Application:
             while not self._stop.wait(0.05):
                 try:
                     with self._log_in() as session:
-                        session.execute(self._query)
-                    first.execute(self._query)
-                except psycopg.Error as error:
+                        self._ask(session)
+                    self._ask(first)
+                except (psycopg.Error, pymysql.MySQLError) as error:
                     self.failures.append(str(error))
 
-    def _log_in(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _ask(self, session: _Session) -> None:
+        with session.cursor() as cursor:
+            cursor.execute(self._query)
+
+    def _log_in(self) -> _Session:
         value = self._secret.value()
         session = self._server.connect(Login(value["username"], value["password"]))
         self.users.append(value["username"])

@@ -9,6 +9,7 @@ import hcl2
 import pytest
 
 from tests.plan.conftest import copy_variables
+from tests.readme.aws_template import replace_rotation
 from tests.readme.blocks import REPOSITORY, block, local
 
 if TYPE_CHECKING:
@@ -40,6 +41,23 @@ def test_the_configuration_is_accepted(
         assert expression in configuration
         configuration = configuration.replace(expression, value)
     (tmp_path / "main.tf").write_text(configuration, encoding="utf-8")
+    terraform(tmp_path, "init")
+    assert "No changes." in terraform(tmp_path, "plan")
+
+
+def test_the_move_from_aws_template_accepts_the_rotation_of_another_database(
+    repository: Path, terraform: Terraform, tmp_path: Path
+) -> None:
+    """In the example, without its provider."""
+    module = tmp_path / "module"
+    module.mkdir()
+    copy_variables(repository, module)
+    for name in ("main.tf", "variables.tf"):
+        text = (repository / "examples" / "from-aws-template" / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace("../..", "./module"), encoding="utf-8")
+    replace_rotation(tmp_path)
+    variables = {"administrator_secret_arn": _ADMINISTRATOR, "host": "db.internal"}
+    (tmp_path / "terraform.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
     terraform(tmp_path, "init")
     assert "No changes." in terraform(tmp_path, "plan")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,65 +9,46 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from rotation.errors import ConfigurationError
-from rotation_conformance.account import StoredVersion
-from rotation_conformance.rotator import Rotation, assert_converged, watched
+from rotation_conformance.rotator import assert_converged, watched
 from testing.databases.login import Login
+from tests.readme.aws_template import Template
 from tests.readme.blocks import block
 from tests.services.postgresql_users import PostgresqlUsers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import psycopg
 
+    from rotation_conformance.rotator import Rotation
     from testing.databases.postgresql import PostgreSQL
 
-# How far the template has come in a rotation: a version without a value, a value, the password
-# set on the server.
+# How far the template has come in a rotation.
 _UNFINISHED: Final = ("", "staged", "stored", "set")
 _SLOW: Final = pytest.mark.slow
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """Does to the secret and to the server the same as the templates of AWS."""
-
+@dataclass(frozen=True)
+class _Template(Template):
     server: PostgreSQL
-    rotation: Rotation
-    alternates: bool
 
     def rotate(self) -> None:
-        token = self.begin("set")
-        secret = self.rotation.secret
-        secret.attach("AWSCURRENT", token)
-        user = secret.value("AWSCURRENT")
+        super().rotate()
+        user = self.rotation.secret.value("AWSCURRENT")
         with self.server.connect(Login(user["username"], user["password"])) as session:
             name = f"of_{user['username']}"
             session.execute(f"CREATE TABLE IF NOT EXISTS moving.{name} ()".encode())
 
-    def begin(self, reached: str) -> str:
-        """Rotate up to a point, and return the pending version."""
-        token, secret = self.rotation.stage(), self.rotation.secret
-        current = secret.value("AWSCURRENT")
-        clone = "app" if current["username"] == "app_clone" else "app_clone"
-        user = clone if self.alternates else "app"
-        pending = {**current, "username": user, "password": f"of-the-template-{token}"}
-        if reached in {"stored", "set"}:
-            secret.versions[token] = StoredVersion(
-                created=self.rotation.cloud.time.now, text=json.dumps(pending)
-            )
-        if reached == "set":
-            self._set(user, pending["password"], current["username"])
-        return token
-
-    def _set(self, user: str, password: str, other: str) -> None:
+    def set(self, pending: Mapping[str, str], current: Mapping[str, str], reached: str) -> None:
+        del reached
+        user, password = pending["username"], pending["password"]
         with self.server.connect(self.server.administrator) as session:
             found = session.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchall()
             if found:
                 session.execute(f"ALTER ROLE {user} PASSWORD '{password}'".encode())
             else:
                 session.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'".encode())
-                session.execute(f"GRANT {other} TO {user}".encode())
+                session.execute(f"GRANT {current['username']} TO {user}".encode())
 
 
 @contextmanager
@@ -82,7 +62,7 @@ def _moving(
     server.statement("CREATE SCHEMA moving AUTHORIZATION app")
     rotation.put_by_hand(users.first_value())
     try:
-        yield _Template(server, rotation, alternates)
+        yield _Template(rotation, alternates, server)
     finally:
         server.statement("DROP SCHEMA moving CASCADE")
         users.remove()

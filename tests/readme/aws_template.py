@@ -1,0 +1,66 @@
+"""The rotations of AWS's templates for databases, and the example that takes their secret over."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rotation_conformance.account import StoredVersion
+from tests.readme.blocks import block
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rotation_conformance.rotator import Rotation
+
+USER = "app"
+CLONE = f"{USER}_clone"
+
+
+def replace_rotation(example: Path, engine: str = "mysql") -> None:
+    """Let a copy of the example have the other rotation on its page.
+
+    https://developer.hashicorp.com/terraform/language/files/override
+    """
+    rotation = block("plan", "from-aws-template").replace('"mysql"', f'"{engine}"')
+    text = f'module "rotating_secret" {{\n{rotation}}}\n'
+    (example / "rotation_override.tf").write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Template(ABC):
+    """Does to the secret and to the server the same as a template."""
+
+    rotation: Rotation
+    alternates: bool
+
+    def rotate(self) -> None:
+        """Rotate once."""
+        self.rotation.secret.attach("AWSCURRENT", self.begin("set"))
+
+    def begin(self, reached: str) -> str:
+        """Rotate up to a point, and return the pending version.
+
+        Args:
+            reached: "staged", without a value; "stored", with one; or how far the server has it.
+        """
+        token, secret = self.rotation.stage(), self.rotation.secret
+        if reached == "staged":
+            return token
+        current = secret.value("AWSCURRENT")
+        clone = USER if current["username"] == CLONE else CLONE
+        user = clone if self.alternates else USER
+        pending = {**current, "username": user, "password": f"of-the-template-{token}"}
+        secret.versions[token] = StoredVersion(
+            created=self.rotation.cloud.time.now, text=json.dumps(pending)
+        )
+        if reached != "stored":
+            self.set(pending, current, reached)
+        return token
+
+    @abstractmethod
+    def set(self, pending: Mapping[str, str], current: Mapping[str, str], reached: str) -> None:
+        """Do what the step setSecret does on the server, up to a point."""
