@@ -26,6 +26,7 @@ BEHAVIOURS: Final = (
     "iam.policy_lag",
     "iam.signing",
     "log_streams",
+    "event_history",
     "functions.source",
     "functions.role",
     "functions.environment",
