@@ -14,7 +14,13 @@ WITH recorded AS (
       json_extract_scalar(requestparameters, '$.secretId'),
       json_extract_scalar(requestparameters, '$.name')
     ) AS secret_id,
-    coalesce(useridentity.sessioncontext.sessionissuer.arn, useridentity.arn, useridentity.invokedby) AS principal,
+    -- A caller of another account is only its number.
+    coalesce(
+      useridentity.sessioncontext.sessionissuer.arn,
+      useridentity.arn,
+      useridentity.invokedby,
+      useridentity.accountid
+    ) AS principal,
     errorcode AS error_code,
     errormessage AS error_message
   FROM cloudtrail_logs_pp

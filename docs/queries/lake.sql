@@ -13,7 +13,13 @@ WITH recorded AS (
       element_at(requestParameters, 'secretId'),
       element_at(requestParameters, 'name')
     ) AS secret_id,
-    coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn, userIdentity.invokedBy) AS principal,
+    -- A caller of another account is only its number.
+    coalesce(
+      userIdentity.sessionContext.sessionIssuer.arn,
+      userIdentity.arn,
+      userIdentity.invokedBy,
+      userIdentity.accountId
+    ) AS principal,
     errorCode AS error_code,
     errorMessage AS error_message
   FROM event_data_store_ID

@@ -137,6 +137,7 @@ def test_readers(ask: _Ask) -> None:
     rows = [row for row in ask("readers") if row[2] in {"reports/uploader", None}]
     assert {row[:2] for row in rows} == {(ACCOUNT, REGION)}
     assert [row[2:] for row in rows if row[3] != _FUNCTION] == [
+        ("reports/uploader", "999999999999", 1, 0, _day(7, 15), _day(7, 15)),
         ("reports/uploader", _role("application"), 3, 0, _day(7, 11), _day(7, 13)),
         ("reports/uploader", _role("deployer"), 1, 0, _day(9, 15, 10), _day(9, 15, 10)),
         ("reports/uploader", _MONA, 0, 1, _day(7, 14), _day(7, 14)),

@@ -141,8 +141,8 @@ QUARTER: Final[list[Json]] = [
     call("GetSecretValue", "2026-06-30T23:59:59Z", _MONA, {"SecretId": arn("reports/uploader")}),
     call("GetSecretValue", "2026-10-01T00:00:00Z", _MONA, {"SecretId": arn("reports/uploader")}),
     {
-        **call("TagResource", "2026-08-02T00:00:00Z", _MONA, {"KeyId": "reports/key"}),
-        "eventSource": "kms.amazonaws.com",
+        **call("PutParameter", "2026-08-02T00:00:00Z", _MONA, {"Name": "reports/uploader"}),
+        "eventSource": "ssm.amazonaws.com",
     },
     # A secret in good order. A reader names it in three ways.
     *(
@@ -174,6 +174,13 @@ QUARTER: Final[list[Json]] = [
         _MONA,
         {"SecretId": "reports/uploader"},
         refused=True,
+    ),
+    # In the trail of the secret's account, a caller of another one has no ARN.
+    call(
+        "GetSecretValue",
+        "2026-07-15T00:00:00Z",
+        {"type": "AWSAccount", "principalId": "AROAEXAMPLE:session", "accountId": "999999999999"},
+        {"SecretId": arn("reports/uploader")},
     ),
     *_replayed("operator", "reports/uploader", "2026-09-15T10:00:00Z", _DEPLOYER),
     # Made in the quarter, and its rotations fail.

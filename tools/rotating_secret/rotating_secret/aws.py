@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Final, Self
 
 import boto3
@@ -14,6 +15,8 @@ from rotating_secret.errors import AwsRefusedError, NoSuchSecretError, Unreachab
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mypy_boto3_cloudtrail import CloudTrailClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -40,6 +43,17 @@ class Region:
         self.schedules = session.client("scheduler", region_name=name, config=_CONFIG)
         self.logs = session.client("logs", region_name=name, config=_CONFIG)
         self.name = self.secrets.meta.region_name
+        self._session = session
+
+    @functools.cached_property
+    def trail(self) -> CloudTrailClient:
+        """The client of CloudTrail."""
+        return self._session.client("cloudtrail", region_name=self.name, config=_CONFIG)
+
+    @functools.cached_property
+    def keys(self) -> KMSClient:
+        """The client of KMS."""
+        return self._session.client("kms", region_name=self.name, config=_CONFIG)
 
     @classmethod
     def connect(cls, profile: str | None, name: str | None) -> Self:

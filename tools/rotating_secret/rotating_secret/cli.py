@@ -7,13 +7,16 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from rotating_secret import report
+from rotating_secret import report, trail
 from rotating_secret.aws import Region
-from rotating_secret.errors import Exit, StoppedError
+from rotating_secret.errors import Exit, StoppedError, UsageError
+from rotating_secret.evidence import Period, seal, verify
+from rotating_secret.keys import KmsKey
 from rotating_secret.rotation import Waiting, give_up, rotate
 from rotating_secret.secret import State, judge
 from rotating_secret.survey import survey
@@ -69,6 +72,28 @@ def _parser() -> argparse.ArgumentParser:
         help="read the values, and show the names of their credentials, e.g. access key IDs",
     )
     status.add_argument("--json", action="store_true", help="print JSON")
+
+    evidence = _add(commands, common, _evidence, "evidence", "write a signed report of a period")
+    evidence.add_argument("--region", help="AWS region")
+    evidence.add_argument(
+        "--all", action="store_true", help="also report what something else rotates"
+    )
+    evidence.add_argument("--period", required=True, help="e.g. 2026Q3 or 2026-09")
+    evidence.add_argument(
+        "--key", required=True, help="KMS key that signs: its ID, its ARN or an alias"
+    )
+    evidence.add_argument("--output", required=True, type=Path, metavar="FILE", help="the new file")
+    evidence.add_argument(
+        "--events",
+        action="append",
+        type=Path,
+        metavar="PATH",
+        help="file or folder of a trail, instead of the event history; repeat it for several",
+    )
+    verify = commands.add_parser("verify-evidence", help="verify a report, without AWS")
+    verify.add_argument("report", type=Path, metavar="FILE", help="the report")
+    verify.add_argument("--public-key", required=True, type=Path, metavar="FILE", help="PEM or DER")
+    verify.set_defaults(run=_verify_evidence)
 
     one = argparse.ArgumentParser(add_help=False, parents=[common])
     one.add_argument("name", metavar="NAME", help="name or ARN of the secret")
@@ -133,6 +158,65 @@ def _status(options: argparse.Namespace) -> Exit:
     else:
         sys.stdout.write("No secret of the module rotates here. Check --region and --profile.\n")
     return Exit.OK if all(state in _WELL for _, state, _ in judged) else Exit.UNHEALTHY
+
+
+def _evidence(options: argparse.Namespace) -> Exit:
+    now, period = datetime.now(UTC), Period.parse(options.period)
+    trail.require_ended(period, now)
+    region = Region.connect(options.profile, options.region)
+    key = KmsKey.find(region, options.key)
+    records = (
+        trail.read_files(options.events) if options.events else trail.look_up(region, period, now)
+    )
+    secrets = survey(region, [], every=options.all, credentials=False)
+    events = trail.select(records, [one.arn for one in secrets], period)
+    header = {
+        "period": period.name,
+        "region": region.name,
+        "made": now.isoformat(timespec="seconds"),
+        "source": records.source,
+        "secrets": [
+            {
+                **report.as_json(secret, *judge(secret, now)),
+                **trail.count(events, secret.name),
+                "most_days_without_rotation": trail.longest_gap(events, secret.name, period),
+            }
+            for secret in secrets
+        ],
+    }
+    content = seal(header, events, key)
+    verify(content, key.public_key)
+    try:
+        with options.output.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        message = f"--output must be a new file. Found: {options.output}: {error.strerror}."
+        raise UsageError(message) from None
+    sys.stdout.write(
+        f"{options.output} has {len(events)} events of {len(secrets)} secrets in {period.name}. "
+        f"{key.name} signed it.\n"
+    )
+    return Exit.OK
+
+
+def _verify_evidence(options: argparse.Namespace) -> Exit:
+    header, events = verify(
+        _read("FILE", options.report), _read("--public-key", options.public_key)
+    )
+    sys.stdout.write(
+        f"{options.report} is as it was signed: {len(events)} events of {len(header['secrets'])} "
+        f"secrets in {header['period']}, in {header['region']}. It was made at {header['made']}, "
+        f"and names the key {header['key']}.\n"
+    )
+    return Exit.OK
+
+
+def _read(argument: str, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        message = f"{argument} must be a file that can be read. Found: {file}: {error.strerror}."
+        raise UsageError(message) from None
 
 
 def _rotate(options: argparse.Namespace) -> Exit:
