@@ -265,7 +265,7 @@ locals {
 locals {
   # The hash distinguishes secret names that differ only in characters that these names can't have, or after the first 55.
   # It includes the region, because a role has the same name and IAM has no regions.
-  _default_names = { for prefix in ["rotate", "rotation-failures", "schedule"] : prefix => join("-", [
+  _default_names = { for prefix in ["rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
     substr("${prefix}-${replace(local.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
     substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
   ]) }
@@ -344,6 +344,7 @@ resource "aws_secretsmanager_secret_rotation" "this" {
     aws_secretsmanager_secret_policy.this,
     aws_secretsmanager_secret_version.this,
     module.function,
+    module.notifications,
   ]
 }
 
@@ -376,4 +377,29 @@ module "alarm" {
   secret_arn    = local.secret_arn
   secret_name   = local.secret_name
   tags          = var.tags
+}
+
+# Made before the rotation is set up, so that it hears of the first one.
+module "notifications" {
+  source = "./modules/notifications"
+  count  = var.notifications == null ? 0 : 1
+
+  account             = local.account
+  function            = var.function
+  include_successes   = var.notifications.include_successes == true
+  kms_key_arn         = var.notifications.kms_key_arn
+  log_group_name      = one(module.function[*].log_group_name)
+  name                = local._default_names["watch"]
+  rotates_immediately = var.rotate_immediately
+  secret_arn          = local.secret_arn
+  secret_arn_pattern  = local.secret_arn_pattern
+  secret_name         = local.secret_name
+  tags                = var.tags
+  topic_arn           = var.notifications.topic_arn
+
+  # Where the clock goes back, an interval is an hour longer.
+  schedule = {
+    longest_interval_in_minutes = local.schedule.longest_interval_in_days * 1440 + (var.schedule_timezone == null ? 0 : 60)
+    window_in_minutes           = local.schedule.window_in_minutes
+  }
 }

@@ -30,6 +30,11 @@ output "log_group_name" {
   value       = one(module.function[*].log_group_name)
 }
 
+output "notification_topic_arn" {
+  description = "ARN of the topic of notifications; null without notifications."
+  value       = one(module.notifications[*].topic_arn)
+}
+
 locals {
   # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
   _reader_statements = concat(
@@ -101,4 +106,9 @@ output "secret_name" {
 output "secret_replica_arns" {
   description = "ARN of each replica of the secret, by its region."
   value       = { for region in keys(var.replica_regions) : region => replace(local.secret_arn, ":${local.account.region}:", ":${region}:") }
+}
+
+output "watcher_log_group_name" {
+  description = "Name of the log group of the watcher, which sends the notifications; null without notifications."
+  value       = one(module.notifications[*].log_group_name)
 }

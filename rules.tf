@@ -8,6 +8,7 @@ module "aws_rules" {
   alarm_actions     = var.alarm_actions
   function          = var.function
   kms_key_arn       = var.kms_key_arn
+  notifications     = var.notifications
   policy_statements = var.policy_statements
   readers           = var.readers
   replica_regions   = var.replica_regions

@@ -11,7 +11,8 @@ import pytest
 # Groups, and the beginnings of the names of tests, from the longest to the shortest.
 LONGEST: Final = (
     *("real-time", "faults", "load"),
-    *("leaks", "grants", "upgrade", "readme", "schedule", "managed", "plan", "package"),
+    *("leaks", "grants", "upgrade", "readme", "schedule"),
+    *("notifications", "managed", "plan", "package"),
     "tests/services/",
     "tests/e2e/",
     *("rules", "expressions", "testing/real_aws/"),

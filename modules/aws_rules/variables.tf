@@ -130,6 +130,23 @@ variable "kms_key_arn" {
   }
 }
 
+variable "notifications" {
+  description = "Options of the notifications."
+  type = object({
+    kms_key_arn = optional(string)
+    topic_arn   = optional(string)
+  })
+
+  validation {
+    condition     = alltrue([for arn in var.notifications[*].kms_key_arn : can(regex(local._regional_arn, arn)) if arn != null])
+    error_message = "${var.secret}: notifications.kms_key_arn must be in the region of this module, because SNS is regional. Write the ARN of a key in ${var.account.region}, with arn:${var.account.partition}. Found: ${jsonencode(one(var.notifications[*].kms_key_arn))}."
+  }
+  validation {
+    condition     = alltrue([for arn in var.notifications[*].topic_arn : can(regex(local._regional_arn, arn)) if arn != null])
+    error_message = "${var.secret}: notifications.topic_arn must be in the region of this module, in which the watcher publishes. Write the ARN of a topic in ${var.account.region}, with arn:${var.account.partition}. Found: ${jsonencode(one(var.notifications[*].topic_arn))}."
+  }
+}
+
 variable "policy_statements" {
   description = "More statements for the secret's resource policy."
   type = map(object({

@@ -27,43 +27,14 @@ locals {
   ) }
   # A package without an __init__.py is one, too.
   _files = merge(var.files, { for path, code in local._code : path => code if can(regex("[a-z]", code)) })
-
-  # Terraform's data directory: .terraform, or TF_DATA_DIR, which may be the only writable one. It has the list of modules,
-  # and this module unless its source is a local path. With such a source and TF_DATA_DIR, its name is unknown here.
-  # https://developer.hashicorp.com/terraform/cli/config/environment-variables#tf_data_dir
-  _parents = split("/modules/", path.module)
-  _data = concat(
-    [for directory in concat(
-      [for length in range(1, length(local._parents)) : join("/modules/", slice(local._parents, 0, length))],
-      ["${path.root}/.terraform"],
-    ) : directory if fileexists("${directory}/modules/modules.json")],
-    [try(pathexpand("~/.terraform.d"), "${path.root}/.terraform")],
-  )[0]
-  _package = "${local._data}/rotating-secret/${sha256(jsonencode([var.account.id, var.account.region, local.name, local._files]))}.zip"
 }
 
-# `source` blocks, because their entries have no mode and no time: the same content gives the same bytes on every machine.
-# With source_dir the bytes depend on the umask of the checkout, and Lambda can't read a file with mode 0600;
-# output_file_mode needs archive 2.x. `sensitive` keeps the Python code out of plans; the hash and the path stay readable.
-#
-# The hash in the path keeps instances with different content from deploying each other's package, and instances with
-# the same content from reading it while another one writes it. A pipeline that plans on one machine and applies on
-# another takes .terraform along.
-#
-# The function reads neither the path nor a hash from here: Terraform may read a data source only in the apply, as with a
-# depends_on of the module call, and every such plan would then show a change of the function.
-data "archive_file" "this" {
-  type        = "zip"
-  output_path = local._package
+module "package" {
+  source = "../package"
 
-  dynamic "source" {
-    for_each = local._files
-
-    content {
-      content  = sensitive(source.value)
-      filename = source.key
-    }
-  }
+  account = var.account
+  files   = local._files
+  name    = local.name
 }
 
 # Made before the function: Lambda would make one without retention, but the role doesn't allow it.
@@ -88,14 +59,14 @@ resource "aws_lambda_function" "this" {
   role          = local.role_arn
 
   architectures                  = [var.function.architecture]
-  filename                       = local._package
+  filename                       = module.package.filename
   handler                        = "handler.lambda_handler"
   kms_key_arn                    = var.function.kms_key_arn
   layers                         = var.function.layers
   memory_size                    = var.function.memory_size
   reserved_concurrent_executions = var.function.reserved_concurrent_executions
   runtime                        = var.function.runtime
-  source_code_hash               = base64sha256(jsonencode(local._files))
+  source_code_hash               = module.package.source_code_hash
   timeout                        = var.function.timeout
 
   environment {
@@ -127,12 +98,12 @@ resource "aws_lambda_function" "this" {
   tags = var.tags
 
   depends_on = [
-    data.archive_file.this,
     aws_iam_role_policy.key,
     aws_iam_role_policy.logs,
     aws_iam_role_policy.network,
     aws_iam_role_policy.rotation,
     aws_iam_role_policy.tracing,
+    module.package,
   ]
 }
 

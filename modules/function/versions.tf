@@ -4,10 +4,6 @@ terraform {
   required_version = ">= 1.11"
 
   required_providers {
-    archive = {
-      source  = "hashicorp/archive"
-      version = ">= 1.3"
-    }
     aws = {
       source  = "hashicorp/aws"
       version = ">= 5.100"

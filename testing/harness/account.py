@@ -248,6 +248,7 @@ def inventory(aws: Aws) -> frozenset[str]:
     add("logs", "describe_log_groups", "logGroups[].logGroupName")
     add("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName")
     add("scheduler", "list_schedules", "Schedules[].Name")
+    add("sns", "list_topics", "Topics[].TopicArn")
     add("sqs", "list_queues", "QueueUrls[]")
     add("events", "list_rules", "Rules[].Name")
     add("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier")

@@ -1,4 +1,4 @@
-"""Builds the package of each strategy with Terraform and without an account."""
+"""Builds the package of each strategy and of the watcher with Terraform and without an account."""
 
 import json
 import zipfile
@@ -11,11 +11,13 @@ import pytest
 
 from testing.harness.provider import AwsProvider
 from tests.conftest import Terraform
-from tests.strategies import ROTATORS, RotatorUnderTest
+from tests.strategies import ROTATORS, SIMPLEST, RotatorUnderTest
 from tests.unit.imports import MODULES, imported
 from tests.unit.subject import Kind
 
 Build = Callable[[Path], Mapping[str, Path]]
+
+WATCHER = "watcher"
 
 
 def unused_core(strategy: RotatorUnderTest) -> set[str]:
@@ -31,21 +33,25 @@ def unused_core(strategy: RotatorUnderTest) -> set[str]:
 
 
 def build_packages(module: Path, terraform: Callable[..., object]) -> dict[str, Path]:
-    """Build all packages of a copy of the module, by the name of the strategy.
+    """Build all packages of a copy of the module, by the name of the strategy, or WATCHER.
 
     Args:
         module: The copy.
         terraform: Runs a command of Terraform in it.
     """
+    calls = {one.name: ("function", one.module_call) for one in ROTATORS}
+    calls[WATCHER] = ("notifications", {**SIMPLEST.module_call, "notifications": {}})
     test = {
         "mock_provider": {"aws": {"source": "./tests/mocks"}},
         "run": {
-            strategy.name: {
+            name: {
                 "command": "plan",
-                "variables": strategy.module_call,
-                "plan_options": {"target": ["module.function[0].data.archive_file.this"]},
+                "variables": variables,
+                "plan_options": {
+                    "target": [f"module.{maker}[0].module.package.data.archive_file.this"]
+                },
             }
-            for strategy in ROTATORS
+            for name, (maker, variables) in calls.items()
         },
     }
     (module / "build").mkdir(exist_ok=True)
@@ -56,17 +62,17 @@ def build_packages(module: Path, terraform: Callable[..., object]) -> dict[str, 
     for file in (module / ".terraform" / "rotating-secret").glob("*.zip"):
         with zipfile.ZipFile(file) as package:
             names = {*package.namelist()}
-        (strategy,) = (
-            one.name for one in ROTATORS if f"rotation/strategies/{one.name}.py" in names
-        )
-        built[strategy] = file
-    assert built.keys() == {one.name for one in ROTATORS}
+        marks = {one.name: f"rotation/strategies/{one.name}.py" for one in ROTATORS}
+        marks[WATCHER] = "watcher/handler.py"
+        (name,) = (name for name, mark in marks.items() if mark in names)
+        built[name] = file
+    assert built.keys() == calls.keys()
     return built
 
 
 @pytest.fixture(scope="session")
 def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build]:
-    """Builds all packages of a copy of the module, by the name of the strategy.
+    """Builds all packages of a copy of the module.
 
     AWS is mocked, since the package needs no account: one process of its provider shows the schema
     to all runs. archive_file is the real one.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import Build, unused_core
+from tests.packaging.conftest import WATCHER, Build, unused_core
 from tests.packaging.probe import import_statements, modules
 from tests.strategies import ROTATORS, RotatorUnderTest, case
 
@@ -72,6 +72,16 @@ def test_the_package_has_the_core_the_strategy_and_the_services_that_it_imports(
     # A file without code is left out.
     paths = {path for path in paths if len(ast.parse((payload / path).read_bytes()).body) > 1}
     assert content.keys() == paths
+
+
+def test_the_package_of_the_watcher_has_its_files_and_no_other(
+    packages: Mapping[str, Path], module: Path
+) -> None:
+    files = {
+        str(one.relative_to(module / "lambda")): one for one in module.glob("lambda/watcher/*")
+    }
+    own = {path: one.read_bytes() for path, one in files.items() if one.suffix == ".py"}
+    assert _content(packages[WATCHER]) == own
 
 
 def _code(source: bytes) -> str:

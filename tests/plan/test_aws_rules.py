@@ -49,6 +49,10 @@ def _actions(actions: list[str]) -> Variables:
     return {"rotation": {SIMPLEST.name: {}}, "alarm_actions": actions}
 
 
+def _notifications(**options: object) -> Variables:
+    return {"rotation": {SIMPLEST.name: {}}, "notifications": options}
+
+
 def _scheduler(**options: object) -> Variables:
     return {
         "rotation": {SIMPLEST.name: {}},
@@ -122,6 +126,14 @@ _RULES: Final[Mapping[str, tuple[list[Variables], list[Variables]]]] = {
     "Each of function.layers must be in the region": (
         [_function(layers=[_LAYER, arn]) for arn in _elsewhere(_LAYER)],
         [_function(layers=[_LAYER.replace("123456789012", "210987654321")])],
+    ),
+    "notifications.kms_key_arn must be in the region": (
+        [_notifications(kms_key_arn=arn) for arn in _elsewhere(_KEY)],
+        [_notifications(kms_key_arn=_KEY.replace("123456789012", "210987654321"))],
+    ),
+    "notifications.topic_arn must be in the region": (
+        [_notifications(topic_arn=arn) for arn in _elsewhere(_TOPIC)],
+        [_notifications(topic_arn=_TOPIC.replace("123456789012", "210987654321"))],
     ),
     "function.permissions_boundary must be a policy of AWS or of this account": (
         [_function(permissions_boundary=_POLICY.replace("123456789012", "210987654321"))],

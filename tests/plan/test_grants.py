@@ -98,6 +98,8 @@ def test_a_key_of_the_same_apply_hides_only_its_own_policy(make_root: MakeRoot) 
           name        = "reports/signing"
           kms_key_arn = aws_kms_key.this.arn
           rotation    = { random_value = {} }
+
+          notifications = { kms_key_arn = aws_kms_key.this.arn }
         }
 
         output "secret" {
@@ -107,7 +109,8 @@ def test_a_key_of_the_same_apply_hides_only_its_own_policy(make_root: MakeRoot) 
     ).plan()
     unknown = plan.instance("secret").unknown
     policies = {name for name, one in unknown.items() if "role_policy" in name}
-    assert len(policies) == 3
+    assert len(policies) == 6
     assert {name for name in policies if "policy" in unknown[name]} == {
-        "module.function[0].aws_iam_role_policy.key[0]"
+        "module.function[0].aws_iam_role_policy.key[0]",
+        "module.notifications[0].aws_iam_role_policy.key",
     }

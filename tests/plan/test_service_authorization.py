@@ -39,6 +39,7 @@ def test_each_statement_is_known(granted: list[Instance], inventories_plan: Plan
         "aws_secretsmanager_secret_policy.this",
         "module.alarm",
         "module.function",
+        "module.notifications",
         "module.schedule",
         "reader_policy_json",
     }

@@ -83,6 +83,14 @@ def test_an_unknown_length_decides_no_count(
             key = f"{name}_{number}"
             calls[key] = {"name": "secret", **call, "alarm_actions": unknown, "readers": unknown}
             expected |= {f"module.{key}.{address}" for address in {_POLICY, *alarms}}
+    # A string of the same apply may be null, unless a function has made it.
+    topic = f'${{format("%s", {_LATER})}}'
+    calls["notified"] = {
+        "name": "secret",
+        "notifications": {"topic_arn": topic},
+        "rotation": {SIMPLEST.name: {}},
+    }
+    expected.add("module.notified.module.notifications[0].aws_lambda_function.this")
     plan = make_root(
         {
             "module": {key: {"source": "../module", **call} for key, call in calls.items()},

@@ -303,6 +303,27 @@ CASES = [
         id="initial_value_version-of-an-issued-credential",
     ),
     pytest.param(
+        "notifications must be null if rotation is null",
+        {"notifications": {}},
+        "no rotation.",
+        {"notifications": {}, "rotation": RANDOM},
+        id="notifications-without-rotation",
+    ),
+    pytest.param(
+        "notifications.kms_key_arn must be the ARN of a key",
+        {"notifications": {"kms_key_arn": ALIAS}, "rotation": RANDOM},
+        f'"{ALIAS}".',
+        {"notifications": {"kms_key_arn": KEY}, "rotation": RANDOM},
+        id="notifications.kms_key_arn",
+    ),
+    pytest.param(
+        "notifications.topic_arn must be the ARN of a standard SNS topic",
+        {"notifications": {"topic_arn": f"{TOPIC}.fifo"}, "rotation": RANDOM},
+        f'"{TOPIC}.fifo".',
+        managed(notifications={"topic_arn": TOPIC}),
+        id="notifications.topic_arn",
+    ),
+    pytest.param(
         "kms_key_arn must be the ARN of a key",
         {"kms_key_arn": ALIAS},
         f'"{ALIAS}".',

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws
+from testing.harness.terraform import Terraform
 from tests.e2e.scenarios import Grants
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
@@ -21,6 +22,16 @@ from tests.unit.subject import CONSTANTS, Kind, Unit, strategy
 def _sign(_aws: Aws, _outputs: Json, value: Mapping[str, str]) -> None:
     if value["algorithm"] != "HS256" or len(value["signing_key"]) != 64:
         raise NotWorkingError
+
+
+class _Monitored(Walk):
+    """The same, with notifications and a subscriber."""
+
+    guarded_by = "tests/e2e/test_notifications.py"
+
+    def before_apply(self, aws: Aws, terraform: Terraform) -> None:
+        del aws
+        terraform.set(email="owner@example.com")
 
 
 _RULES = (
@@ -161,7 +172,7 @@ STRATEGY = RotatorUnderTest(
     load=Subject(word="signing", variables={"recovery_window_in_days": "0"}, use=_sign),
     faults={"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.SKEWED},
     secret_fields=frozenset({"signing_key"}),
-    walks={"random-value": Walk},
+    walks={"random-value": Walk, "monitoring": _Monitored},
     grants=Grants(planned={}, rotation={}, scenarios={}),
     leaks=Leaks(
         rotation={},

@@ -11,6 +11,7 @@ variables {
   alarm_actions     = []
   function          = null
   kms_key_arn       = null
+  notifications     = null
   policy_statements = {}
   readers           = []
   replica_regions   = {}
@@ -41,7 +42,8 @@ run "accepts_what_is_in_this_region" {
       role_arn             = "arn:aws:iam::123456789012:role/rotation"
       vpc                  = { security_group_ids = ["sg-0123abcd"], subnet_ids = ["subnet-0123456789abcdef0"] }
     }
-    kms_key_arn = "arn:aws:kms:eu-west-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    kms_key_arn   = "arn:aws:kms:eu-west-1:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    notifications = { topic_arn = "arn:aws:sns:eu-west-1:210987654321:alerts" }
     policy_statements = {
       AuditorsDescribe = {
         conditions = { "ForAnyValue:StringLikeIfExists" = { "aws:PrincipalOrgID" = ["o-1"] }, Null = { "aws:TokenIssueTime" = ["true"] } }

@@ -33,7 +33,8 @@ def resolve_condition_key(original: Function, key: str, context: Any) -> object:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
     """
-    if key.lower() == "aws:principalarn" and context.principal_type == "AssumedRole":
+    # SNS evaluates a topic's policy without the type of the principal.
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in context.principal_arn:
         name = iam_evaluator._role_name_from_assumed_arn(context.principal_arn)
         role = iam._roles.get_scoped(context.principal_account, None, name)
         if role is not None:

@@ -1,0 +1,17 @@
+# A signing key whose owner hears by email of each rotation that goes wrong, and of each that succeeds.
+
+module "rotating_secret" {
+  source = "../.."
+
+  name                    = "reports/signing"
+  notifications           = { include_successes = true }
+  rotation                = { random_value = {} }
+  schedule_expression     = "cron(0 3 ? * SUN *)"
+  recovery_window_in_days = var.recovery_window_in_days
+}
+
+resource "aws_sns_topic_subscription" "owner" {
+  endpoint  = var.email
+  protocol  = "email"
+  topic_arn = module.rotating_secret.notification_topic_arn
+}

@@ -1,0 +1,126 @@
+"""The function of the watcher: takes an event of EventBridge, and publishes what it says."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from watcher import messages
+from watcher.findings import Schedule, find, look_at, pending_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from watcher.findings import Cause
+    from watcher.messages import Message
+
+
+# The SDK logs at INFO where it found the credentials; the log has only our records and errors.
+logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+class Context(Protocol):
+    """The member of Lambda's context object that the function uses.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    aws_request_id: str
+
+
+def lambda_handler(event: Mapping[str, Any], context: Context) -> None:
+    """Look at the secret, or report one event about it.
+
+    If a call fails, Lambda repeats the invocation with the same event. So the same look says the
+    same:
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    settings = json.loads(os.environ["WATCHER_SETTINGS"])
+    looks = event.get("source") == "aws.events"
+    sent = list(_look(event, settings) if looks else _report(event, settings))
+    for message in sent:
+        _client("sns").publish(
+            TopicArn=settings["topic_arn"],
+            Subject=message.subject,
+            Message=message.text,
+            # Subscribers can filter by it.
+            MessageAttributes={"cause": {"DataType": "String", "StringValue": message.cause}},
+        )
+    record = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": "INFO",
+        "event": "look" if looks else "report",
+        "secret_arn": settings["secret_arn"],
+        "causes": [message.cause for message in sent],
+        "request_id": context.aws_request_id,
+    }
+    sys.stdout.write(f"{json.dumps(record)}\n")
+
+
+@functools.cache
+def _client(service: str) -> Any:  # noqa: ANN401 -- boto3 makes the type
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=3, read_timeout=7, retries={"mode": "standard", "total_max_attempts": 3}
+    )
+    client: Callable[..., Any] = boto3.client  # its stubs accept only literal names
+    return client(service, config=config)
+
+
+def _report(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Message]:
+    cause = messages.cause_of(event)
+    if cause is not None:
+        yield _message(cause, settings, event=event)
+
+
+def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Message]:
+    look = look_at(datetime.fromisoformat(event["time"]))
+    schedule = Schedule(
+        longest_interval=timedelta(minutes=settings["longest_interval_minutes"]),
+        window=timedelta(minutes=settings["window_minutes"]),
+        rotates_immediately=settings["rotates_immediately"],
+        since=datetime.fromisoformat(settings["since"]),
+    )
+    described = _described(settings["secret_arn"])
+    pending = pending_version(described or {})
+    since = _created(settings["secret_arn"], pending) if pending else None
+    for finding in find(described, since, schedule):
+        if finding.is_said_by(look):
+            yield _message(finding.cause, settings)
+
+
+def _message(cause: Cause, settings: Mapping[str, Any], **event: Any) -> Message:  # noqa: ANN401
+    return messages.message(
+        cause,
+        arn=settings["secret_arn"],
+        log_group_name=settings["log_group_name"],
+        **event,
+    )
+
+
+def _described(arn: str) -> dict[str, Any] | None:
+    client = _client("secretsmanager")
+    try:
+        described: dict[str, Any] = client.describe_secret(SecretId=arn)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return described
+
+
+def _created(arn: str, version_id: str) -> datetime | None:
+    """Return when a version was created: DescribeSecret has no dates of versions.
+
+    All versions with a label are on one page:
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
+    """
+    listed = _client("secretsmanager").list_secret_version_ids(SecretId=arn)
+    return next(
+        (one["CreatedDate"] for one in listed["Versions"] if one["VersionId"] == version_id), None
+    )

@@ -1,0 +1,93 @@
+# Input variables from the root module, which validates its own variables.
+
+variable "account" {
+  description = "The account and region of the module."
+  type = object({
+    dns_suffix = string
+    id         = string
+    partition  = string
+    region     = string
+  })
+  nullable = false
+}
+
+variable "function" {
+  description = "Options of the rotation function that the watcher's function, role and log group share; null is all defaults."
+  type = object({
+    architecture          = optional(string, "arm64")
+    kms_key_arn           = optional(string)
+    log_retention_in_days = optional(number, 365)
+    log_skip_destroy      = optional(bool, false)
+    permissions_boundary  = optional(string)
+    role_path             = optional(string, "/")
+    runtime               = optional(string, "python3.13")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "include_successes" {
+  description = "Whether the topic also hears of each rotation that succeeds."
+  type        = bool
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the customer key that encrypts the topic; null for AWS's own key."
+  type        = string
+}
+
+variable "log_group_name" {
+  description = "Name of the rotation function's log group; null if this module made no function."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the function, its role and its rule, and of the topic."
+  type        = string
+  nullable    = false
+}
+
+variable "rotates_immediately" {
+  description = "Whether the first rotation starts when the rotation is set up."
+  type        = bool
+  nullable    = false
+}
+
+variable "schedule" {
+  description = "The longest time between two rotations, and the length of the rotation window."
+  type = object({
+    longest_interval_in_minutes = number
+    window_in_minutes           = number
+  })
+  nullable = false
+}
+
+variable "secret_arn" {
+  description = "ARN of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "secret_arn_pattern" {
+  description = "Pattern that matches the ARN of the secret and no other."
+  type        = string
+  nullable    = false
+}
+
+variable "secret_name" {
+  description = "Name of the secret."
+  type        = string
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of all resources."
+  type        = map(string)
+  nullable    = false
+}
+
+variable "topic_arn" {
+  description = "ARN of the caller's topic; null makes one."
+  type        = string
+}

@@ -1,0 +1,221 @@
+"""Each cause of a notification is caused, and its message ends at a subscriber of the topic."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from testing.harness.account import Aws, Rotation, Secret, inventory, messages
+from testing.harness.terraform import Terraform
+from testing.local_aws import LocalAws
+from tests.e2e.notifications import Notified
+from tests.e2e.roles import Grant, as_role, denied_at_once, error_code, granted, without
+from tests.e2e.walk import denied
+
+pytestmark = [
+    pytest.mark.xdist_group("notifications"),
+    pytest.mark.local_only("The clock of a real account cannot change."),
+]
+
+_HOUR: Final = timedelta(hours=1)
+_ROOT: Final = """
+resource "aws_kms_key" "topic" {
+  deletion_window_in_days = 7
+}
+
+module "rotating_secret" {
+  source = "../"
+
+  name                    = "notified/key"
+  notifications           = { include_successes = true, kms_key_arn = aws_kms_key.topic.arn }
+  recovery_window_in_days = 0
+  rotate_immediately      = false
+  rotation                = { random_value = {} }
+  schedule_expression     = "rate(4 hours)"
+}
+
+output "rotating_secret" {
+  value = module.rotating_secret
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def notified(aws: Aws, module: Path) -> Iterator[Notified]:
+    before = inventory(aws)
+    (module / "notified").mkdir()
+    (module / "notified" / "main.tf").write_text(_ROOT)
+    terraform = Terraform(module, "notified", aws.environment, {})
+    terraform.init()
+    queues = aws.client("sqs")
+    url = queues.create_queue(QueueName="notified")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    try:
+        terraform.apply()
+        outputs = terraform.outputs()["rotating_secret"]
+        topic = outputs["notification_topic_arn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn["QueueArn"],
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+        yield Notified(
+            aws=aws,
+            queue_url=url,
+            secret=Secret(aws, outputs["secret_arn"]),
+            terraform=terraform,
+            outputs=outputs,
+        )
+    finally:
+        if isinstance(aws, LocalAws):
+            aws.set(scheduler_seconds_ahead=0)
+        terraform.destroy()
+        queues.delete_queue(QueueUrl=url)
+    assert inventory(aws) == before
+
+
+_LOOK: Final = {"source": "aws.events", "time": "2026-03-01T08:00:00Z"}
+_REPORT: Final = {"source": "aws.secretsmanager", "detail": {"eventName": "RotationFailed"}}
+# For each grant of the watcher: an event that needs it, and the error without it. Without those on
+# its log, the watcher still works.
+_GRANTS: Final[dict[Grant, tuple[dict[str, Any], str]]] = {
+    ("LookAtThisSecret", "secretsmanager:DescribeSecret"): (_LOOK, "AccessDeniedException"),
+    ("LookAtThisSecret", "secretsmanager:ListSecretVersionIds"): (_LOOK, "AccessDeniedException"),
+    ("Notify", "sns:Publish"): (_REPORT, "AuthorizationError"),
+    ("UseTheKeyOfTheTopic", "kms:Decrypt"): (_REPORT, "KMSAccessDenied"),
+    ("UseTheKeyOfTheTopic", "kms:GenerateDataKey"): (_REPORT, "KMSAccessDenied"),
+    ("DeliverLogs", "logs:CreateLogStream"): (_LOOK, ""),
+    ("DeliverLogs", "logs:PutLogEvents"): (_LOOK, ""),
+}
+
+
+@pytest.mark.campaign("Grants")
+def test_the_watcher_needs_each_of_its_grants_and_has_no_other(notified: Notified) -> None:
+    aws, secret, role = notified.aws, notified.secret, notified.name
+    secrets = aws.client("secretsmanager")
+    assert granted(aws, role) == _GRANTS.keys()
+    # Only with a pending version, a look asks for more than the description.
+    secret.put("current")
+    pending = secrets.put_secret_value(
+        SecretId=secret.secret_id, SecretString="pending", VersionStages=["AWSPENDING"]
+    )["VersionId"]
+
+    for grant, (event, error) in _GRANTS.items():
+        logged = len(messages(aws, notified.outputs["watcher_log_group_name"]))
+        with without(aws, role, grant):
+            assert error in notified.invoke(**event), grant
+        if not error:
+            assert len(messages(aws, notified.outputs["watcher_log_group_name"])) == logged
+        assert notified.invoke(**event) == "", grant
+
+    secret.give_up(Rotation(pending, None))
+    while len(notified.received) < 3:
+        notified.receive()
+    assert notified.causes == ["failed"] * 3
+    clients = as_role(aws, role)
+    assert error_code(clients("secretsmanager").get_secret_value, SecretId=secret.secret_id)
+    # Not even an administrator publishes to the topic.
+    publish = aws.client("sns").publish
+    topic = notified.outputs["notification_topic_arn"]
+    assert error_code(publish, TopicArn=topic, Message="forged") == "AuthorizationError"
+
+
+def _matches(notified: Notified, kind: str, **detail: object) -> bool:
+    """Ask EventBridge whether an event from CloudTrail matches the rule."""
+    events = notified.aws.client("events")
+    event = {
+        "account": "123456789012",
+        "detail": {"eventSource": "secretsmanager.amazonaws.com", **detail},
+        "detail-type": f"AWS {kind} via CloudTrail",
+        "id": "0f5e7b5e-3a52-4b0c-8d0f-4c8f0f2b6c1d",
+        "region": "eu-west-1",
+        "resources": [],
+        "source": "aws.secretsmanager",
+        "time": "2026-03-01T08:00:11Z",
+    }
+    pattern = events.describe_rule(Name=notified.name)["EventPattern"]
+    answer = events.test_event_pattern(Event=json.dumps(event), EventPattern=pattern)
+    return bool(answer["Result"])
+
+
+def test_only_events_of_this_secret_reach_the_watcher(notified: Notified) -> None:
+    ours = notified.secret.secret_id
+    other = f"{ours}-of-another"
+    for name in ("RotationAbandoned", "RotationFailed", "RotationSucceeded", "TestRotationFailed"):
+        for arn in (ours, other):
+            data = {"SecretId": arn}
+            matches = _matches(notified, "Service Event", eventName=name, additionalEventData=data)
+            assert matches == (arn == ours), name
+    for name in ("CancelRotateSecret", "DeleteResourcePolicy", "DeleteSecret", "PutResourcePolicy"):
+        for key in ("aRN", "arn"):
+            for arn in (ours, other):
+                found = {key: arn}
+                matches = _matches(notified, "API Call", eventName=name, responseElements=found)
+                assert matches == (arn == ours), name
+        # A call that failed changed nothing.
+        assert not _matches(notified, "API Call", eventName=name, responseElements=None)
+
+
+def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
+    aws, secret = notified.aws, notified.secret
+    named = {"SecretId": secret.secret_id}
+    secrets, iam = aws.client("secretsmanager"), aws.client("iam")
+    caller = aws.client("sts").get_caller_identity()["Arn"]
+
+    # The first rotation should have come in its window.
+    notified.look_after(notified.described()["NextRotationDate"] + _HOUR)
+    assert "no rotation has started" in notified.next_message("never_started")
+
+    secret.rotate_and_wait()
+    notified.next_message("succeeded")
+
+    broken = {"RoleName": notified.outputs["function_role_name"], "PolicyName": "broken"}
+    iam.put_role_policy(**broken, PolicyDocument=denied("secretsmanager:PutSecretValue"))
+    with denied_at_once(aws):
+        rotation = secret.rotate()
+        text = notified.next_message("failed")
+    assert notified.outputs["log_group_name"] in text
+    iam.delete_role_policy(**broken)
+
+    # Each day, also if Secrets Manager said nothing.
+    (pending,) = (
+        one["CreatedDate"]
+        for one in secrets.list_secret_version_ids(**named)["Versions"]
+        if one["VersionId"] == rotation.token
+    )
+    for _ in range(2):
+        notified.look_after(pending + 2 * _HOUR)
+        notified.next_message("stuck")
+
+    secret.put("by hand")
+    notified.next_message("abandoned")
+
+    secrets.put_resource_policy(**named, ResourcePolicy=denied("secretsmanager:x", Principal="*"))
+    assert "PutResourcePolicy at 20" in notified.next_message("policy_changed")
+    secrets.delete_resource_policy(**named)
+    assert f"by {caller}." in notified.next_message("policy_changed")
+
+    notified.look_after(notified.described()["NextRotationDate"] + _HOUR)
+    notified.next_message("overdue")
+
+    secrets.cancel_rotate_secret(**named)
+    assert f"by {caller}." in notified.next_message("switched_off")
+    notified.look_after(datetime.fromisoformat(notified.settings()["since"]))
+    notified.next_message("switched_off")
+    notified.terraform.apply()
+    assert notified.described()["RotationEnabled"]
+    notified.terraform.require_empty_plan()
+
+    secrets.delete_secret(**named, RecoveryWindowInDays=7)
+    assert f"by {caller}." in notified.next_message("deleted")
+    notified.look_after(datetime.fromisoformat(notified.settings()["since"]))
+    notified.next_message("deleted")
+    secrets.restore_secret(**named)

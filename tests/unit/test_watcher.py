@@ -1,0 +1,310 @@
+"""The watcher: what it finds, when it says so, and its messages."""
+
+import random
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from tests.readme.blocks import block
+from tests.unit.cases import SEED
+from watcher.findings import BETWEEN_LOOKS, Cause, Schedule, find, look_at, pending_version
+from watcher.messages import cause_of, message
+
+ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-a1B2c3"
+NOW: Final = datetime(2026, 3, 1, 8, 7, 11, tzinfo=UTC)
+DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
+
+Described = Mapping[str, Any]
+
+
+def looks(start: datetime, length: timedelta) -> Iterator[datetime]:
+    """Every look in a time."""
+    first = look_at(start) + BETWEEN_LOOKS
+    for number in range(length // BETWEEN_LOOKS):
+        yield first + number * BETWEEN_LOOKS
+
+
+def said(
+    state: Callable[[datetime], tuple[Described | None, datetime | None]],
+    schedule: Schedule,
+    length: timedelta,
+) -> list[tuple[Cause, datetime]]:
+    """All that the looks say in a time after the set-up, if the secret has a state at each look."""
+    return [
+        (finding.cause, look)
+        for look in looks(schedule.since, length)
+        for finding in find(*state(look), schedule)
+        if finding.is_said_by(look)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Year:
+    """A healthy secret: each rotation comes in its window, perhaps late, and may fail there."""
+
+    schedule: Schedule
+    created: datetime
+    rotations: list[tuple[datetime, datetime, datetime]]
+    """When each one begins and ends, and when its window closes."""
+
+    def described(self, moment: datetime) -> tuple[Described, datetime | None]:
+        """The response of DescribeSecret, and when its pending version was created."""
+        ended = bisect(self.rotations, moment, key=lambda one: one[1])
+        begins, _, closes = self.rotations[ended]
+        running = begins <= moment
+        described: dict[str, Any] = {
+            "CreatedDate": self.created,
+            "NextRotationDate": closes,
+            "RotationEnabled": True,
+            "VersionIdsToStages": {"old": ["AWSCURRENT"]},
+        }
+        if running:
+            described["VersionIdsToStages"]["new"] = ["AWSPENDING"]
+        if ended:
+            described["LastRotatedDate"] = self.rotations[ended - 1][1]
+        return described, begins if running else None
+
+
+def drawn(draw: random.Random) -> Year:
+    """Draw a schedule, and a year of rotations by it."""
+    since = NOW + draw.random() * DAY
+    days = draw.choice([draw.randint(1, 3), draw.randint(4, 120)])
+    interval, longest_window = draw.choice(
+        [
+            (timedelta(days=days), DAY),
+            (draw.randint(4, 23) * HOUR, 4 * HOUR),
+            (timedelta(minutes=draw.randint(15, 239)), timedelta()),
+        ]
+    )
+    window = draw.choice([longest_window, min(longest_window, HOUR)])
+    immediately = draw.random() < 0.5
+    # The window of a rate in days opens at midnight, and AWS may choose any time in it.
+    opens = since if immediately else since + draw.random() * interval
+    rotations = []
+    while opens < since + 500 * DAY:
+        late = draw.choice([0.0, draw.random(), 1.0])
+        begins = opens + late * window
+        # A rotation that fails is repeated while the window is open. The steps take up to an hour.
+        ends = max(begins, draw.choice([begins, opens + window]))
+        ends += draw.choice([timedelta(seconds=40), 0.999 * HOUR])
+        after = max(opens + interval, ends)
+        rotations.append((begins, ends, opens + window))
+        opens = after
+    schedule = Schedule(
+        longest_interval=interval,
+        window=window,
+        rotates_immediately=immediately,
+        since=since,
+    )
+    return Year(schedule=schedule, created=since - draw.random() * DAY, rotations=rotations)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *range(3),
+        *(pytest.param(number, marks=pytest.mark.slow) for number in range(3, 300)),
+    ],
+)
+def test_a_healthy_secret_is_silent_for_a_year(number: int) -> None:
+    year = drawn(random.Random(f"{SEED}/{number}"))  # noqa: S311 -- not for cryptography
+    assert said(year.described, year.schedule, 365 * DAY) == []
+
+
+MONTHLY: Final = Schedule(
+    longest_interval=30 * DAY, window=DAY, rotates_immediately=True, since=NOW
+)
+
+
+def sick(**changes: object) -> dict[str, Any]:
+    """The response of DescribeSecret for a secret that rotated an hour after its set-up."""
+    described = {
+        "CreatedDate": NOW,
+        "LastRotatedDate": NOW + HOUR,
+        "NextRotationDate": NOW + 31 * DAY,
+        "RotationEnabled": True,
+        "VersionIdsToStages": {"old": ["AWSCURRENT"]},
+        **changes,
+    }
+    return {name: value for name, value in described.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("described", "pending_since", "cause", "since"),
+    [
+        pytest.param(
+            sick(VersionIdsToStages={"old": ["AWSCURRENT"], "new": ["AWSPENDING"]}),
+            NOW + HOUR,
+            Cause.STUCK,
+            NOW + DAY + 2 * HOUR,
+            id="stuck",
+        ),
+        pytest.param(
+            sick(LastRotatedDate=None, VersionIdsToStages={"new": ["AWSPENDING"]}),
+            NOW,
+            Cause.STUCK,
+            NOW + DAY + HOUR,
+            id="stuck-at-the-first-rotation",
+        ),
+        pytest.param(
+            sick(NextRotationDate=None), None, Cause.OVERDUE, NOW + 31 * DAY + 2 * HOUR, id="old"
+        ),
+        pytest.param(
+            sick(NextRotationDate=NOW + 3 * DAY),
+            None,
+            Cause.OVERDUE,
+            NOW + 3 * DAY + HOUR,
+            id="past-the-date-of-the-next-rotation",
+        ),
+        pytest.param(
+            sick(LastRotatedDate=None),
+            None,
+            Cause.NEVER_STARTED,
+            NOW + DAY + HOUR,
+            id="never-started",
+        ),
+        pytest.param(sick(RotationEnabled=False), None, Cause.SWITCHED_OFF, NOW, id="off"),
+        pytest.param(sick(RotationEnabled=None), None, Cause.SWITCHED_OFF, NOW, id="not-set-up"),
+        pytest.param(sick(DeletedDate=NOW), None, Cause.DELETED, NOW, id="scheduled-deletion"),
+        pytest.param(None, None, Cause.DELETED, NOW, id="deleted"),
+    ],
+)
+def test_each_finding_is_said_once_a_day(
+    described: Described | None, pending_since: datetime | None, cause: Cause, since: datetime
+) -> None:
+    found = said(lambda _: (described, pending_since), MONTHLY, 40 * DAY)
+    assert {one for one, _ in found} <= {cause, Cause.OVERDUE}
+    times = [look for one, look in found if one is cause]
+    assert timedelta() <= times[0] - since < BETWEEN_LOOKS
+    assert times == [times[0] + day * DAY for day in range(len(times))]
+    assert times[-1] + DAY > NOW + 40 * DAY
+
+
+def test_a_changed_schedule_makes_nothing_overdue_before_it_is_due_again() -> None:
+    described = sick(LastRotatedDate=NOW - 80 * DAY, NextRotationDate=NOW + 31 * DAY)
+    found = said(lambda _: (described, None), MONTHLY, 40 * DAY)
+    assert found[0][1] - NOW >= 31 * DAY + HOUR
+
+
+def test_a_first_rotation_that_waits_for_its_window_is_not_overdue() -> None:
+    waiting = Schedule(longest_interval=30 * DAY, window=DAY, rotates_immediately=False, since=NOW)
+    described = sick(LastRotatedDate=None)
+    found = said(lambda _: (described, None), waiting, 40 * DAY)
+    assert found[0][0] is Cause.NEVER_STARTED
+    assert found[0][1] - NOW >= 31 * DAY + HOUR
+
+
+def test_a_look_that_starts_some_minutes_late_is_the_same_look() -> None:
+    late = [look_at(NOW.replace(minute=0) + timedelta(minutes=minutes)) for minutes in range(60)]
+    assert [late.count(look) for look in sorted({*late})] == [15] * 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "version"),
+    [
+        pytest.param({"a": ["AWSCURRENT"], "b": ["AWSPENDING"]}, "b", id="running"),
+        pytest.param({"a": ["AWSCURRENT", "AWSPENDING"]}, None, id="over"),
+        pytest.param({"a": ["AWSCURRENT"], "b": ["AWSPREVIOUS"]}, None, id="none"),
+    ],
+)
+def test_the_pending_version_is_that_of_a_rotation_that_is_not_over(
+    labels: object, version: str | None
+) -> None:
+    assert pending_version(sick(VersionIdsToStages=labels)) == version
+
+
+def test_no_version_is_asked_for_if_nothing_rotates_the_secret() -> None:
+    """Secrets Manager lists no versions of a secret that is scheduled for deletion."""
+    labels = {"b": ["AWSPENDING"]}
+    assert pending_version(sick(VersionIdsToStages=labels, DeletedDate=NOW)) is None
+    assert pending_version(sick(VersionIdsToStages=labels, RotationEnabled=False)) is None
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("group", ["/aws/lambda/rotate-reports", None], ids=["log", "no-log"])
+def test_a_message_says_which_secret_what_happened_what_to_do_and_where_to_look(
+    cause: Cause, group: str | None
+) -> None:
+    written = message(cause, arn=ARN, log_group_name=group)
+    assert written.cause is cause
+    assert written.subject.startswith("reports/uploader: ")
+    lines = written.text.splitlines()
+    assert lines[0] == f"Secret: {ARN}"
+    beginnings = ["What happened: ", "Next step: ", "Where to look:", "- "]
+    assert all(any(line.startswith(one) for line in lines) for one in beginnings)
+    assert re.search(r"https://docs\.aws\.amazon\.com/", written.text)
+    assert not re.search(r"[{}]|None", written.text)
+    logged = cause in {Cause.FAILED, Cause.NEVER_STARTED, Cause.OVERDUE, Cause.STUCK}
+    assert ("aws logs tail" in written.text) == (logged and group is not None)
+
+
+def test_the_page_of_the_example_shows_a_message() -> None:
+    shown = block("value", "stuck")
+    arn = shown.partition("\n")[0].removeprefix("Secret: ")
+    (group,) = re.findall(r"aws logs tail (\S+)", shown)
+    assert message(Cause.STUCK, arn=arn, log_group_name=group).text == shown.rstrip("\n")
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_the_subject_fits_for_the_longest_name(cause: Cause) -> None:
+    """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+    arn = ARN.replace("reports/uploader", "r" * 512)
+    subject = message(cause, arn=arn, log_group_name=None).subject
+    assert re.fullmatch(r"[ -~]{1,100}", subject)
+    assert subject.startswith("rrrrr")
+
+
+def cloudtrail(name: object, **detail: object) -> dict[str, Any]:
+    """An event of EventBridge that comes from CloudTrail."""
+    return {"source": "aws.secretsmanager", "detail": {"eventName": name, **detail}}
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("CancelRotateSecret", Cause.SWITCHED_OFF),
+        ("DeleteResourcePolicy", Cause.POLICY_CHANGED),
+        ("DeleteSecret", Cause.DELETED),
+        ("PutResourcePolicy", Cause.POLICY_CHANGED),
+        ("RotationAbandoned", Cause.ABANDONED),
+        ("RotationFailed", Cause.FAILED),
+        ("RotationSucceeded", Cause.SUCCEEDED),
+        ("TestRotationFailed", Cause.FAILED),
+        ("TagResource", None),
+        (None, None),
+    ],
+)
+def test_an_event_has_a_cause(name: object, cause: Cause | None) -> None:
+    assert cause_of(cloudtrail(name)) is cause
+
+
+def test_a_message_names_the_event_its_time_and_its_caller() -> None:
+    event = cloudtrail(
+        "DeleteSecret",
+        eventTime="2026-03-01T08:07:11Z",
+        userIdentity={"arn": "arn:aws:sts::123456789012:assumed-role/admin/mona@example.com"},
+    )
+    text = message(Cause.DELETED, arn=ARN, log_group_name=None, event=event).text
+    ending = "by arn:aws:sts::123456789012:assumed-role/admin/mona@example.com."
+    assert f"Event: DeleteSecret at 2026-03-01T08:07:11Z {ending}" in text
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"eventTime": "now\nNext step: nothing", "userIdentity": {"arn": "arn:aws:\nRun this"}},
+        {"eventTime": 7, "userIdentity": "mona"},
+        {"userIdentity": {"type": "AWSService"}},
+    ],
+)
+def test_an_event_of_another_form_adds_nothing_to_a_message(detail: dict[str, object]) -> None:
+    event = cloudtrail("DeleteSecret", **detail)
+    text = message(Cause.DELETED, arn=ARN, log_group_name=None, event=event).text
+    plain = message(Cause.DELETED, arn=ARN, log_group_name=None).text
+    assert text.replace(" Event: DeleteSecret.", "") == plain
