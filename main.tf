@@ -156,7 +156,7 @@ locals {
         [{
           ArnNotLike = {
             "aws:PrincipalArn" = [
-              for arn in concat(local._readers, local._administrators, module.function[*].role_arn, local._owning_services) :
+              for arn in concat(local._readers, local._administrators, module.function[*].role_arn, local._audit_role_arns, local._owning_services) :
               replace(arn, "/:root$/", ":*")
             ]
           }
@@ -265,7 +265,7 @@ locals {
 locals {
   # The hash distinguishes secret names that differ only in characters that these names can't have, or after the first 55.
   # It includes the region, because a role has the same name and IAM has no regions.
-  _default_names = { for prefix in ["rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
+  _default_names = { for prefix in ["audit", "rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
     substr("${prefix}-${replace(local.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
     substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
   ]) }
@@ -379,6 +379,42 @@ module "alarm" {
   tags          = var.tags
 }
 
+locals {
+  # Not an output of the module, which needs the topic whose policy has this ARN.
+  _audit_role_arns = [for options in var.audit[*] : join("", [
+    "arn:${local.account.partition}:iam::${local.account.id}:role",
+    coalesce(one(var.function[*].role_path), "/"), local._default_names["audit"],
+  ])]
+}
+
+module "audit" {
+  source = "./modules/audit"
+  count  = var.audit == null ? 0 : 1
+
+  account               = local.account
+  alarm_actions         = var.alarm_actions
+  environment           = local.strategy.environment
+  files                 = module.function[0].files
+  former_kms_key_arns   = var.former_kms_key_arns
+  function              = var.function
+  kms_key_arn           = var.kms_key_arn
+  name                  = local._default_names["audit"]
+  network_policy        = module.function[0].network_policy
+  role_arn              = local._audit_role_arns[0]
+  rotates               = var.audit.rotates == true
+  rotation_function_arn = module.function[0].planned_arn
+  schedule_expression   = coalesce(var.audit.schedule_expression, "rate(7 days)")
+  secret_arn            = local.secret_arn
+  secret_arn_pattern    = local.secret_arn_pattern
+  secret_name           = local.secret_name
+  secrets_manager       = jsonencode(local.secrets_manager_hosts[local.account.region])
+  settings              = jsonencode(local.settings)
+  statements            = local.strategy.audit_statements
+  tags                  = var.tags
+  topic_arn             = one(module.notifications[*].topic_arn)
+  topic_kms_key_arn     = one(var.notifications[*].kms_key_arn)
+}
+
 # Made before the rotation is set up, so that it hears of the first one.
 module "notifications" {
   source = "./modules/notifications"
@@ -390,6 +426,7 @@ module "notifications" {
   kms_key_arn         = var.notifications.kms_key_arn
   log_group_name      = one(module.function[*].log_group_name)
   name                = local._default_names["watch"]
+  publishers          = local._audit_role_arns
   rotates_immediately = var.rotate_immediately
   secret_arn          = local.secret_arn
   secret_arn_pattern  = local.secret_arn_pattern

@@ -1,5 +1,15 @@
 # Outputs about the secret and its function; never a value.
 
+output "audit_function_name" {
+  description = "Name of the audit's function, by which an audit can be run at any time; null without audit."
+  value       = one(module.audit[*].function_name)
+}
+
+output "audit_log_group_name" {
+  description = "Name of the audit's log group; null without audit."
+  value       = one(module.audit[*].log_group_name)
+}
+
 output "dead_letter_queue_arn" {
   description = "ARN of the dead-letter queue of an EventBridge schedule, known at plan; null if Secrets Manager keeps the schedule."
   value       = one(module.schedule[*].queue_arn)

@@ -91,6 +91,8 @@ module "random_value" {
 locals {
   # The traits of a strategy, each with the value where a strategy doesn't set it.
   _traits = {
+    # IAM statements with which an audit reads the service.
+    audit_statements = []
     # Files of the function's package in lambda/rotation, besides those that all strategies need.
     core = []
     # Environment variables of the function, besides ROTATION_SETTINGS.

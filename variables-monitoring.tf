@@ -1,4 +1,23 @@
-# The input variable about monitoring.
+# Input variables about monitoring, in alphabetical order.
+
+variable "audit" {
+  description = "Compares the secret with its service on a schedule, with a function that reads and changes nothing; null makes no resource. An option that is null or absent has the default in its comment."
+  type = object({
+    rotates             = optional(bool)   # false; true rotates the secret if its service rejects the current credential
+    schedule_expression = optional(string) # "rate(7 days)"
+  })
+  default = null
+
+  validation {
+    condition     = var.audit == null || local.makes_function
+    error_message = "${local._secret}: audit must be null if this module makes no function. Remove audit, or set rotation to another strategy. Found: ${local._strategy_found}."
+  }
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+  validation {
+    condition     = alltrue([for expression in var.audit[*].schedule_expression : can(regex("^(rate[(](1 (hour|day)|([2-9]|[1-9][0-9]{1,3}) (hours|days))[)]|cron[(][^()]+[)])$", expression)) if expression != null])
+    error_message = "${local._secret}: audit.schedule_expression must be a rate in hours or days, or a cron expression in UTC. Write e.g. \"rate(7 days)\" or \"cron(0 6 ? * MON *)\". Found: ${jsonencode(one(var.audit[*].schedule_expression))}."
+  }
+}
 
 variable "notifications" {
   description = "Options of the notifications about rotations that go wrong and about changes of the secret; null makes no resource. An option that is null or absent has the default in its comment. Write format(\"%s\", …) around topic_arn if Terraform reports an invalid count argument."

@@ -20,7 +20,7 @@ from rotation.event import Event
 from rotation.log import Key
 from rotation.proof import Clock
 from rotation.secret import Secret
-from rotation.settings import Settings
+from rotation.settings import AuditSettings, Settings
 from rotation.silence import Silence
 from rotation.strategies import build, source_of
 
@@ -79,7 +79,7 @@ def lambda_handler(event: object, context: Context) -> None:
         record[Key.OUTCOME] = "failed"
         record[Key.ERROR] = type(failure).__name__
         record[Key.MESSAGE] = str(failure)
-    record[Key.LEVEL] = _level(failure)
+    record.setdefault(Key.LEVEL, _level(failure))
     record[Key.DURATION_MS] = round((time.monotonic() - started) * 1000)
     record[Key.REQUEST_ID] = context.aws_request_id
     log.write(stream, record)
@@ -126,18 +126,20 @@ def _kind(error: BaseException) -> str:
 def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     settings = Settings.from_environment(os.environ)
     record[Key.STRATEGY] = settings.strategy
-    request = Event.parse(event, secret_arn_pattern=settings.secret_arn_pattern)
-    record[Key.STEP] = request.step
-    record[Key.SECRET_ARN] = request.secret_arn
-    record[Key.VERSION_ID] = request.token
-    if request.rotation_token is not None:
-        require_fields(_clients("secretsmanager"), "PutSecretValueRequest", ["RotationToken"])
     clock = Clock(
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,
         left=lambda: context.get_remaining_time_in_millis() / 1000 - _LOGGING_SECONDS,
     )
     _denials.begin(sleep=clock.sleep, left=clock.left)
+    if settings.audit is not None:
+        return _audit(settings, settings.audit, clock, record)
+    request = Event.parse(event, secret_arn_pattern=settings.secret_arn_pattern)
+    record[Key.STEP] = request.step
+    record[Key.SECRET_ARN] = request.secret_arn
+    record[Key.VERSION_ID] = request.token
+    if request.rotation_token is not None:
+        require_fields(_clients("secretsmanager"), "PutSecretValueRequest", ["RotationToken"])
     engine = Engine(
         Secret(_clients, request.secret_arn, constants=settings.constants),
         build(settings.strategy, settings.options, _clients),
@@ -145,6 +147,28 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
         minimum_overlap=settings.minimum_overlap,
     )
     return engine.run(request)
+
+
+def _audit(
+    settings: Settings, audit: AuditSettings, clock: Clock, record: log.LogRecord
+) -> Outcome:
+    from rotation.audit import Audit  # Only the package of an audit has it.
+
+    record[Key.EVENT] = "audit"
+    record[Key.SECRET_ARN] = audit.secret_arn
+    findings = Audit(
+        clients=_clients,
+        clock=clock,
+        secret=Secret(_clients, audit.secret_arn, constants=settings.constants),
+        settings=audit,
+        strategy=build(settings.strategy, settings.options, _clients),
+    ).run()
+    if not findings:
+        return Outcome.CLEAN
+    record[Key.LEVEL] = "WARN"
+    record[Key.FINDINGS] = ",".join(sorted({one.kind for one in findings}))
+    record[Key.MESSAGE] = "\n".join(one.message for one in findings)
+    return Outcome.FINDINGS
 
 
 def _level(failure: RotationError | None) -> str:

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How a step ended that did not fail."""
+    """How a step or an audit ended that did not fail."""
 
+    CLEAN = "clean"
     DONE = "done"
+    FINDINGS = "findings"
     NOTHING_TO_DO = "nothing_to_do"
     NOTHING_TO_TEST = "nothing_to_test"
 

@@ -27,6 +27,7 @@ class Key(StrEnum):
     STRATEGY = "strategy"
     OUTCOME = "outcome"
     ERROR = "error"
+    FINDINGS = "findings"
     MESSAGE = "message"
     DURATION_MS = "duration_ms"
     REQUEST_ID = "request_id"

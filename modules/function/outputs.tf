@@ -5,6 +5,11 @@ output "arn" {
   value       = aws_lambda_function.this.arn
 }
 
+output "files" {
+  description = "Files of the package, by their path in it."
+  value       = local._files
+}
+
 output "log_group_name" {
   description = "Name of the function's log group."
   value       = aws_cloudwatch_log_group.this.name
@@ -13,6 +18,11 @@ output "log_group_name" {
 output "name" {
   description = "Name of the function."
   value       = aws_lambda_function.this.function_name
+}
+
+output "network_policy" {
+  description = "Policy with which Lambda connects a function to a VPC, as JSON."
+  value       = local._network_policy
 }
 
 output "planned_arn" {

@@ -156,13 +156,8 @@ locals {
 
 # The two Describe actions support no resource, and Lambda rejects the others for anything narrower than all resource IDs.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-resource "aws_iam_role_policy" "network" {
-  count = local._makes_role && var.function.vpc != null ? 1 : 0
-
-  name = "network"
-  role = aws_iam_role.this[0].name
-
-  policy = jsonencode({
+locals {
+  _network_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
       {
@@ -190,6 +185,14 @@ resource "aws_iam_role_policy" "network" {
       },
     ]
   })
+}
+
+resource "aws_iam_role_policy" "network" {
+  count = local._makes_role && var.function.vpc != null ? 1 : 0
+
+  name   = "network"
+  role   = aws_iam_role.this[0].name
+  policy = local._network_policy
 }
 
 # Both actions support no resource.

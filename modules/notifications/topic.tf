@@ -2,6 +2,9 @@
 
 locals {
   topic_arn = var.topic_arn != null ? var.topic_arn : local._arns.sns
+
+  # AWS returns a list of one as its only element.
+  _publishers = jsondecode(length(var.publishers) == 0 ? jsonencode(local.role_arn) : jsonencode(concat([local.role_arn], var.publishers)))
 }
 
 # With AWS's own key, a principal of this account may publish, and no AWS service. The watcher is such a principal.
@@ -23,7 +26,7 @@ resource "aws_sns_topic" "this" {
       Principal = "*"
       Action    = "sns:Publish"
       Resource  = local._arns.sns
-      Condition = { ArnNotEquals = { "aws:PrincipalArn" = local.role_arn } }
+      Condition = { ArnNotEquals = { "aws:PrincipalArn" = local._publishers } }
     }]
   })
 }

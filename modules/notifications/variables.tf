@@ -48,6 +48,12 @@ variable "name" {
   nullable    = false
 }
 
+variable "publishers" {
+  description = "ARNs of roles that may publish besides the watcher's."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "rotates_immediately" {
   description = "Whether the first rotation starts when the rotation is set up."
   type        = bool

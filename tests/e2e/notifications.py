@@ -1,7 +1,9 @@
 """A secret with notifications, and a queue that subscribes to its topic."""
 
+import contextlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,6 +14,38 @@ from testing.local_aws import LocalAws
 
 _CELL: Final = timedelta(minutes=15)
 _DAY: Final = timedelta(days=1)
+
+
+@contextlib.contextmanager
+def subscribed(aws: Aws, topic: str, name: str) -> Iterator[str]:
+    """Subscribe a queue to a topic until the block ends; return the queue's URL."""
+    queues = aws.client("sqs")
+    url = str(queues.create_queue(QueueName=name)["QueueUrl"])
+    try:
+        found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        arn = found["Attributes"]["QueueArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        yield url
+    finally:
+        queues.delete_queue(QueueUrl=url)
+
+
+def received(aws: Aws, queue_url: str) -> list[dict[str, Any]]:
+    """Receive what is in the queue of a subscriber, and delete it there."""
+    queues = aws.client("sqs")
+    response = queues.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in response.get("Messages", []):
+        queues.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return [json.loads(message["Body"]) for message in response.get("Messages", [])]
 
 
 @dataclass(kw_only=True)
@@ -45,11 +79,7 @@ class Notified:
 
     def receive(self) -> None:
         """Receive what is in the queue."""
-        queues = self.aws.client("sqs")
-        response = queues.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
-        for message in response.get("Messages", []):
-            queues.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-            self.received.append(json.loads(message["Body"]))
+        self.received += received(self.aws, self.queue_url)
 
     def next_message(self, cause: str) -> str:
         """Wait for one more message, which must have this cause, and return its text."""

@@ -11,7 +11,7 @@ import pytest
 from testing.harness.account import Aws, Rotation, Secret, inventory, messages
 from testing.harness.terraform import Terraform
 from testing.local_aws import LocalAws
-from tests.e2e.notifications import Notified
+from tests.e2e.notifications import Notified, subscribed
 from tests.e2e.roles import Grant, as_role, denied_at_once, error_code, granted, without
 from tests.e2e.walk import denied
 
@@ -50,35 +50,21 @@ def notified(aws: Aws, module: Path) -> Iterator[Notified]:
     (module / "notified" / "main.tf").write_text(_ROOT)
     terraform = Terraform(module, "notified", aws.environment, {})
     terraform.init()
-    queues = aws.client("sqs")
-    url = queues.create_queue(QueueName="notified")["QueueUrl"]
-    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     try:
         terraform.apply()
         outputs = terraform.outputs()["rotating_secret"]
-        topic = outputs["notification_topic_arn"]
-        allowed = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn["QueueArn"],
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
-        yield Notified(
-            aws=aws,
-            queue_url=url,
-            secret=Secret(aws, outputs["secret_arn"]),
-            terraform=terraform,
-            outputs=outputs,
-        )
+        with subscribed(aws, outputs["notification_topic_arn"], "notified") as url:
+            yield Notified(
+                aws=aws,
+                queue_url=url,
+                secret=Secret(aws, outputs["secret_arn"]),
+                terraform=terraform,
+                outputs=outputs,
+            )
     finally:
         if isinstance(aws, LocalAws):
             aws.set(scheduler_seconds_ahead=0)
         terraform.destroy()
-        queues.delete_queue(QueueUrl=url)
     assert inventory(aws) == before
 
 

@@ -21,8 +21,8 @@ WATCHER = "watcher"
 
 
 def unused_core(strategy: RotatorUnderTest) -> set[str]:
-    """Name the modules of the core that the engine imports only for other kinds of strategies."""
-    users = {"users"} - {
+    """Name the modules of the core that only other functions or kinds of strategies need."""
+    users = {"audit", "users"} - {
         name.removeprefix("rotation.")
         for name in imported(MODULES[f"rotation.strategies.{strategy.name}"])
     }

@@ -41,6 +41,7 @@ CALLS: list[Mapping[str, Any]] = [
     {
         **REPRESENTATIVE.module_call,
         "alarm_actions": [f"arn:aws:sns:eu-west-1:{_ACCOUNT}:alerts"],
+        "audit": {},
         "function": {
             "layers": [f"arn:aws:lambda:eu-west-1:{_ACCOUNT}:layer:certificates:1"],
             "vpc": {

@@ -38,6 +38,7 @@ def test_each_statement_is_known(granted: list[Instance], inventories_plan: Plan
     assert {address.partition("[")[0] for address, _ in policies} == {
         "aws_secretsmanager_secret_policy.this",
         "module.alarm",
+        "module.audit",
         "module.function",
         "module.notifications",
         "module.schedule",

@@ -122,6 +122,20 @@ CASES = [
         id="alarm_actions-without-a-function",
     ),
     pytest.param(
+        "audit must be null if this module makes no function",
+        {"audit": {}, "rotation": EXISTING},
+        "the strategy function.",
+        {"audit": {}, "rotation": RANDOM},
+        id="audit-without-a-function",
+    ),
+    pytest.param(
+        "audit.schedule_expression must be a rate in hours or days",
+        {"audit": {"schedule_expression": "rate(15 minutes)"}, "rotation": RANDOM},
+        '"rate(15 minutes)".',
+        {"audit": {"schedule_expression": "cron(0 6 ? * MON *)"}, "rotation": RANDOM},
+        id="audit.schedule_expression",
+    ),
+    pytest.param(
         "description must have at most 2048 characters",
         {"description": "d" * 2049},
         "2049 characters.",

@@ -188,6 +188,7 @@ def test_the_search_finds_each_operation(newest: Models) -> None:
         "ListSecretVersionIds",
         "ListServiceSpecificCredentials",
         "PutSecretValue",
+        "RotateSecret",
         "Sign",
         "TagResource",
         "UpdateSecretVersionStage",

@@ -156,7 +156,7 @@ def test_each_step_writes_one_record(harness: Harness, strategy: str) -> None:
     records = harness.records()
     assert [record["step"] for record in records] == [step.value for step in Step]
     for record in records:
-        assert list(record) == [key for key in Key if key not in {"error", "message"}]
+        assert list(record) == [key for key in Key if key not in {"error", "findings", "message"}]
         assert record["level"] == "INFO"
         assert record["event"] == "rotation_step"
         assert record["secret_arn"] == harness.arn
@@ -256,3 +256,30 @@ def test_the_rotation_token_is_not_logged(harness: Harness) -> None:
     sensitive = f"hunter2-{uuid4()}"
     harness.invoke("createSecret", harness.stage(), RotationToken=sensitive)
     assert "hunter2" not in json.dumps(harness.records())
+
+
+def test_an_audit_writes_one_record(harness: Harness) -> None:
+    harness.configure(FEW_SLOTS)
+    harness.rotate()
+    harness.rotate()
+    harness.configure(FEW_SLOTS, audit={"secret_arn": harness.arn, "rotates": False})
+    harness.records()
+    handler.lambda_handler({}, harness.context)
+    (record,) = harness.records()
+    assert (record["event"], record["level"], record["outcome"]) == ("audit", "INFO", "clean")
+    assert record["secret_arn"] == harness.arn
+
+
+def test_the_record_of_an_audit_has_its_findings(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    harness.configure(FEW_SLOTS, audit={"secret_arn": harness.arn, "rotates": False})
+    handler.lambda_handler({}, harness.context)
+    (record,) = harness.records()
+    assert (record["level"], record["outcome"], record["findings"]) == (
+        "WARN",
+        "findings",
+        "no_value",
+    )
+    assert "AWSCURRENT has no value" in record["message"]

@@ -41,6 +41,10 @@ _CORE = {
     "secret": {"attempt", "aws", "errors", "response", "strategy"},
     "proof": {"errors", "strategy"},
     "ownership": {"attempt", "errors", "secret", "strategy"},
+    "audit": {
+        *("attempt", "aws", "errors", "ownership", "proof", "response", "secret", "settings"),
+        "strategy",
+    },
     "issuing": {
         *("attempt", "aws", "errors", "event", "ownership", "proof", "secret"),
         "strategy",
@@ -67,8 +71,8 @@ def _allowed(module: str) -> set[str]:
     """Return the modules that a module may import: its own layer, and those below it."""
     match module.split("."):
         case ["handler"]:
-            core = {"aws", "engine", "errors", "event", "log", "proof", "secret", "settings"}
-            core |= {"silence"}
+            core = {"audit", "aws", "engine", "errors", "event", "log", "proof", "secret"}
+            core |= {"settings", "silence"}
             return {"rotation", "rotation.strategies", *_full(core)}
         case ["rotation", "services", *_]:
             return {name for name in MODULES if "services" in name} | _full(_FOR_SERVICES)

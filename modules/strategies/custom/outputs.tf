@@ -1,5 +1,14 @@
 # The traits of the strategy, which the root module reads.
 
+locals {
+  # Actions by which a service is only read. An audit has no other grant.
+  _read = "^(?:[a-z0-9-]+:(?:BatchGet|Describe|Get|Head|List)[A-Za-z]*|kms:Decrypt)$"
+  _statements = [for sid, statement in var.options.statements : merge(
+    { Sid = sid, Effect = "Allow", Action = sort(statement.actions), Resource = statement.resource },
+    length(statement.conditions) > 0 ? { Condition = statement.conditions } : {},
+  )]
+}
+
 output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
@@ -22,9 +31,7 @@ output "strategy" {
         slots   = var.options.slots
       }
     }
-    statements = [for sid, statement in var.options.statements : merge(
-      { Sid = sid, Effect = "Allow", Action = sort(statement.actions), Resource = statement.resource },
-      length(statement.conditions) > 0 ? { Condition = statement.conditions } : {},
-    )]
+    audit_statements = [for statement in local._statements : statement if alltrue([for action in statement.Action : can(regex(local._read, action))])]
+    statements       = local._statements
   }
 }

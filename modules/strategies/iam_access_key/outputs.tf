@@ -30,6 +30,12 @@ output "strategy" {
         [for names in [var.options.former_user_names] : { former_user_names = names } if length(names) > 0],
       )...)
     }
+    audit_statements = [{
+      Sid      = "ListKeysOfThisUser"
+      Effect   = "Allow"
+      Action   = ["iam:ListAccessKeys"]
+      Resource = local._user_arn
+    }]
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     statements = [{
       Sid      = "RotateKeysOfThisUser"

@@ -4,6 +4,17 @@ locals {
   _user_arn = "arn:${var.account.partition}:iam::${var.account.id}:user${var.options.user_path}${var.options.user_name}"
 }
 
+locals {
+  # It has no condition key that limits it to one service.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+  _list = {
+    Sid      = "ListCredentialsOfThisUser"
+    Effect   = "Allow"
+    Action   = ["iam:ListServiceSpecificCredentials"]
+    Resource = local._user_arn
+  }
+}
+
 output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
@@ -34,7 +45,7 @@ output "strategy" {
         [for repository in var.options.repository[*] : { repository = repository }],
       )...)
     }
-    # ListServiceSpecificCredentials has no condition key that limits it to one service.
+    audit_statements = [local._list]
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
     statements = [
       {
@@ -44,12 +55,7 @@ output "strategy" {
         Resource  = local._user_arn
         Condition = { StringEquals = { "iam:ServiceSpecificCredentialServiceName" = [var.options.service_name] } }
       },
-      {
-        Sid      = "ListCredentialsOfThisUser"
-        Effect   = "Allow"
-        Action   = ["iam:ListServiceSpecificCredentials"]
-        Resource = local._user_arn
-      },
+      local._list,
     ]
   }
 }

@@ -1,0 +1,256 @@
+"""The audit of a secret: it compares the secret with its service, and changes nothing.
+
+Between two rotations nothing looks at a credential: it may be deleted at the service, another one
+may be made there, and a replica may never get the value. The audit reads the labelled versions,
+uses the credentials that must work, and compares the service's list with the versions.
+
+A read may be stale, and a rotation may run at the same time. So a finding counts only if a second
+look finds it, too, and nothing is compared with the service's list while a rotation is unfinished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from rotation.attempt import digest
+from rotation.aws import ask, call
+from rotation.errors import CredentialRejected, RotationError
+from rotation.ownership import parse_ours, require_ours
+from rotation.proof import LAG
+from rotation.secret import Stage
+from rotation.strategy import Issuer, Replacer, Setter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rotation.aws import Clients
+    from rotation.proof import Clock
+    from rotation.response import Response
+    from rotation.secret import Description, Secret, Version
+    from rotation.settings import AuditSettings
+    from rotation.strategy import Credential, Generator, Issued
+
+# AWS copies a value within seconds, and promises no figure.
+_COPYING: Final = timedelta(hours=1)
+# A subject has at most 100 characters: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+_LONGEST_NAME: Final = 70
+
+
+class Kind(StrEnum):
+    """The kinds of findings, by which a query or an alarm may filter the log."""
+
+    CURRENT_REJECTED = "current_rejected"
+    NO_VALUE = "no_value"
+    NOT_CHECKED = "not_checked"
+    OTHER_VALUE = "other_value"
+    PREVIOUS_REJECTED = "previous_rejected"
+    REPLICA = "replica"
+    UNKNOWN_CREDENTIAL = "unknown_credential"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong, and what to do about it."""
+
+    kind: Kind
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The audit of one secret."""
+
+    clients: Clients
+    clock: Clock
+    secret: Secret
+    settings: AuditSettings
+    strategy: Generator | Issuer
+
+    def run(self) -> Sequence[Finding]:
+        """Look, notify the topic of findings, and rotate if an option allows it.
+
+        Raises:
+            RotationError: The labels could not be read, the topic could not be notified, or the
+                rotation could not be started. All else is a finding.
+        """
+        findings = self._look()
+        if findings:
+            self.clock.sleep(LAG.total_seconds())
+            again = self._look()
+            findings = [one for one in again if one in findings]
+        if findings and self.settings.topic_arn is not None:
+            self._notify(self.settings.topic_arn, findings)
+        if self.settings.rotates and Kind.CURRENT_REJECTED in {one.kind for one in findings}:
+            self._rotate()
+        return findings
+
+    def _look(self) -> Sequence[Finding]:
+        description = self.secret.describe()
+        current = self.secret.read_label(Stage.CURRENT)
+        return [
+            *self._of_current(current),
+            *self._of_previous(description),
+            *self._of_inventory(description),
+            *self._of_replicas(current),
+        ]
+
+    def _of_current(self, version: Version | None) -> Iterator[Finding]:
+        if version is None:
+            yield Finding(
+                kind=Kind.NO_VALUE,
+                message="AWSCURRENT has no value, so readers get an error. Read the log of the "
+                "rotation function, then rotate the secret.",
+            )
+            return
+        try:
+            credential = require_ours(self.strategy, version, secret=self.secret.arn)
+        except RotationError as error:
+            yield Finding(kind=Kind.OTHER_VALUE, message=str(error))
+            return
+        yield from self._of_use(
+            version,
+            credential,
+            Stage.CURRENT,
+            Kind.CURRENT_REJECTED,
+            "Find out who deleted or changed it at the service, then rotate the secret.",
+        )
+
+    def _of_previous(self, description: Description) -> Iterator[Finding]:
+        """Check the previous credential, if the service must still accept it."""
+        strategy = self.strategy
+        keeps = isinstance(strategy, Setter) or (
+            isinstance(strategy, Issuer) and not strategy.retires_demoted
+        )
+        if not keeps or isinstance(strategy, Replacer) or _is_unfinished(description):
+            return
+        version = self.secret.read_label(Stage.PREVIOUS)
+        credential = parse_ours(strategy, version) if version else None
+        if version is None or credential is None:
+            return
+        if credential.expires is not None and credential.expires <= self.clock.now():
+            return
+        yield from self._of_use(
+            version,
+            credential,
+            Stage.PREVIOUS,
+            Kind.PREVIOUS_REJECTED,
+            "Readers that still use it fail, and must read the secret again. If you ended it, "
+            "there is nothing to do.",
+        )
+
+    def _of_use(
+        self, version: Version, credential: Credential, stage: Stage, kind: Kind, cure: str
+    ) -> Iterator[Finding]:
+        """Use a credential that the service must accept."""
+        strategy = self.strategy
+        if not isinstance(strategy, Setter | Replacer | Issuer):
+            return
+        try:
+            strategy.verify(credential)
+        except CredentialRejected:
+            yield Finding(
+                kind=kind,
+                message=f"The service rejects {credential.identity} of {credential.owner}, which "
+                f"is {stage} in version {version.version_id}. {cure}",
+            )
+        except RotationError as error:
+            yield _not_checked(f"whether the service accepts the credential of {stage}", error)
+
+    def _of_inventory(self, description: Description) -> Iterator[Finding]:
+        """Look for credentials at the service that no labelled version has."""
+        issuer = self.strategy
+        if not isinstance(issuer, Issuer) or _is_unfinished(description):
+            return
+        try:
+            held = issuer.inventory()
+        except RotationError as error:
+            yield _not_checked(f"which credentials {issuer.owner} has", error)
+            return
+        named = {issuer.adopted, *self._named(issuer, description)}
+        for one in held:
+            if one.identity in named or not self._concerns(one):
+                continue
+            yield Finding(
+                kind=Kind.UNKNOWN_CREDENTIAL,
+                message=f"{one.owner} has {one.identity}, made at {one.created:%Y-%m-%d %H:%M} "
+                "UTC, which no labelled version of the secret has. If a rotation of this secret "
+                "made it, the next one ends it. Otherwise find out who made it, and delete it.",
+            )
+
+    def _named(self, issuer: Issuer, description: Description) -> Iterator[str]:
+        for version_id in description.stages:
+            version = self.secret.read(version_id)
+            credential = parse_ours(issuer, version) if version else None
+            if credential is not None:
+                yield credential.identity
+
+    def _concerns(self, issued: Issued) -> bool:
+        """Say whether a credential is of this secret, or takes a slot that this secret needs."""
+        issuer = self.strategy
+        is_limited = isinstance(issuer, Issuer) and issuer.slots is not None
+        return is_limited or str(issued.mark).startswith(f"{digest(self.secret.arn)}-")
+
+    def _of_replicas(self, current: Version | None) -> Iterator[Finding]:
+        """Look for replicas that Secrets Manager could not write.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ReplicationStatusType.html
+        """
+        for replica in self._replicas():
+            region, status = replica.text("Region"), replica.text("Status")
+            is_copying = current is None or self.clock.now() - current.created < _COPYING
+            if status == "InSync" or (status == "InProgress" and is_copying):
+                continue
+            reason = replica.optional_text("StatusMessage") or "no reason"
+            yield Finding(
+                kind=Kind.REPLICA,
+                message=f"The replica in {region} is {status}, so its readers may get an earlier "
+                f"value. Secrets Manager gives {reason}. Remove the cause, then replicate again.",
+            )
+
+    def _replicas(self) -> Sequence[Response]:
+        client = self.clients("secretsmanager")
+        arn = self.secret.arn
+        response = ask(
+            "secretsmanager:DescribeSecret", arn, lambda: client.describe_secret(SecretId=arn)
+        )
+        return response.optional_parts("ReplicationStatus")
+
+    def _notify(self, topic_arn: str, findings: Sequence[Finding]) -> None:
+        client = self.clients("sns")
+        # Without the hyphen and six characters that Secrets Manager adds.
+        name = self.secret.arn.rpartition(":")[2][:-7]
+        call(
+            "sns:Publish",
+            topic_arn,
+            lambda: client.publish(
+                TopicArn=topic_arn,
+                Subject=f"{name[:_LONGEST_NAME]}: an audit has findings",
+                Message="\n".join(
+                    [
+                        f"Secret: {self.secret.arn}",
+                        "What happened: An audit has findings.",
+                        *(f"- {one.message}" for one in findings),
+                    ]
+                ),
+                # The watcher's messages have it, too.
+                MessageAttributes={"cause": {"DataType": "String", "StringValue": "audit"}},
+            ),
+        )
+
+    def _rotate(self) -> None:
+        client = self.clients("secretsmanager")
+        arn = self.secret.arn
+        call("secretsmanager:RotateSecret", arn, lambda: client.rotate_secret(SecretId=arn))
+
+
+def _is_unfinished(description: Description) -> bool:
+    """Say whether a rotation is running, or was not completed."""
+    pending = description.holder(Stage.PENDING)
+    return pending is not None and pending != description.holder(Stage.CURRENT)
+
+
+def _not_checked(what: str, error: RotationError) -> Finding:
+    return Finding(kind=Kind.NOT_CHECKED, message=f"The audit could not find out {what}. {error}")
