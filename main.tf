@@ -425,6 +425,7 @@ module "notifications" {
   include_successes   = var.notifications.include_successes == true
   kms_key_arn         = var.notifications.kms_key_arn
   log_group_name      = one(module.function[*].log_group_name)
+  maximum_age_days    = var.maximum_age_days
   name                = local._default_names["watch"]
   publishers          = local._audit_role_arns
   rotates_immediately = var.rotate_immediately
@@ -433,6 +434,7 @@ module "notifications" {
   secret_name         = local.secret_name
   tags                = var.tags
   topic_arn           = var.notifications.topic_arn
+  valid_labels        = slice(["AWSCURRENT", "AWSPREVIOUS"], 0, local._valid_intervals)
 
   # Where the clock goes back, an interval is an hour longer.
   schedule = {

@@ -31,7 +31,7 @@ locals {
 
 # tflint-ignore: terraform_unused_declarations # Only its own rules read it.
 variable "maximum_age_days" {
-  description = "How many days a credential may stay valid, e.g. 90; null is any number. The plan refuses a schedule that keeps one longer if each rotation succeeds in its window."
+  description = "How many days a credential may stay valid, e.g. 90; null is any number. The plan refuses a schedule that keeps one longer if each rotation succeeds in its window. With notifications, the topic hears of one that is older."
   type        = number
   default     = null
 

@@ -231,7 +231,7 @@ class Audit:
                 Message="\n".join(
                     [
                         f"Secret: {self.secret.arn}",
-                        "What happened: An audit has findings.",
+                        "An audit has findings:",
                         *(f"- {one.message}" for one in findings),
                     ]
                 ),

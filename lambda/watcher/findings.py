@@ -35,6 +35,7 @@ class Cause(StrEnum):
     STUCK = "stuck"
     SUCCEEDED = "succeeded"
     SWITCHED_OFF = "switched_off"
+    TOO_OLD = "too_old"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Schedule:
     rotates_immediately: bool
     since: datetime
     """When the watcher learned of this schedule. Nothing is overdue that was due before."""
+    maximum_age: timedelta | None = None
+    """How long a credential may stay valid; None if nothing limits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,18 @@ def pending_version(described: Mapping[str, Any]) -> str | None:
 
 
 def find(
-    described: Mapping[str, Any] | None, pending_since: datetime | None, schedule: Schedule
+    described: Mapping[str, Any] | None,
+    pending_since: datetime | None,
+    oldest: datetime | None,
+    schedule: Schedule,
 ) -> list[Finding]:
     """Find what is wrong.
 
     Args:
         described: the response of DescribeSecret; None if there is no secret.
         pending_since: when the version of a rotation that is not over was created.
+        oldest: when the oldest version was created whose credential is valid; None if nothing
+            limits its age.
         schedule: when the secret must rotate.
     """
     # AWS gives no time for these two, so each day since the set-up of the watcher says them.
@@ -101,6 +109,9 @@ def find(
     if pending_since is not None:
         # Secrets Manager repeats a failed rotation only while the window is open.
         found.append(Finding(Cause.STUCK, pending_since + schedule.window + _ROTATION))
+    if oldest is not None and schedule.maximum_age is not None:
+        # A rotation ends the previous credential in its first step, and moves the label later.
+        found.append(Finding(Cause.TOO_OLD, oldest + schedule.maximum_age + _ROTATION))
     last, due = described.get("LastRotatedDate"), _due(described, schedule)
     if last is not None:
         found.append(Finding(Cause.OVERDUE, due))

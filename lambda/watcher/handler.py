@@ -87,11 +87,14 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Mes
         window=timedelta(minutes=settings["window_minutes"]),
         rotates_immediately=settings["rotates_immediately"],
         since=datetime.fromisoformat(settings["since"]),
+        maximum_age=timedelta(days=days) if (days := settings["maximum_age_days"]) else None,
     )
     described = _described(settings["secret_arn"])
     pending = pending_version(described or {})
-    since = _created(settings["secret_arn"], pending) if pending else None
-    for finding in find(described, since, schedule):
+    versions = _versions(settings["secret_arn"]) if described and (pending or days) else []
+    since = next((one["CreatedDate"] for one in versions if one["VersionId"] == pending), None)
+    valid = [one["CreatedDate"] for one in versions if _has_any(one, settings["valid_labels"])]
+    for finding in find(described, since, min(valid, default=None), schedule):
         if finding.is_said_by(look):
             yield _message(finding.cause, settings)
 
@@ -114,13 +117,15 @@ def _described(arn: str) -> dict[str, Any] | None:
     return described
 
 
-def _created(arn: str, version_id: str) -> datetime | None:
-    """Return when a version was created: DescribeSecret has no dates of versions.
+def _versions(arn: str) -> list[dict[str, Any]]:
+    """List the versions with a label: DescribeSecret has no dates of versions.
 
-    All versions with a label are on one page:
+    All of them are on one page:
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
     """
     listed = _client("secretsmanager").list_secret_version_ids(SecretId=arn)
-    return next(
-        (one["CreatedDate"] for one in listed["Versions"] if one["VersionId"] == version_id), None
-    )
+    return [*listed["Versions"]]
+
+
+def _has_any(version: Mapping[str, Any], labels: list[str]) -> bool:
+    return any(label in labels for label in version.get("VersionStages", []))

@@ -103,6 +103,14 @@ _TEXTS = {
         "Nothing. You asked for this message with include_successes.",
         (f"{_GUIDE}/rotating-secrets.html",),
     ),
+    Cause.TOO_OLD: _Text(
+        "a credential is too old",
+        "A credential is valid for longer than maximum_age_days allows: that of AWSCURRENT, or "
+        "that of AWSPREVIOUS, which works until the next rotation.",
+        "Find out why the last rotations came late or failed, then " + _ROTATE,
+        (f"{_GUIDE}/troubleshoot_rotation.html", _FAILURES),
+        log=True,
+    ),
     Cause.SWITCHED_OFF: _Text(
         "rotation is off",
         "The rotation of the secret is switched off: the current value stays until someone "

@@ -164,10 +164,12 @@ resource "aws_lambda_function" "this" {
     variables = { WATCHER_SETTINGS = jsonencode({
       log_group_name           = var.log_group_name
       longest_interval_minutes = var.schedule.longest_interval_in_minutes
+      maximum_age_days         = var.maximum_age_days
       rotates_immediately      = terraform_data.schedule.output.rotates_immediately
       secret_arn               = var.secret_arn
       since                    = terraform_data.schedule.output.since
       topic_arn                = local.topic_arn
+      valid_labels             = var.valid_labels
       window_minutes           = var.schedule.window_in_minutes
     }) }
   }

@@ -42,6 +42,11 @@ variable "log_group_name" {
   type        = string
 }
 
+variable "maximum_age_days" {
+  description = "How many days a credential may stay valid; null is any number."
+  type        = number
+}
+
 variable "name" {
   description = "Name of the function, its role and its rule, and of the topic."
   type        = string
@@ -96,4 +101,10 @@ variable "tags" {
 variable "topic_arn" {
   description = "ARN of the caller's topic; null makes one."
   type        = string
+}
+
+variable "valid_labels" {
+  description = "Staging labels of the versions whose credentials are valid."
+  type        = list(string)
+  nullable    = false
 }

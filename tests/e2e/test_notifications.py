@@ -29,6 +29,7 @@ resource "aws_kms_key" "topic" {
 module "rotating_secret" {
   source = "../"
 
+  maximum_age_days        = 1
   name                    = "notified/key"
   notifications           = { include_successes = true, kms_key_arn = aws_kms_key.topic.arn }
   recovery_window_in_days = 0
@@ -191,6 +192,14 @@ def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
 
     notified.look_after(notified.described()["NextRotationDate"] + _HOUR)
     notified.next_message("overdue")
+
+    (created,) = (
+        one["CreatedDate"]
+        for one in secrets.list_secret_version_ids(**named)["Versions"]
+        if "AWSCURRENT" in one["VersionStages"]
+    )
+    notified.look_after(created + 25 * _HOUR)
+    notified.next_message("too_old")
 
     secrets.cancel_rotate_secret(**named)
     assert f"by {caller}." in notified.next_message("switched_off")

@@ -1,5 +1,6 @@
 """The watcher: what it finds, when it says so, and its messages."""
 
+import dataclasses
 import random
 import re
 from bisect import bisect
@@ -31,7 +32,7 @@ def looks(start: datetime, length: timedelta) -> Iterator[datetime]:
 
 
 def said(
-    state: Callable[[datetime], tuple[Described | None, datetime | None]],
+    state: Callable[[datetime], tuple[Described | None, datetime | None, datetime | None]],
     schedule: Schedule,
     length: timedelta,
 ) -> list[tuple[Cause, datetime]]:
@@ -53,8 +54,11 @@ class Year:
     rotations: list[tuple[datetime, datetime, datetime]]
     """When each one begins and ends, and when its window closes."""
 
-    def described(self, moment: datetime) -> tuple[Described, datetime | None]:
-        """The response of DescribeSecret, and when its pending version was created."""
+    def described(self, moment: datetime) -> tuple[Described, datetime | None, datetime | None]:
+        """The response of DescribeSecret, and when its pending and its oldest version were created.
+
+        The version of AWSPREVIOUS is the oldest one with a valid credential.
+        """
         ended = bisect(self.rotations, moment, key=lambda one: one[1])
         begins, _, closes = self.rotations[ended]
         running = begins <= moment
@@ -68,7 +72,8 @@ class Year:
             described["VersionIdsToStages"]["new"] = ["AWSPENDING"]
         if ended:
             described["LastRotatedDate"] = self.rotations[ended - 1][1]
-        return described, begins if running else None
+        oldest = self.rotations[max(0, ended - 2)][0] if ended else None
+        return described, begins if running else None, oldest
 
 
 def drawn(draw: random.Random) -> Year:
@@ -86,21 +91,23 @@ def drawn(draw: random.Random) -> Year:
     immediately = draw.random() < 0.5
     # The window of a rate in days opens at midnight, and AWS may choose any time in it.
     opens = since if immediately else since + draw.random() * interval
-    rotations = []
+    rotations: list[tuple[datetime, datetime, datetime]] = []
     while opens < since + 500 * DAY:
         late = draw.choice([0.0, draw.random(), 1.0])
-        begins = opens + late * window
+        begins = max(opens + late * window, rotations[-1][1] if rotations else opens)
         # A rotation that fails is repeated while the window is open. The steps take up to an hour.
         ends = max(begins, draw.choice([begins, opens + window]))
         ends += draw.choice([timedelta(seconds=40), 0.999 * HOUR])
-        after = max(opens + interval, ends)
         rotations.append((begins, ends, opens + window))
-        opens = after
+        # Without a window, EventBridge's schedule waits for nothing: a call meanwhile is refused.
+        opens = opens + interval if window else max(opens + interval, ends)
     schedule = Schedule(
         longest_interval=interval,
         window=window,
         rotates_immediately=immediately,
         since=since,
+        # As the plan requires of a schedule whose previous credential stays valid: whole days.
+        maximum_age=-(-(2 * interval + window) // DAY) * DAY,
     )
     return Year(schedule=schedule, created=since - draw.random() * DAY, rotations=rotations)
 
@@ -178,7 +185,7 @@ def sick(**changes: object) -> dict[str, Any]:
 def test_each_finding_is_said_once_a_day(
     described: Described | None, pending_since: datetime | None, cause: Cause, since: datetime
 ) -> None:
-    found = said(lambda _: (described, pending_since), MONTHLY, 40 * DAY)
+    found = said(lambda _: (described, pending_since, None), MONTHLY, 40 * DAY)
     assert {one for one, _ in found} <= {cause, Cause.OVERDUE}
     times = [look for one, look in found if one is cause]
     assert timedelta() <= times[0] - since < BETWEEN_LOOKS
@@ -186,16 +193,26 @@ def test_each_finding_is_said_once_a_day(
     assert times[-1] + DAY > NOW + 40 * DAY
 
 
+def test_a_credential_that_is_older_than_the_maximum_is_found() -> None:
+    limited = dataclasses.replace(MONTHLY, maximum_age=90 * DAY)
+    found = said(lambda _: (sick(), None, NOW), limited, 100 * DAY)
+    times = [look for cause, look in found if cause is Cause.TOO_OLD]
+    assert timedelta() <= times[0] - (NOW + 90 * DAY + HOUR) < BETWEEN_LOOKS
+    assert Cause.TOO_OLD not in {
+        cause for cause, _ in said(lambda _: (sick(), None, NOW), MONTHLY, 100 * DAY)
+    }
+
+
 def test_a_changed_schedule_makes_nothing_overdue_before_it_is_due_again() -> None:
     described = sick(LastRotatedDate=NOW - 80 * DAY, NextRotationDate=NOW + 31 * DAY)
-    found = said(lambda _: (described, None), MONTHLY, 40 * DAY)
+    found = said(lambda _: (described, None, None), MONTHLY, 40 * DAY)
     assert found[0][1] - NOW >= 31 * DAY + HOUR
 
 
 def test_a_first_rotation_that_waits_for_its_window_is_not_overdue() -> None:
     waiting = Schedule(longest_interval=30 * DAY, window=DAY, rotates_immediately=False, since=NOW)
     described = sick(LastRotatedDate=None)
-    found = said(lambda _: (described, None), waiting, 40 * DAY)
+    found = said(lambda _: (described, None, None), waiting, 40 * DAY)
     assert found[0][0] is Cause.NEVER_STARTED
     assert found[0][1] - NOW >= 31 * DAY + HOUR
 
@@ -240,7 +257,9 @@ def test_a_message_says_which_secret_what_happened_what_to_do_and_where_to_look(
     assert all(any(line.startswith(one) for line in lines) for one in beginnings)
     assert re.search(r"https://docs\.aws\.amazon\.com/", written.text)
     assert not re.search(r"[{}]|None", written.text)
-    logged = cause in {Cause.FAILED, Cause.NEVER_STARTED, Cause.OVERDUE, Cause.STUCK}
+    logged = cause in {
+        *(Cause.FAILED, Cause.NEVER_STARTED, Cause.OVERDUE, Cause.STUCK, Cause.TOO_OLD),
+    }
     assert ("aws logs tail" in written.text) == (logged and group is not None)
 
 
