@@ -22,6 +22,7 @@ locals {
 # The hash in the path keeps instances with different content from deploying each other's package, and instances with
 # the same content from reading it while another one writes it. A pipeline that plans on one machine and applies on
 # another takes .terraform along.
+# tflint-ignore: terraform_unused_declarations # The functions depend on the whole module.
 data "archive_file" "this" {
   type        = "zip"
   output_path = local._package
