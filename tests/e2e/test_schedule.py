@@ -1,5 +1,6 @@
 """A schedule that Secrets Manager does not support: its calls, its changes, and its grants."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from rotating_secret.cli import main
 from testing.harness.account import Aws, Secret, eventually, inventory, step_records
 from testing.harness.terraform import Terraform
 from testing.local_aws import LocalAws
@@ -148,6 +150,19 @@ def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Schedul
     scheduled.move(51)
     scheduled.wait_for_another(seen[-1])
     assert scheduled.dead_letters() == []
+
+
+def test_the_tool_shows_the_schedule_of_eventbridge(
+    scheduled: Scheduled, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in scheduled.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    main(["status", "--json"])
+    arn = scheduled.secret.secret_id
+    secrets = json.loads(capsys.readouterr().out)["secrets"]
+    (shown,) = [one for one in secrets if one["arn"] == arn]
+    assert shown["schedule"].startswith("rate(")
+    assert shown["next_rotation"] is None
 
 
 _ROTATES: Final = ("StartTheRotation", "secretsmanager:RotateSecret")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 WORKERS: Final = 8
 # The SDK also waits where AWS throttles.
@@ -30,20 +29,12 @@ _CONFIG: Final = Config(
 
 
 class Region:
-    """The clients of one region."""
-
-    secrets: SecretsManagerClient
-    functions: LambdaClient
-    schedules: EventBridgeSchedulerClient
-    logs: CloudWatchLogsClient
+    """The clients of one region, each made when first used: to make one takes time."""
 
     def __init__(self, session: boto3.Session, name: str | None) -> None:
-        self.secrets = session.client("secretsmanager", region_name=name, config=_CONFIG)
-        self.functions = session.client("lambda", region_name=name, config=_CONFIG)
-        self.schedules = session.client("scheduler", region_name=name, config=_CONFIG)
-        self.logs = session.client("logs", region_name=name, config=_CONFIG)
-        self.name = self.secrets.meta.region_name
         self._session = session
+        self.secrets = session.client("secretsmanager", region_name=name, config=_CONFIG)
+        self.name = self.secrets.meta.region_name
 
     @functools.cached_property
     def trail(self) -> CloudTrailClient:
@@ -54,6 +45,21 @@ class Region:
     def keys(self) -> KMSClient:
         """The client of KMS."""
         return self._session.client("kms", region_name=self.name, config=_CONFIG)
+
+    @functools.cached_property
+    def functions(self) -> LambdaClient:
+        """The client of Lambda."""
+        return self._session.client("lambda", region_name=self.name, config=_CONFIG)
+
+    @functools.cached_property
+    def schedules(self) -> EventBridgeSchedulerClient:
+        """The client of EventBridge Scheduler."""
+        return self._session.client("scheduler", region_name=self.name, config=_CONFIG)
+
+    @functools.cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """The client of CloudWatch Logs."""
+        return self._session.client("logs", region_name=self.name, config=_CONFIG)
 
     @classmethod
     def connect(cls, profile: str | None, name: str | None) -> Self:

@@ -43,6 +43,8 @@ def survey(region: Region, names: Sequence[str], *, every: bool, credentials: bo
         every: Include secrets that something else rotates.
         credentials: Read the labelled values, for the names of their credentials.
     """
+    # A session must not make clients in several threads.
+    _ = region.functions, region.schedules
     with ThreadPoolExecutor(WORKERS) as pool:
         if names:
             described = list(pool.map(lambda name: describe(region, name), names))
