@@ -31,7 +31,8 @@ def leaks(engine: str, rotation: Mapping[str, object]) -> Leaks:
     """Return the leaks of a strategy, whose values may have another form."""
     content = wrong_content(lambda mark: json.dumps({"engine": engine, "password": mark}))
     return Leaks(
-        rotation={**rotation, "username": "leaks"},
+        # The examples have the other mode.
+        rotation={**rotation, "mode": "single_user", "username": "leaks"},
         failures={"wrong-content": content},
         slow_failures={"text": wrong_content(lambda mark: mark)},
     )

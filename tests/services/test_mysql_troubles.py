@@ -13,7 +13,7 @@ from rotation_conformance.rotator import assert_converged
 from testing.databases import Login
 from tests.services.mysql_users import MysqlUsers
 from tests.services.test_mysql import HOSTILE, NAMES
-from tests.services.troubles import MODES, Troubles, rotated
+from tests.services.troubles import MODES, Troubles, rotate_as, rotated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,20 +54,10 @@ class TestTroubles(Troubles):
         assert_converged(rotation)
 
 
-def _rotate_with(server: MySQLServer, monkeypatch: pytest.MonkeyPatch, login: Login) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
-    for mode, administered in (("alternating_users", True), ("single_user", False)):
-        users = MysqlUsers(server, mode, administered=administered, first=login)
-        rotation = rotated(users)
-        rotation.rotate()
-        assert_converged(rotation)
-        users.remove()
-
-
 def test_a_name_and_a_password_may_need_quoting(
     mysql_server: MySQLServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _rotate_with(mysql_server, monkeypatch, Login(_NAME, _PASSWORD))
+    rotate_as(MysqlUsers, mysql_server, Login(_NAME, _PASSWORD), monkeypatch)
 
 
 @pytest.mark.slow
@@ -75,7 +65,7 @@ def test_a_name_and_a_password_may_need_quoting(
 def test_each_hostile_name_rotates(
     name: str, mysql_server: MySQLServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _rotate_with(mysql_server, monkeypatch, Login(name, "the first password"))
+    rotate_as(MysqlUsers, mysql_server, Login(name, "the first password"), monkeypatch)
 
 
 @pytest.mark.slow
@@ -83,4 +73,4 @@ def test_each_hostile_name_rotates(
 def test_each_hostile_password_rotates(
     password: str, mysql_server: MySQLServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _rotate_with(mysql_server, monkeypatch, Login("app", password))
+    rotate_as(MysqlUsers, mysql_server, Login("app", password), monkeypatch)

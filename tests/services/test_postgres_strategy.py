@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from testing.databases.postgresql import PostgreSQL
 
 
+_FIRST, *_OTHERS = POSTGRESQL
+
+
 class _Postgres(DatabaseSuite):
     source_file = Path(postgres.__file__)
 
@@ -100,7 +103,20 @@ class TestAlternatingUsers(_Postgres):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
+@pytest.mark.parametrize("postgresql", [_FIRST], indirect=True)
+class TestSingleUserAtAllPoints(_Postgres):
+    mode = "single_user"
+    administered = False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("postgresql", [_FIRST], indirect=True)
+class TestSingleUserByAnAdministratorAtAllPoints(_Postgres):
+    mode = "single_user"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("postgresql", _OTHERS, indirect=True)
 class TestSingleUser(_Postgres):
     mode = "single_user"
     administered = False
@@ -108,7 +124,7 @@ class TestSingleUser(_Postgres):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
+@pytest.mark.parametrize("postgresql", _OTHERS, indirect=True)
 class TestSingleUserByAnAdministrator(_Postgres):
     mode = "single_user"
     most = 12

@@ -9,12 +9,12 @@ import pytest
 from rotation.errors import CredentialRejected
 from rotation.services.postgresql import session
 from rotation.services.postgresql.quoting import quote_identifier
-from rotation_conformance.rotator import assert_converged, works
+from rotation_conformance.rotator import works
 from testing.databases import Login
 from testing.databases.versions import POSTGRESQL
 from tests.services.postgresql_users import PostgresqlUsers
 from tests.services.test_postgresql_passwords import PASSWORDS, TEXTS
-from tests.services.troubles import MODES, Troubles, rotated
+from tests.services.troubles import MODES, Troubles, rotate_as, rotated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,20 +54,10 @@ class TestTroubles(Troubles):
         self._recovers(rotation)
 
 
-def _rotate_with(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, login: Login) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
-    for mode, administered in (("alternating_users", True), ("single_user", False)):
-        users = PostgresqlUsers(postgresql, mode, administered=administered, first=login)
-        rotation = rotated(users)
-        rotation.rotate()
-        assert_converged(rotation)
-        users.remove()
-
-
 def test_a_name_and_a_password_may_need_quoting(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _rotate_with(postgresql, monkeypatch, Login(_ALL_AT_ONCE, _ALL_AT_ONCE))
+    rotate_as(PostgresqlUsers, postgresql, Login(_ALL_AT_ONCE, _ALL_AT_ONCE), monkeypatch)
 
 
 @pytest.mark.slow
@@ -75,7 +65,7 @@ def test_a_name_and_a_password_may_need_quoting(
 def test_each_hostile_name_rotates(
     name: str, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _rotate_with(postgresql, monkeypatch, Login(name, "the first password"))
+    rotate_as(PostgresqlUsers, postgresql, Login(name, "the first password"), monkeypatch)
 
 
 @pytest.mark.slow
@@ -83,4 +73,4 @@ def test_each_hostile_name_rotates(
 def test_each_hostile_password_rotates(
     password: str, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _rotate_with(postgresql, monkeypatch, Login("app", password))
+    rotate_as(PostgresqlUsers, postgresql, Login("app", password), monkeypatch)
