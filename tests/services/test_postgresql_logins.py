@@ -18,7 +18,7 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.services import NoReplyError
-from rotation.services.postgresql import SqlError, Stage
+from rotation.services.postgresql import SqlError, Stage, roles
 from rotation.services.postgresql.errors import call
 from rotation.services.postgresql.passwords import scram_verifier, stored
 from rotation.services.postgresql.quoting import quote_literal
@@ -157,6 +157,15 @@ def test_a_session_that_the_server_ends_is_lost_or_says_so(postgresql: PostgreSQ
         postgresql.statement(f"SELECT pg_terminate_backend({pid})")
         with pytest.raises(ServiceUnavailable):
             call("SELECT", place, "administrator", lambda: session.value("SELECT 1"))
+
+
+def test_a_session_ends_soon_after_its_last_statement(postgresql: PostgreSQL) -> None:
+    with session_of(postgresql, postgresql.administrator) as session:
+        roles.limit(session)
+        found = session.query(
+            "SELECT setting, unit FROM pg_settings WHERE name = 'idle_session_timeout'", columns=2
+        )
+    assert found == ([] if postgresql.version == "13" else [("10000", "ms")])
 
 
 def test_a_replica_names_the_endpoint(postgresql: PostgreSQL) -> None:

@@ -148,6 +148,7 @@ class PostgresqlServer(Remote):
 # The effect of each statement. Its arguments are the server, the user, and the pattern's groups.
 _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[tuple[str | None, ...]]]]]] = (
     ("SET (?:lock_timeout|statement_timeout|idle_in.*|search_path) = .*", PostgresqlServer.nothing),
+    ("SELECT set_config.* WHERE name = 'idle_session_timeout'", PostgresqlServer.nothing),
     ("SELECT current_user", PostgresqlServer.current_user),
     ("SHOW transaction_read_only", lambda *_: [("off",)]),
     ("SHOW password_encryption", lambda *_: [("md5",)]),

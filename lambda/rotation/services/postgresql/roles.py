@@ -18,10 +18,13 @@ from rotation.services.postgresql.quoting import quote_identifier, quote_literal
 if TYPE_CHECKING:
     from rotation.services.postgresql.session import Session
 
-# Nothing of a dead process may hold up the next one: Lambda freezes it with its session.
+# Nothing of a dead process may hold up the next one: Lambda freezes it with its session. If the
+# process goes on, its statements must not end a password that was set later. PostgreSQL 13 does not
+# know idle_session_timeout.
 _LIMITS: Final = (
     "SET lock_timeout = '5s'; SET statement_timeout = '8s'; "
     "SET idle_in_transaction_session_timeout = '10s'; SET search_path = pg_catalog; "
+    "SELECT set_config(name, '10s', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 )
 # Parameters whose values are lists of quoted names.
 # https://github.com/postgres/postgres/blob/master/src/include/utils/guc.h (GUC_LIST_QUOTE)
@@ -61,7 +64,7 @@ class Role:
 
 def limit(session: Session) -> None:
     """Limit how long the statements of a session may wait, and what their names mean."""
-    session.query(_LIMITS)
+    session.query(_LIMITS, columns=1)
 
 
 def find(session: Session, name: str) -> Role | None:
