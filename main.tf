@@ -92,8 +92,10 @@ resource "aws_secretsmanager_secret" "this" {
   tags = var.tags
 
   lifecycle {
-    # The function records an attempt in this tag before it asks for a credential.
-    ignore_changes = [tags["rotation-attempt"], tags_all["rotation-attempt"]]
+    # The function records an attempt in the first tag before it asks for a credential. Responders report a leak in the other.
+    ignore_changes = [
+      tags["rotation-attempt"], tags_all["rotation-attempt"], tags["rotation-revocation"], tags_all["rotation-revocation"],
+    ]
 
     precondition {
       condition     = !contains(keys(var.replica_regions), local.account.region)
@@ -101,16 +103,16 @@ resource "aws_secretsmanager_secret" "this" {
     }
     # The rules of tags again, for the default tags.
     precondition {
-      condition     = !local.records_attempts || alltrue([for value in values(local._all_tags) : value != ""])
-      error_message = "${local._secret}: default_tags of the AWS provider must not have an empty value. Beside one, the provider deletes the tag rotation-attempt, in which the function of ${local._strategy_found} records an attempt. Write a value, e.g. \"none\", or set the same key in tags. Found: ${jsonencode(local._all_tags)}."
+      condition     = !local.writes_tags || alltrue([for value in values(local._all_tags) : value != ""])
+      error_message = "${local._secret}: default_tags of the AWS provider must not have an empty value. Beside one, the provider deletes the tag ${local._written_tag}. Write a value, e.g. \"none\", or set the same key in tags. Found: ${jsonencode(local._all_tags)}."
     }
     precondition {
       condition     = !local.makes_role || alltrue([for text in concat(keys(local._all_tags), values(local._all_tags)) : can(regex(local._tag_pattern, text))])
       error_message = "${local._secret}: default_tags of the AWS provider must have only letters, digits, spaces and _.:/=+-@ characters, because IAM accepts no others for a role. Give this module a provider with other default_tags. Found: ${jsonencode(local._all_tags)}."
     }
     precondition {
-      condition     = length(local._all_tags) <= 49
-      error_message = "${local._secret}: tags and the default_tags of the AWS provider must have at most 49 keys together: AWS allows 50, and the function needs one. Remove tags. Found: ${length(local._all_tags)} keys."
+      condition     = length(local._all_tags) <= local.most_tags
+      error_message = "${local._secret}: tags and the default_tags of the AWS provider must have at most ${local.most_tags} keys together: AWS allows 50, and the function needs the rest. Remove tags. Found: ${length(local._all_tags)} keys."
     }
     precondition {
       condition     = local._environment_bytes <= 4096
@@ -124,6 +126,7 @@ locals {
   _account_pattern = "/^([0-9]{12})$/"
   _account_arn     = "arn:${local.account.partition}:iam::$1:root"
   _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
+  _responders      = flatten([for options in var.revocation[*] : [for arn in options.responders : arn]])
   _readers         = [for reader in coalesce(var.readers, []) : replace(reader, local._account_pattern, local._account_arn)]
 
   # RDS and other owners stop rotating a secret that they can't read. They use a service-linked role or call as an AWS service,
@@ -180,6 +183,19 @@ locals {
       }
     } if local.records_attempts],
 
+    # A false request ends credentials that applications may still use, though never the last one.
+    [for arns in [concat(module.function[*].role_arn, local._responders)] : {
+      Sid       = "OnlyRespondersReportLeaks"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = ["secretsmanager:TagResource", "secretsmanager:UntagResource"]
+      Resource  = "*"
+      Condition = {
+        ArnNotEquals               = { "aws:PrincipalArn" = arns }
+        "ForAnyValue:StringEquals" = { "aws:TagKeys" = ["rotation-revocation"] }
+      }
+    } if var.revocation != null],
+
     [for sid, statement in var.policy_statements : merge(
       {
         Sid       = sid
@@ -216,6 +232,7 @@ resource "aws_secretsmanager_secret_policy" "this" {
     var.readers != null, # Invalid count argument? Write compact(…) around readers.
     var.readers_exclusive,
     local.makes_function && local.records_attempts,
+    var.revocation != null,
     length(var.policy_statements) > 0,
   ]) ? 1 : 0
 
@@ -248,7 +265,7 @@ resource "aws_secretsmanager_secret_version" "this" {
 }
 
 locals {
-  settings = local.makes_function ? merge(local.strategy.settings, {
+  settings = local.makes_function ? merge(local.strategy.settings, var.revocation == null ? {} : { revocable = true }, {
     minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
@@ -282,7 +299,7 @@ module "function" {
 
   account             = local.account
   alarm_actions       = var.alarm_actions
-  core                = local.strategy.core
+  core                = concat(local.strategy.core, var.revocation == null ? [] : ["revocation.py"])
   default_name        = local._default_names["rotate"]
   environment         = local.strategy.environment
   files               = local.strategy.files
@@ -290,8 +307,9 @@ module "function" {
   former_kms_key_arns = var.former_kms_key_arns
   kms_key_arn         = var.kms_key_arn
   records_attempts    = local.strategy.records_attempts
+  revocable           = var.revocation != null
   role_name           = local._role_names["rotate"]
-  searches_versions   = local.strategy.searches_versions
+  searches_versions   = local.strategy.searches_versions || (var.revocation != null && local.revocation == "ends")
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name
   secrets_manager     = jsonencode(local.secrets_manager_hosts[local.account.region])

@@ -82,6 +82,41 @@ output "reader_policy_json" {
   value       = jsonencode({ Version = "2012-10-17", Statement = local._reader_statements })
 }
 
+locals {
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
+  _responder_statements = [
+    {
+      Sid      = "ReportALeak"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:TagResource"]
+      Resource = local.secret_arn_pattern
+      Condition = {
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["rotation-revocation"] }
+        Null                        = { "aws:TagKeys" = "false" }
+      }
+    },
+    {
+      Sid      = "RotateThisSecret"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds", "secretsmanager:RotateSecret"]
+      Resource = local.secret_arn_pattern
+    },
+    # RotateSecret requires this permission of its caller.
+    # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+    {
+      Sid      = "HaveTheFunctionInvoked"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = one(module.function[*].planned_arn)
+    },
+  ]
+}
+
+output "responder_policy_json" {
+  description = "IAM policy that allows one of revocation.responders to report a leaked credential and to rotate this secret, and nothing else; null if revocation is null."
+  value       = var.revocation == null ? null : jsonencode({ Version = "2012-10-17", Statement = local._responder_statements })
+}
+
 output "rotation_enabled" {
   description = "Whether the secret rotates."
   value       = local.strategy != null

@@ -124,6 +124,8 @@ locals {
     searches_versions = false
     # The input that has former names of the owner; null if the owner can't be renamed.
     renamed_with = null
+    # If a credential has leaked, the function "ends" it and all older ones, or only "rotates"; null refuses var.revocation.
+    revocation = null
     # Options that rotate the secret when they change: a mistake in them shows in this apply, not at the next rotation.
     rotates_on_change = []
     # Files of the function's package below lambda/rotation/services, as patterns.
@@ -161,5 +163,6 @@ locals {
   makes_secret     = alltrue(local.chosen_strategies[*].makes_secret)
   overlaps         = anytrue([for strategy in local.chosen_strategies : strategy.issuer || strategy.overlaps])
   records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
+  revocation       = one(local.chosen_strategies[*].revocation)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

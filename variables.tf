@@ -454,6 +454,11 @@ variable "rotation_triggers" {
 }
 
 locals {
+  # AWS allows 50. The function needs one, and another for the report of a leak.
+  most_tags    = var.revocation == null ? 49 : 48
+  writes_tags  = local.records_attempts || var.revocation != null
+  _written_tag = local.records_attempts ? "rotation-attempt, in which the function of ${local._strategy_found} records an attempt" : "rotation-revocation, in which responders report a leak"
+
   # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
   _tag_pattern = "^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$"
 }
@@ -465,21 +470,21 @@ variable "tags" {
   nullable    = false
 
   validation {
-    condition     = !contains(keys(var.tags), "rotation-attempt")
-    error_message = "${local._secret}: tags must not have the key rotation-attempt, which the function sets on the secret. Choose another key. Found: ${jsonencode(keys(var.tags))}."
+    condition     = length(setintersection(keys(var.tags), ["rotation-attempt", "rotation-revocation"])) == 0
+    error_message = "${local._secret}: tags must not have the keys rotation-attempt and rotation-revocation, which the function sets on the secret. Choose other keys. Found: ${jsonencode(keys(var.tags))}."
   }
   validation {
-    condition = length(var.tags) <= 49 && alltrue([
+    condition = length(var.tags) <= local.most_tags && alltrue([
       for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && try(length(value) <= 256, false) && !startswith(lower(key), "aws:")
     ])
-    error_message = "${local._secret}: tags must have at most 49 keys of 1 to 128 characters that don't begin with aws:, and values of at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+    error_message = "${local._secret}: tags must have at most 49 keys, or 48 with revocation. Keys must have 1 to 128 characters and not begin with aws:, and values at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
   }
   validation {
     condition     = alltrue([for text in concat(keys(var.tags), values(var.tags)) : can(regex(local._tag_pattern, text)) if text != null && local.makes_role])
     error_message = "${local._secret}: The keys and values of tags must have only letters, digits, spaces and _.:/=+-@ characters, because IAM accepts no others for a role. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
   }
   validation {
-    condition     = alltrue([for value in values(var.tags) : value != "" if local.records_attempts])
-    error_message = "${local._secret}: tags must not have an empty value. Beside one, the AWS provider deletes the tag rotation-attempt, in which the function of ${local._strategy_found} records an attempt. Write a value, e.g. \"none\", or remove the tag. Found: ${jsonencode(var.tags)}."
+    condition     = alltrue([for value in values(var.tags) : value != "" if local.writes_tags])
+    error_message = "${local._secret}: tags must not have an empty value. Beside one, the AWS provider deletes the tag ${local._written_tag}. Write a value, e.g. \"none\", or remove the tag. Found: ${jsonencode(var.tags)}."
   }
 }

@@ -145,6 +145,7 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
         build(settings.strategy, settings.options, _clients),
         clock=clock,
         minimum_overlap=settings.minimum_overlap,
+        revocable=settings.revocable,
     )
     return engine.run(request)
 

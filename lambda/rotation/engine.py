@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from rotation.event import Event
     from rotation.proof import Clock
+    from rotation.revocation import Revocation
     from rotation.secret import Description, Secret, Version
     from rotation.setting import Setting
 
@@ -40,6 +41,7 @@ class Outcome(StrEnum):
     FINDINGS = "findings"
     NOTHING_TO_DO = "nothing_to_do"
     NOTHING_TO_TEST = "nothing_to_test"
+    REVOKED = "revoked"
 
 
 class Engine:
@@ -52,6 +54,7 @@ class Engine:
         *,
         clock: Clock,
         minimum_overlap: timedelta,
+        revocable: bool = False,
     ) -> None:
         """Take the parts; no call is made.
 
@@ -60,11 +63,13 @@ class Engine:
             strategy: makes the credentials.
             clock: the time, and how much of it the invocation has left.
             minimum_overlap: how long a credential stays valid after its successor became current.
+            revocable: whether a responder's request ends older credentials before that.
         """
         self._secret = secret
         self._strategy = strategy
         self._clock = clock
         self._minimum_overlap = minimum_overlap
+        self._revocable = revocable
 
     def run(self, event: Event) -> Outcome:
         """Carry out one step.
@@ -95,7 +100,7 @@ class Engine:
             case Step.TEST:
                 return self._test(pending)
             case Step.FINISH:
-                return self._finish(pending)
+                return self._finish(pending, event)
 
     def _create(self, pending: Pending, event: Event) -> Outcome:
         """Store a new credential as AWSPENDING."""
@@ -107,6 +112,8 @@ class Engine:
             if not _is_promoted(description, event.token):
                 pending.require_promotable(stored, description)
             return Outcome.NOTHING_TO_DO
+        if self._revocable and event.requires_revocation:
+            _revocation(pending, event).require()
         current = pending.stored(self._secret.read_label(Stage.CURRENT))
         if isinstance(strategy, Issuer):
             from rotation.issuing import Issuing
@@ -119,13 +126,15 @@ class Engine:
                 current=current,
                 clock=self._clock,
                 minimum_overlap=self._minimum_overlap,
+                revokes=lambda description: self._revokes(pending, event, description),
             ).run()
             return Outcome.DONE
         description = pending.describe()
         basis = current.credential if current else None
         if isinstance(strategy, Setter) and current is not None:
             setting = _setting(strategy, pending)
-            setting.require_overlap(current, description, self._minimum_overlap)
+            if not self._revokes(pending, event, description):
+                setting.require_overlap(current, description, self._minimum_overlap)
             if setting.was_never_set(current, description):
                 basis = None
         credential = strategy.generate(basis)
@@ -170,14 +179,14 @@ class Engine:
         self._verify(pending, version, settling_seconds=settling)
         return Outcome.DONE
 
-    def _finish(self, pending: Pending) -> Outcome:
+    def _finish(self, pending: Pending, event: Event) -> Outcome:
         """Make the pending version current."""
         description = pending.describe()
         current = description.holder(Stage.CURRENT)
         if current == pending.token:
             # A retry after the promotion: a crash may have come before the retirement.
             self._retire_demoted(description.holder(Stage.PREVIOUS), pending.token)
-            return Outcome.NOTHING_TO_DO
+            return self._revoke(pending, event, description) or Outcome.NOTHING_TO_DO
         # The step may come out of order, and testSecret may have seen a secret without a value.
         version = pending.value()
         if isinstance(self._strategy, Replacer):
@@ -186,7 +195,18 @@ class Engine:
             self._verify(pending, version, settling_seconds=0)
         self._secret.promote(pending.token, demoted=current)
         self._retire_demoted(current, pending.token)
-        return Outcome.DONE
+        return self._revoke(pending, event, description) or Outcome.DONE
+
+    def _revokes(self, pending: Pending, event: Event, description: Description) -> bool:
+        """Say whether a responder has requested to end older credentials."""
+        is_likely = description.revocation is not None or event.requires_revocation
+        return self._revocable and is_likely and _revocation(pending, event).allows(description)
+
+    def _revoke(self, pending: Pending, event: Event, description: Description) -> Outcome | None:
+        """End older credentials, if a responder has requested that."""
+        revokes = self._revokes(pending, event, description)
+        is_done = revokes and _revocation(pending, event).run()
+        return Outcome.REVOKED if is_done else None
 
     def _verify(self, pending: Pending, version: Version, *, settling_seconds: int) -> None:
         """Check that a version has a credential of ours, which the service accepts."""
@@ -233,6 +253,12 @@ def _setting(strategy: Setter | Replacer, pending: Pending) -> Setting:
     from rotation.setting import Setting  # The packages of other strategies don't have it.
 
     return Setting(strategy=strategy, pending=pending)
+
+
+def _revocation(pending: Pending, event: Event) -> Revocation:
+    from rotation.revocation import Revocation  # Only a package that may need it has it.
+
+    return Revocation(pending=pending, is_required=event.requires_revocation)
 
 
 def _is_promoted(description: Description, token: str) -> bool:

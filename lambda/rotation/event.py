@@ -9,9 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from rotation.errors import ProtocolError
+
+# A token that begins so was chosen by whoever requests a revocation: the rotation must find the
+# request, also if the first read of the tag shows an earlier state.
+REVOCATION_TOKEN: Final = "1ea4ed00-"  # noqa: S105 -- the beginning of version ids
 
 
 class Step(StrEnum):
@@ -31,6 +35,11 @@ class Event:
     secret_arn: str
     token: str
     rotation_token: str | None = field(repr=False)
+
+    @property
+    def requires_revocation(self) -> bool:
+        """Say whether the rotation was started to end leaked credentials."""
+        return self.token.startswith(REVOCATION_TOKEN)
 
     @classmethod
     def parse(cls, event: object, *, secret_arn_pattern: str) -> Self:

@@ -73,6 +73,8 @@ class Issuing:
     clock: Clock
     # How long a credential stays valid after its successor became current.
     minimum_overlap: timedelta
+    # Whether a responder has requested to end older credentials before that.
+    revokes: Callable[[Description], bool]
 
     def run(self) -> None:
         """Issue a credential and store it.
@@ -99,7 +101,7 @@ class Issuing:
             clock = self.clock.until(attempt.lease)
             self._require_time(clock)
             clock.until(attempt.ended).require(LONGEST_ATTEMPT_SECONDS, self.event.step)
-            credential = self.issuer.issue(f"{self._prefix()}{self.event.token}")
+            credential = self.issuer.issue(f"{_prefix(self.secret.arn)}{self.event.token}")
             self._store(credential, clock)
         except RotationError as error:
             failure = error
@@ -209,9 +211,13 @@ class Issuing:
             found.description.last_rotated, rollback.seen if rollback else None
         )
         until = since + self.minimum_overlap
+        has_room = slots is None or len(held) - len(orphans) < slots
+        if self.revokes(found.description):
+            # The others end when the successor is current.
+            return {} if has_room else published, orphans
         if self.clock.now() >= until:
             return published, orphans
-        if slots is None or len(held) - len(orphans) < slots:
+        if has_room:
             # They stay until the next rotation.
             return {}, orphans
         dead = {one: value for one, value in published.items() if not self._works(value)}
@@ -235,20 +241,14 @@ class Issuing:
         return True
 
     def _facts(self, held: Sequence[Issued], earlier: Attempt | None) -> Facts:
-        marked = Marked(prefix=self._prefix())
-        return Facts(
-            held=held,
-            current=self.current,
-            adopted=self.issuer.adopted,
-            evidence=marked if self.issuer.slots is None else Recorded(attempt=earlier),
-        )
+        return facts_of(self.issuer, self.secret.arn, held, self.current, earlier)
 
     def _all_claims(self, found: _Found) -> Claims:
         """Decide whose each credential is. Read versions only while they may explain one."""
         facts = self._facts(found.held, found.earlier)
         claims = sort_out(facts)
         for version in self._other_versions(found, claims) if claims.unexplained() else ():
-            credential = self._explained(version, found.held)
+            credential = explained(self.issuer, version, found.held)
             facts = facts.with_version(version.version_id, credential)
             claims = sort_out(facts)
             if not claims.unexplained():
@@ -277,20 +277,6 @@ class Issuing:
                 return
             if one not in done and (version := self.secret.read(one)):
                 yield version
-
-    def _explained(self, version: Version, held: Sequence[Issued]) -> Credential | None:
-        """Return the credential in a version, if the version shows that it is ours.
-
-        Everyone who may put a version can name any credential in it. So the version must have been
-        created with the credential, or its value must be valid.
-        """
-        credential = parse_ours(self.issuer, version)
-        if credential is None or self.issuer.slots is None:
-            return credential
-        issued = next((one for one in held if one.identity == credential.identity), None)
-        if issued is None or -SKEW <= version.created - issued.created <= LONGEST:
-            return credential
-        return credential if accepts(self.issuer, credential) else None
 
     def _rollback(self, current: Stored, found: _Found) -> Rollback | None:
         """Return when someone moved AWSCURRENT back, as far as that can be known.
@@ -385,9 +371,42 @@ class Issuing:
         seconds = asking + self._proving_seconds() + learning + LONGEST_CALL_SECONDS
         return timedelta(seconds=seconds)
 
-    def _prefix(self) -> str:
-        """Return the beginning of all marks of this secret."""
-        return f"{digest(self.secret.arn)}-"
-
     def _owner_digest(self) -> str:
         return digest(f"{type(self.issuer).__name__} {self.issuer.owner}")
+
+
+def facts_of(
+    issuer: Issuer,
+    arn: str,
+    held: Sequence[Issued],
+    current: Stored | None,
+    earlier: Attempt | None,
+) -> Facts:
+    """Return what is known before any other version of the secret is read."""
+    marked = Marked(prefix=_prefix(arn))
+    return Facts(
+        held=held,
+        current=current,
+        adopted=issuer.adopted,
+        evidence=marked if issuer.slots is None else Recorded(attempt=earlier),
+    )
+
+
+def explained(issuer: Issuer, version: Version, held: Sequence[Issued]) -> Credential | None:
+    """Return the credential in a version, if the version shows that it is ours.
+
+    Everyone who may put a version can name any credential in it. So the version must have been
+    created with the credential, or its value must be valid.
+    """
+    credential = parse_ours(issuer, version)
+    if credential is None or issuer.slots is None:
+        return credential
+    issued = next((one for one in held if one.identity == credential.identity), None)
+    if issued is None or -SKEW <= version.created - issued.created <= LONGEST:
+        return credential
+    return credential if accepts(issuer, credential) else None
+
+
+def _prefix(arn: str) -> str:
+    """Return the beginning of all marks of a secret."""
+    return f"{digest(arn)}-"

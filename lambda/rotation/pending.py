@@ -46,7 +46,7 @@ class Pending:
             stages = description.stages.get(self.token, frozenset())
             return description if stages & {Stage.PENDING, Stage.CURRENT} else None
 
-        description = self._awaited(staged)
+        description = self.awaited(staged)
         if description is None:
             raise ProtocolError.not_staged(secret=self.secret.arn, version_id=self.token)
         if Stage.PREVIOUS in description.stages[self.token]:
@@ -61,7 +61,7 @@ class Pending:
         Raises:
             NotYet: It has none, or Secrets Manager does not show it.
         """
-        version = self._awaited(lambda: self.secret.read(self.token))
+        version = self.awaited(lambda: self.secret.read(self.token))
         if version is None:
             raise NotYet.no_value(secret=self.secret.arn, version_id=self.token)
         return version
@@ -138,7 +138,7 @@ class Pending:
         self.secret.cancel(self.token)
         raise ProtocolError.not_staged(secret=self.secret.arn, version_id=self.token)
 
-    def _awaited(self, read: Callable[[], T | None]) -> T | None:
+    def awaited(self, read: Callable[[], T | None]) -> T | None:
         """Read again for a while, because a read of Secrets Manager may show an earlier state."""
         for _ in range(_TRIES):
             found = read()

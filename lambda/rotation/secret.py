@@ -1,4 +1,4 @@
-"""The secret that rotates: its versions, staging labels and tag, in Secrets Manager."""
+"""The secret that rotates: its versions, staging labels and tags, in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # About ten thousand versions. AWS keeps about a hundred, and those of the last day.
 _MOST_PAGES = 100
+# A request to end leaked credentials, see rotation.revocation.
+REVOCATION_TAG: Final = "rotation-revocation"
 _READ: Final = "secretsmanager:GetSecretValue"
 
 
@@ -43,11 +45,12 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """The result of DescribeSecret: which version has which label, and our tag."""
+    """The result of DescribeSecret: which version has which label, and our tags."""
 
     stages: Mapping[str, frozenset[str]]
     last_rotated: datetime | None
     record: Record | None
+    revocation: str | None
 
     def holder(self, stage: Stage) -> str | None:
         """Return the id of the version with the label."""
@@ -105,6 +108,7 @@ class Secret:
             stages=stages,
             last_rotated=response.optional_time("LastRotatedDate"),
             record=parse(tags.get(TAG) or NO_RECORD),
+            revocation=tags.get(REVOCATION_TAG),
         )
 
     def read(self, version_id: str) -> Version | None:
@@ -220,12 +224,16 @@ class Secret:
 
     def record(self, record: Record | None) -> None:
         """Record an attempt or a rollback; None: no attempt can have made a credential."""
+        self.tag(TAG, record.text() if record else NO_RECORD)
+
+    def tag(self, key: str, value: str) -> None:
+        """Set a tag."""
         call(
             "secretsmanager:TagResource",
             self.arn,
             lambda: self._client.tag_resource(
                 SecretId=self.arn,
-                Tags=[{"Key": TAG, "Value": record.text() if record else NO_RECORD}],
+                Tags=[{"Key": key, "Value": value}],
             ),
         )
 

@@ -82,6 +82,10 @@ class OptionReader:
             self.refuse(name, value, "true or false")
         return value
 
+    def optional_flag(self, name: str) -> bool:
+        """Take true or false; absent means false."""
+        return self.flag(name) if name in self._fields else False
+
     def texts(self, name: str) -> frozenset[str]:
         """Take a list of strings."""
         value = self._fields.pop(name, None)
@@ -166,6 +170,8 @@ class Settings:
     constants: Mapping[str, str]
     # None: the function rotates.
     audit: AuditSettings | None
+    # Whether responders may have leaked credentials ended.
+    revocable: bool
     options: OptionReader
 
     @classmethod
@@ -189,6 +195,7 @@ class Settings:
             ),
             constants=fields.text_map("constants"),
             audit=AuditSettings.parse(audit) if audit else None,
+            revocable=fields.optional_flag("revocable"),
             options=fields.nested("options"),
         )
         fields.end()

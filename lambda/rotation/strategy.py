@@ -128,6 +128,20 @@ class Setter(Generator, Protocol):
 
 
 @runtime_checkable
+class Revoker(Setter, Protocol):
+    """A Setter that can also end the credentials that may have leaked, when a responder asks."""
+
+    def end_others(self, current: Credential) -> None:
+        """Make the service reject each credential of this owner but the current one.
+
+        Before: the current credential is AWSCURRENT, and the service has just accepted it.
+        After: the service accepts it, and rejects each other one that apply has set. The next
+            rotation can set another one.
+        Repeated: the same result.
+        """
+
+
+@runtime_checkable
 class Replacer(Generator, Protocol):
     """Makes a value, and sets it on a service that accepts one value at a time.
 

@@ -75,6 +75,16 @@ resource "aws_iam_role_policy" "rotation" {
           Null                        = { "aws:TagKeys" = "false" }
         }
       } if var.records_attempts],
+      [for pattern in [var.secret_arn_pattern] : {
+        Sid      = "AnswerTheReportOfALeak"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:TagResource"]
+        Resource = pattern
+        Condition = {
+          "ForAllValues:StringEquals" = { "aws:TagKeys" = ["rotation-revocation"] }
+          Null                        = { "aws:TagKeys" = "false" }
+        }
+      } if var.revocable],
       [for statement in var.statements : { for name, value in statement : name => value if value != null }],
       # Denies the code of another function that was given this role. Calls by Lambda itself, or by Secrets Manager for the
       # function, may have no source function. A Deny without the key has no effect, so it can't stop them.

@@ -84,6 +84,12 @@ variable "records_attempts" {
   nullable    = false
 }
 
+variable "revocable" {
+  description = "Whether the function answers the report of a leak in a tag of the secret."
+  type        = bool
+  nullable    = false
+}
+
 variable "role_name" {
   description = "Name of a new role of the function."
   type        = string

@@ -3,14 +3,18 @@
 import contextlib
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
 T = TypeVar("T")
+
+REVOCATION_TAG: Final = "rotation-revocation"
+REVOCATION_TOKEN: Final = "1ea4ed00-"  # noqa: S105 -- how the token of such a rotation begins
 
 _PATIENCE_SECONDS: Final = 120
 _PAUSE_SECONDS: Final = 0.1
@@ -104,6 +108,33 @@ class Secret:
         """Start a rotation."""
         before = self._describe().get("LastRotatedDate")
         return Rotation(self._client.rotate_secret(SecretId=self.secret_id)["VersionId"], before)
+
+    def tags(self) -> dict[str, str]:
+        """Return the secret's tags."""
+        return {tag["Key"]: tag["Value"] for tag in self._describe().get("Tags", [])}
+
+    def report(self, responder: Any, label: str = "AWSCURRENT") -> str:  # noqa: ANN401 -- a client
+        """Report that the credential of a label has leaked, and return its version."""
+        leaked = str(self.holder(label))
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        request = [{"Key": REVOCATION_TAG, "Value": f"leaked {leaked} {now}"}]
+        responder.tag_resource(SecretId=self.secret_id, Tags=request)
+        return leaked
+
+    def rotate_for_a_report(self, responder: Any) -> Rotation:  # noqa: ANN401 -- a client
+        """Start the rotation that carries the report out."""
+        before = self._describe().get("LastRotatedDate")
+        token = f"{REVOCATION_TOKEN}{str(uuid.uuid4())[len(REVOCATION_TOKEN) :]}"
+        made = responder.rotate_secret(SecretId=self.secret_id, ClientRequestToken=token)
+        return Rotation(made["VersionId"], before)
+
+    def wait_for_revocation(self, leaked: str) -> None:
+        """Wait until the function says that the leaked credential has ended."""
+        eventually(
+            f"The end of version {leaked} of {self.secret_id}",
+            lambda: self.tags().get(REVOCATION_TAG, ""),
+            lambda text: text.startswith(f"done {leaked} "),
+        )
 
     def has_rotated(self, rotation: Rotation) -> bool:
         """Return whether the rotation has ended; the date is the last attribute to change."""

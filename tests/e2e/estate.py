@@ -22,9 +22,10 @@ from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
-from tests.e2e.roles import Deployed
+from tests.e2e.roles import RESPONDER, Deployed
+from tests.e2e.scenarios import REVOKE
 from tests.selection import Rotators
-from tests.strategies import ROTATORS, case
+from tests.strategies import ROTATORS, RotatorUnderTest, case
 
 # `make test` shows with one strategy what all have in common; `make test-slow` shows it with each.
 IN_COMMON: Final = [
@@ -139,6 +140,12 @@ output "user" {
 """
 
 
+def _revocation(strategy: RotatorUnderTest) -> dict[str, object]:
+    supported = REVOKE.items() <= strategy.grants.scenarios.items()
+    responders = ["${aws_iam_user.reader.arn}"]
+    return {"revocation": {"responders": responders}} if supported else {}
+
+
 def _root(rotators: Rotators) -> dict[str, object]:
     modules = {
         one.name: {
@@ -159,6 +166,7 @@ def _root(rotators: Rotators) -> dict[str, object]:
             "readers_exclusive": True,
             "recovery_window_in_days": 0,
             "rotation": {one.name: one.grants.rotation},
+            **_revocation(one),
             **one.grants.variables,
         }
         for one in rotators
@@ -238,6 +246,7 @@ def applied(
                 # From now on each user has two keys, so that a rotation must remove one.
                 deployed.secret.rotate_and_wait()
             shared = {name: outputs[name] for name in ("key_arn", "outsider", "reader", "user")}
+            assert shared["reader"] == RESPONDER
             yield Estate(app_key_arn=str(variables["kms_key_arn"]), secrets=secrets, **shared)
         finally:
             terraform.destroy()

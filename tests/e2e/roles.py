@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
@@ -19,6 +19,10 @@ Clients: TypeAlias = Callable[..., Client]
 
 Grant: TypeAlias = tuple[str, str]
 """The Sid of a statement, and one of its actions."""
+
+
+RESPONDER: Final = "grants-reader"
+"""The user of `estate.py` that may report a leak."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +88,14 @@ def acting(aws: Aws, user: str, *statements: Mapping[str, object]) -> Iterator[C
         iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
         if statements:
             iam.delete_user_policy(**inline)
+
+
+@contextlib.contextmanager
+def responding(deployed: Deployed) -> Iterator[Client]:
+    """Act as a responder to a leak, with the policy of the module's output alone."""
+    policy = json.loads(deployed.outputs["responder_policy_json"])
+    with acting(deployed.aws, RESPONDER, *policy["Statement"]) as clients:
+        yield clients("secretsmanager")
 
 
 def as_role(aws: Aws, role: str) -> Clients:

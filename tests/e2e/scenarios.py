@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from testing.harness.account import eventually
-from tests.e2e.roles import Deployed, Grant, error_code, without
+from testing.harness.account import REVOCATION_TAG, eventually
+from tests.e2e.roles import Deployed, Grant, error_code, responding, without
 
 Scenario: TypeAlias = Callable[[Deployed, Grant], None]
 
@@ -119,6 +119,27 @@ COMMON: Final[Mapping[Grant, Scenario]] = {
     ("ConnectToTheSubnets", "ec2:DeleteNetworkInterface"): an_attachment_to_a_vpc,
     ("DeliverTraces", "xray:PutTraceSegments"): a_traced_function,
 }
+
+
+def a_revocation(deployed: Deployed, grant: Grant) -> None:
+    """The successor is current, but the request stays open."""
+    secret = deployed.secret
+    with responding(deployed) as responder:
+        leaked = secret.report(responder)
+        with without(deployed.aws, deployed.role, grant):
+            rotation = secret.rotate_for_a_report(responder)
+            record = deployed.wait_for_failure(rotation)
+    assert record["error"] == _DENIED
+    assert grant[1] in str(record["message"])
+    assert secret.tags()[REVOCATION_TAG].startswith(f"leaked {leaked} ")
+    secret.retry_and_wait(rotation)
+    secret.wait_for_revocation(leaked)
+
+
+REVOKE: Final[Mapping[Grant, Scenario]] = {
+    ("AnswerTheReportOfALeak", "secretsmanager:TagResource"): a_revocation,
+}
+"""Of a strategy that can end a leaked credential, or replace its value."""
 SEARCH: Final[Mapping[Grant, Scenario]] = {
     ("FindAbandonedVersions", "secretsmanager:ListSecretVersionIds"): (
         a_cleanup_of_a_version_without_a_label

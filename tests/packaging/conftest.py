@@ -22,14 +22,14 @@ WATCHER = "watcher"
 
 def unused_core(strategy: RotatorUnderTest) -> set[str]:
     """Name the modules of the core that only other functions or kinds of strategies need."""
-    users = {"audit", "users"} - {
+    optional = {"audit", "revocation", "users"} - {
         name.removeprefix("rotation.")
         for name in imported(MODULES[f"rotation.strategies.{strategy.name}"])
     }
     if "source_file" in strategy.options:
-        return users
+        return optional
     sets = {Kind.GENERATOR: set[str](), Kind.SETTER: {"setting"}, Kind.REPLACER: {"setting"}}
-    return users | {"api", "issuing", "setting"} - sets.get(strategy.unit.kind, {"issuing"})
+    return optional | {"api", "issuing", "setting"} - sets.get(strategy.unit.kind, {"issuing"})
 
 
 def build_packages(module: Path, terraform: Callable[..., object]) -> dict[str, Path]:

@@ -28,8 +28,9 @@ def _policies(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
         for name in ("assume_role_policy", "policy"):
             if resource.get(name):
                 yield f"{address}.{name}", json.loads(resource[name])
-    if policy := instance.outputs.get("reader_policy_json"):
-        yield "reader_policy_json", json.loads(policy)
+    for name in ("reader_policy_json", "responder_policy_json"):
+        if policy := instance.outputs.get(name):
+            yield name, json.loads(policy)
 
 
 def test_each_statement_is_known(granted: list[Instance], inventories_plan: Plan) -> None:
@@ -43,6 +44,7 @@ def test_each_statement_is_known(granted: list[Instance], inventories_plan: Plan
         "module.notifications",
         "module.schedule",
         "reader_policy_json",
+        "responder_policy_json",
     }
     found = {f"{address}: {fault}" for address, policy in policies for fault in faults(policy)}
     assert found == set()

@@ -33,6 +33,7 @@ STATEMENT: dict[str, object] = {
     "principals": {"AWS": [READER]},
 }
 EXISTING = {"function": {"arn": FUNCTION}}
+RESPONDER = {"responders": [READER]}
 MASTER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
 MANAGED: dict[str, Any] = {"managed": {"secret_arn": MASTER}}
 
@@ -685,7 +686,28 @@ CASES = [
         id="rotation_triggers",
     ),
     pytest.param(
-        "tags must not have the key rotation-attempt",
+        "revocation must be null for ",
+        {"rotation": EXISTING, "revocation": RESPONDER},
+        '{"responders":["arn:aws:iam::123456789012:role/reporter"]}.',
+        {"rotation": RANDOM, "revocation": RESPONDER},
+        id="revocation-by-another-function",
+    ),
+    pytest.param(
+        "revocation must name someone who may report a leak",
+        {"rotation": IAM, "revocation": {}},
+        '{"responders":[]}.',
+        {"rotation": IAM, "revocation": RESPONDER},
+        id="revocation-by-no-one",
+    ),
+    pytest.param(
+        "Each of revocation.responders must be the ARN of a role or a user",
+        {"rotation": IAM, "revocation": {"responders": ["arn:aws:iam::123456789012:root"]}},
+        '["arn:aws:iam::123456789012:root"].',
+        {"rotation": IAM, "revocation": {"responders": ["arn:aws:iam::123456789012:user/mona"]}},
+        id="revocation-by-an-account",
+    ),
+    pytest.param(
+        "tags must not have the keys rotation-attempt and rotation-revocation",
         {"tags": {"rotation-attempt": "x"}},
         '["rotation-attempt"].',
         {"tags": {"team": "reports"}},
@@ -891,6 +913,42 @@ def test_common_variables_are_accepted(refuse_all: RefuseEach) -> None:
 
 
 _OTHERS: Final = [
+    *(
+        pytest.param(
+            variables | {"revocation": RESPONDER},
+            "revocation must be null for",
+            id=f"revocation-of-{name}",
+        )
+        for name, variables in {
+            "a-fixed-value": {},
+            "custom": custom(),
+            "managed": managed(),
+        }.items()
+    ),
+    pytest.param(
+        {"rotation": IAM, "revocation": {"responders": ["arn:aws:iam::123456789012:role/*"]}},
+        "Each of revocation.responders must be",
+        id="revocation-by-everyone",
+    ),
+    pytest.param(
+        {"tags": {"rotation-revocation": "x"}},
+        "tags must not have the keys rotation-attempt",
+        id="tags-of-responders",
+    ),
+    pytest.param(
+        {"rotation": RANDOM, "revocation": RESPONDER, "tags": {"team": ""}},
+        "tags must not have an empty value",
+        id="tags-empty-beside-a-report",
+    ),
+    pytest.param(
+        {
+            "rotation": RANDOM,
+            "revocation": RESPONDER,
+            "tags": {f"tag{number}": "x" for number in range(49)},
+        },
+        "tags must have at most 49 keys, or 48 with revocation",
+        id="tags-beside-a-report",
+    ),
     pytest.param({"name": "n" * 513}, "name must have", id="name-too-long"),
     pytest.param(
         {

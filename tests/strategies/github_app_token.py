@@ -9,7 +9,7 @@ from typing import Final
 
 from testing.harness.account import Aws, Secret
 from tests.e2e.github import SIGN, app
-from tests.e2e.scenarios import Grants, a_clean_rotation
+from tests.e2e.scenarios import REVOKE, SEARCH, Grants, a_clean_rotation, a_revocation
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
@@ -284,7 +284,11 @@ STRATEGY = RotatorUnderTest(
             # This needs permissions at GitHub, and none of the role.
             "revoke_previous": True,
         },
-        scenarios={("SignForTheApp", "kms:Sign"): a_clean_rotation},
+        scenarios={
+            **REVOKE,
+            **dict.fromkeys(SEARCH, a_revocation),
+            ("SignForTheApp", "kms:Sign"): a_clean_rotation,
+        },
         arguments=SIGN,
         variables={"minimum_overlap_minutes": None},
     ),

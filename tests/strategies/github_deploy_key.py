@@ -11,7 +11,7 @@ from pathlib import Path
 from rotation.services.github.ssh import fit, generate
 from testing.harness.account import Aws, Secret
 from tests.e2e.github import app, layer
-from tests.e2e.scenarios import SEARCH, Grants, a_clean_rotation, a_customer_key
+from tests.e2e.scenarios import REVOKE, SEARCH, Grants, a_clean_rotation, a_customer_key
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
@@ -369,6 +369,7 @@ STRATEGY = RotatorUnderTest(
             "token_secret_arn": "${aws_secretsmanager_secret_version.token.arn}",
         },
         scenarios={
+            **REVOKE,
             **SEARCH,
             ("ReadTheToken", "secretsmanager:GetSecretValue"): a_clean_rotation,
             ("DecryptTheToken", "kms:Decrypt"): a_customer_key,

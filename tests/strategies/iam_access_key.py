@@ -10,7 +10,7 @@ from functools import partial
 from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws, Secret, eventually, is_accepted
 from testing.harness.terraform import Terraform
-from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
+from tests.e2e.scenarios import RECORD, REVOKE, SEARCH, Grants, a_clean_rotation
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Deployed, Leaks, complete, denied, pids, wrong_content
@@ -360,6 +360,7 @@ STRATEGY = RotatorUnderTest(
         scenarios={
             **SEARCH,
             **RECORD,
+            **REVOKE,
             ("RotateKeysOfThisUser", "iam:CreateAccessKey"): a_clean_rotation,
             ("RotateKeysOfThisUser", "iam:DeleteAccessKey"): a_clean_rotation,
             ("RotateKeysOfThisUser", "iam:ListAccessKeys"): a_clean_rotation,

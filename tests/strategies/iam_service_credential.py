@@ -9,7 +9,7 @@ from typing import Final
 from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws, Secret, eventually
 from tests.e2e.bedrock import accepts
-from tests.e2e.scenarios import RECORD, SEARCH, Grants, a_clean_rotation
+from tests.e2e.scenarios import RECORD, REVOKE, SEARCH, Grants, a_clean_rotation
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, denied, wrong_content
@@ -373,6 +373,7 @@ STRATEGY = RotatorUnderTest(
         scenarios={
             **SEARCH,
             **RECORD,
+            **REVOKE,
             (
                 "RotateCredentialsForThisService",
                 "iam:CreateServiceSpecificCredential",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from rotation_conformance.rotator import MakeStrategy
 from testing.harness.account import Aws
 from testing.harness.terraform import Terraform
-from tests.e2e.scenarios import Grants
+from tests.e2e.scenarios import REVOKE, Grants
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
@@ -173,7 +173,7 @@ STRATEGY = RotatorUnderTest(
     faults={"UpdateSecretVersionStage": Fault.RESET, "PutSecretValue": Fault.SKEWED},
     secret_fields=frozenset({"signing_key"}),
     walks={"random-value": Walk, "monitoring": _Monitored},
-    grants=Grants(planned={}, rotation={}, scenarios={}),
+    grants=Grants(planned={}, rotation={}, scenarios={**REVOKE}),
     leaks=Leaks(
         rotation={},
         failures={

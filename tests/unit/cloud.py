@@ -70,7 +70,8 @@ class Cloud(Account):
         # Says whether a key is still rejected at this age in seconds.
         self.not_accepted_yet: Callable[[float], bool] = _never
         # In seconds: how old the list of keys is, how long a deleted key still counts for the
-        # quota, and how far IAM's clock is ahead.
+        # quota and is still accepted, and how far IAM's clock is ahead.
+        self.end_lag = 0.0
         self.list_lag = 0.0
         self.quota_lag = 0.0
         self.iam_ahead = 0.0
@@ -133,13 +134,19 @@ class Cloud(Account):
 
     def accepts(self, key_id: str, secret: str) -> bool:
         """Say whether a request that is signed with this key is accepted now."""
-        key = self.key(key_id)
+        key = self.known(key_id)
         if key is None or key.secret != secret or not key.active:
             return False
         if key.expires is not None and key.expires <= self.time.now:
             return False
         age = (self.time.now - key.created).total_seconds()
         return not self.not_accepted_yet(age)
+
+    def known(self, key_id: str) -> Key | None:
+        """Return a key that some servers of IAM know, which may be deleted."""
+        then = self.time.now - timedelta(seconds=self.end_lag)
+        late = [key for key in self.removed if key.gone and key.gone > then]
+        return self.key(key_id) or next((key for key in late if key.key_id == key_id), None)
 
     def snapshot(self) -> object:
         """Copy all that must not change if a rotation is refused."""
@@ -332,7 +339,7 @@ class FakeSts:
 
     def get_caller_identity(self) -> Answer:
         def effect() -> Answer:
-            key = self._cloud.key(self._key_id)
+            key = self._cloud.known(self._key_id)
             if key is None or not self._cloud.accepts(self._key_id, key.secret):
                 self._cloud.refuse("GetCallerIdentity", "InvalidClientTokenId", status=403)
             if key.secret != self._secret:

@@ -51,9 +51,13 @@ _CORE = {
     },
     "setting": {"aws", "errors", "ownership", "pending", "proof", "secret", "strategy"},
     "pending": {"attempt", "errors", "ownership", "proof", "secret", "strategy"},
+    "revocation": {
+        *("attempt", "aws", "errors", "issuing", "ownership", "pending", "proof", "response"),
+        *("secret", "strategy"),
+    },
     "engine": {
-        *("aws", "errors", "event", "issuing", "ownership", "pending", "proof", "secret"),
-        *("setting", "strategy"),
+        *("aws", "errors", "event", "issuing", "ownership", "pending", "proof", "revocation"),
+        *("secret", "setting", "strategy"),
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
     "users": {"errors", "strategy"},

@@ -11,6 +11,7 @@ output "strategy" {
     core              = ["issuing.py"]
     former_owners     = [for name in var.options.former_user_names : "IAM user ${name}"]
     issuer            = true
+    revocation        = "ends"
     owner             = "IAM user ${var.options.user_name}"
     records_attempts  = true
     renamed_with      = "rotation.iam_access_key.former_user_names"

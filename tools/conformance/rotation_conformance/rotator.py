@@ -68,6 +68,7 @@ class Rotation:
     constants: Mapping[str, str] = field(default_factory=dict)
     minimum_overlap: timedelta = timedelta(hours=1)
     timeout: float = 120
+    revocable: bool = False
     # The versions whose value a setSecret step has set on the service.
     set_versions: set[str] = field(default_factory=set)
 
@@ -109,6 +110,7 @@ class Rotation:
                 self.strategy(clients),
                 clock=clock,
                 minimum_overlap=self.minimum_overlap,
+                revocable=self.revocable,
             )
             outcome = engine.run(event)
         if step is Step.SET:
