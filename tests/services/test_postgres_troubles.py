@@ -50,7 +50,9 @@ class TestTroubles(Troubles):
         says = "VALID UNTIL" if users.administered else "accepts none of the passwords"
         self._fails(rotation, CredentialRejected, says)
         users.server.statement(f"ALTER ROLE {name} VALID UNTIL 'infinity'")
-        assert works(rotation, "AWSCURRENT")
+        # Only an administrator replaces the one password of a user that the server rejects.
+        replaced = users.administered and users.mode == "single_user"
+        assert works(rotation, "AWSCURRENT") == (not replaced)
         self._recovers(rotation)
 
 
