@@ -269,7 +269,7 @@ locals {
     minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
-  }) : null
+  }, var.metrics ? { metrics = true } : {}) : null
 
   # Lambda measures the JSON of all variables, in which each quote of the settings counts two. Three bytes are four
   # characters in Base64.
@@ -439,11 +439,13 @@ module "notifications" {
   count  = var.notifications == null ? 0 : 1
 
   account             = local.account
+  alarm_actions       = var.alarm_actions
   function            = var.function
   include_successes   = var.notifications.include_successes == true
   kms_key_arn         = var.notifications.kms_key_arn
   log_group_name      = one(module.function[*].log_group_name)
   maximum_age_days    = var.maximum_age_days
+  metrics             = var.metrics
   name                = local._default_names["watch"]
   publishers          = local._audit_role_arns
   rotates_immediately = var.rotate_immediately

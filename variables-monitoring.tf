@@ -19,6 +19,18 @@ variable "audit" {
   }
 }
 
+variable "metrics" {
+  description = "Whether the functions make CloudWatch metrics of the age of the current value, of failed steps, and of the milliseconds of each step. With alarm_actions, two alarms watch the age and the watcher. Each metric and alarm costs money, see docs/operations.md."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.metrics || var.notifications != null
+    error_message = "${local._secret}: metrics must be false if notifications is null, because the watcher of the notifications measures the age. Remove metrics, or set notifications = {}. Found: no notifications."
+  }
+}
+
 variable "notifications" {
   description = "Options of the notifications about rotations that go wrong and about changes of the secret; null makes no resource. An option that is null or absent has the default in its comment. Write format(\"%s\", …) around topic_arn if Terraform reports an invalid count argument."
   type = object({

@@ -79,6 +79,8 @@ def lambda_handler(event: object, context: Context) -> None:
         record[Key.OUTCOME] = "failed"
         record[Key.ERROR] = type(failure).__name__
         record[Key.MESSAGE] = str(failure)
+    if Key.FAILURES in record:
+        record[Key.FAILURES] = int(failure is not None)
     record.setdefault(Key.LEVEL, _level(failure))
     record[Key.DURATION_MS] = round((time.monotonic() - started) * 1000)
     record[Key.REQUEST_ID] = context.aws_request_id
@@ -138,6 +140,8 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     record[Key.STEP] = request.step
     record[Key.SECRET_ARN] = request.secret_arn
     record[Key.VERSION_ID] = request.token
+    if settings.metrics:
+        record[Key.FAILURES] = 0
     if request.rotation_token is not None:
         require_fields(_clients("secretsmanager"), "PutSecretValueRequest", ["RotationToken"])
     engine = Engine(

@@ -30,16 +30,39 @@ class Key(StrEnum):
     FINDINGS = "findings"
     MESSAGE = "message"
     DURATION_MS = "duration_ms"
+    FAILURES = "failures"
     REQUEST_ID = "request_id"
 
 
 LogRecord: TypeAlias = dict[Key, str | int | float | bool]
 
+# CloudWatch makes metrics of a record with these directives under _aws:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+_METRICS = [
+    {
+        "Namespace": "RotatingSecret",
+        "Dimensions": [[Key.SECRET_ARN]],
+        "Metrics": [{"Name": Key.FAILURES, "Unit": "Count"}],
+    },
+    {
+        "Namespace": "RotatingSecret",
+        "Dimensions": [[Key.SECRET_ARN, Key.STEP]],
+        "Metrics": [{"Name": Key.DURATION_MS, "Unit": "Milliseconds"}],
+    },
+]
+
 
 def write(stream: TextIO, record: LogRecord) -> None:
-    """Write a record as one line, with the current time."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    fields = {Key.TIMESTAMP: now, **record}
-    line = json.dumps({key: fields[key] for key in Key if key in fields})
+    """Write a record as one line, with the current time; one that counts failures is a metric."""
+    now = datetime.now(UTC)
+    text = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    fields = {Key.TIMESTAMP: text, **record}
+    written: dict[str, object] = {key: fields[key] for key in Key if key in fields}
+    if Key.FAILURES in fields:
+        written["_aws"] = {
+            "Timestamp": round(now.timestamp() * 1000),
+            "CloudWatchMetrics": _METRICS,
+        }
+    line = json.dumps(written)
     stream.write(f"{line}\n")
     stream.flush()

@@ -170,6 +170,8 @@ class Settings:
     constants: Mapping[str, str]
     # None: the function rotates.
     audit: AuditSettings | None
+    # Whether a record of a step is also a metric.
+    metrics: bool
     # Whether responders may have leaked credentials ended.
     revocable: bool
     options: OptionReader
@@ -195,6 +197,7 @@ class Settings:
             ),
             constants=fields.text_map("constants"),
             audit=AuditSettings.parse(audit) if audit else None,
+            metrics=fields.optional_flag("metrics"),
             revocable=fields.optional_flag("revocable"),
             options=fields.nested("options"),
         )

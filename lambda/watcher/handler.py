@@ -42,7 +42,11 @@ def lambda_handler(event: Mapping[str, Any], context: Context) -> None:
     """
     settings = json.loads(os.environ["WATCHER_SETTINGS"])
     looks = event.get("source") == "aws.events"
-    sent = list(_look(event, settings) if looks else _report(event, settings))
+    age = None
+    if looks:
+        sent, age = _look(event, settings)
+    else:
+        sent = list(_report(event, settings))
     for message in sent:
         _client("sns").publish(
             TopicArn=settings["topic_arn"],
@@ -51,13 +55,15 @@ def lambda_handler(event: Mapping[str, Any], context: Context) -> None:
             # Subscribers can filter by it.
             MessageAttributes={"cause": {"DataType": "String", "StringValue": message.cause}},
         )
+    now = datetime.now(UTC)
     record = {
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": "INFO",
         "event": "look" if looks else "report",
         "secret_arn": settings["secret_arn"],
         "causes": [message.cause for message in sent],
         "request_id": context.aws_request_id,
+        **({} if age is None or not settings["metrics"] else _metric(age, now)),
     }
     sys.stdout.write(f"{json.dumps(record)}\n")
 
@@ -80,7 +86,10 @@ def _report(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[M
         yield _message(cause, settings, event=event)
 
 
-def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Message]:
+def _look(
+    event: Mapping[str, Any], settings: Mapping[str, Any]
+) -> tuple[list[Message], timedelta | None]:
+    """Return what to say, and the age of the current value if it was looked at."""
     look = look_at(datetime.fromisoformat(event["time"]))
     schedule = Schedule(
         longest_interval=timedelta(minutes=settings["longest_interval_minutes"]),
@@ -91,12 +100,31 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Mes
     )
     described = _described(settings["secret_arn"])
     pending = pending_version(described or {})
-    versions = _versions(settings["secret_arn"]) if described and (pending or days) else []
+    exists = described is not None and not described.get("DeletedDate")
+    needed = exists and (pending or days or settings["metrics"])
+    versions = _versions(settings["secret_arn"]) if needed else []
     since = next((one["CreatedDate"] for one in versions if one["VersionId"] == pending), None)
     valid = [one["CreatedDate"] for one in versions if _has_any(one, settings["valid_labels"])]
-    for finding in find(described, since, min(valid, default=None), schedule):
-        if finding.is_said_by(look):
-            yield _message(finding.cause, settings)
+    findings = find(described, since, min(valid, default=None), schedule)
+    sent = [_message(one.cause, settings) for one in findings if one.is_said_by(look)]
+    current = [one["CreatedDate"] for one in versions if _has_any(one, ["AWSCURRENT"])]
+    return sent, max(look - current[0], timedelta()) if current else None
+
+
+def _metric(age: timedelta, now: datetime) -> dict[str, Any]:
+    """Return the fields that make a metric of a record.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    directive = {
+        "Namespace": "RotatingSecret",
+        "Dimensions": [["secret_arn"]],
+        "Metrics": [{"Name": "age_hours"}],
+    }
+    return {
+        "age_hours": round(age / timedelta(hours=1), 2),
+        "_aws": {"Timestamp": round(now.timestamp() * 1000), "CloudWatchMetrics": [directive]},
+    }
 
 
 def _message(cause: Cause, settings: Mapping[str, Any], **event: Any) -> Message:  # noqa: ANN401

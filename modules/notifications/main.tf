@@ -165,6 +165,7 @@ resource "aws_lambda_function" "this" {
       log_group_name           = var.log_group_name
       longest_interval_minutes = var.schedule.longest_interval_in_minutes
       maximum_age_days         = var.maximum_age_days
+      metrics                  = var.metrics
       rotates_immediately      = terraform_data.schedule.output.rotates_immediately
       secret_arn               = var.secret_arn
       since                    = terraform_data.schedule.output.since

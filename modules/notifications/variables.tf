@@ -11,6 +11,11 @@ variable "account" {
   nullable = false
 }
 
+variable "alarm_actions" {
+  description = "ARNs that are notified by the alarms of the metrics; null makes no alarm."
+  type        = list(string)
+}
+
 variable "function" {
   description = "Options of the rotation function that the watcher's function, role and log group share; null is all defaults."
   type = object({
@@ -45,6 +50,12 @@ variable "log_group_name" {
 variable "maximum_age_days" {
   description = "How many days a credential may stay valid; null is any number."
   type        = number
+}
+
+variable "metrics" {
+  description = "Whether each look makes a metric of the age of the current value."
+  type        = bool
+  nullable    = false
 }
 
 variable "name" {

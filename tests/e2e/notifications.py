@@ -68,6 +68,12 @@ class Notified:
     def causes(self) -> list[str]:
         return [one["MessageAttributes"]["cause"]["Value"] for one in self.received]
 
+    @property
+    def ahead(self) -> float:
+        """How many seconds the clock of EventBridge is ahead."""
+        assert isinstance(self.aws, LocalAws)
+        return float(self.aws.set().scheduler_seconds_ahead)
+
     def described(self) -> dict[str, Any]:
         client = self.aws.client("secretsmanager")
         return dict(client.describe_secret(SecretId=self.secret.secret_id))
@@ -107,7 +113,7 @@ class Notified:
         """Move the clock of EventBridge to the next look that says a finding with this start."""
         assert isinstance(self.aws, LocalAws)
         now = datetime.now(UTC)
-        clock = now + timedelta(seconds=self.aws.set().scheduler_seconds_ahead)
+        clock = now + timedelta(seconds=self.ahead)
         rule = self.aws.client("events").describe_rule(Name=self.name)
         minute = int(rule["ScheduleExpression"].removeprefix("cron(").partition("/")[0])
         epoch = datetime.fromtimestamp(0, UTC)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from rotation.event import Step
 from testing.harness.account import Aws, Rotation, Secret, inventory, messages
 from testing.harness.terraform import Terraform
 from testing.local_aws import LocalAws
@@ -31,6 +32,8 @@ module "rotating_secret" {
 
   maximum_age_days        = 1
   name                    = "notified/key"
+  alarm_actions           = []
+  metrics                 = true
   notifications           = { include_successes = true, kms_key_arn = aws_kms_key.topic.arn }
   recovery_window_in_days = 0
   rotate_immediately      = false
@@ -151,6 +154,27 @@ def test_only_events_of_this_secret_reach_the_watcher(notified: Notified) -> Non
         assert not _matches(notified, "API Call", eventName=name, responseElements=None)
 
 
+def _records(notified: Notified, output: str) -> list[dict[str, Any]]:
+    """Return the records of a log group of which CloudWatch makes metrics."""
+    logged = messages(notified.aws, notified.outputs[output])
+    records = [json.loads(one) for one in logged if one.startswith("{")]
+    return [record for record in records if "_aws" in record]
+
+
+def _require_metrics(notified: Notified) -> None:
+    """Check the metrics of a first rotation, of a failure, and of a look at an old value."""
+    steps = _records(notified, "log_group_name")
+    assert {record["failures"] for record in steps} == {0, 1}
+    assert {record["step"] for record in steps if not record["failures"]} >= {*Step}
+    ages = [record["age_hours"] for record in _records(notified, "watcher_log_group_name")]
+    now = timedelta(seconds=notified.ahead) / _HOUR
+    assert now - 1 < ages[-1] <= now + 1
+    for record in (*steps, *_records(notified, "watcher_log_group_name")):
+        for directive in record["_aws"]["CloudWatchMetrics"]:
+            (dimensions,) = directive["Dimensions"]
+            assert {*dimensions, directive["Metrics"][0]["Name"]} <= record.keys()
+
+
 def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
     aws, secret = notified.aws, notified.secret
     named = {"SecretId": secret.secret_id}
@@ -192,6 +216,7 @@ def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
 
     notified.look_after(notified.described()["NextRotationDate"] + _HOUR)
     notified.next_message("overdue")
+    _require_metrics(notified)
 
     (created,) = (
         one["CreatedDate"]

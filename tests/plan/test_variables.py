@@ -318,6 +318,13 @@ CASES = [
         id="initial_value_version-of-an-issued-credential",
     ),
     pytest.param(
+        "metrics must be false if notifications is null",
+        {"metrics": True, "rotation": RANDOM},
+        "no notifications.",
+        {"metrics": True, "notifications": {}, "rotation": RANDOM},
+        id="metrics-without-notifications",
+    ),
+    pytest.param(
         "notifications must be null if rotation is null",
         {"notifications": {}},
         "no rotation.",

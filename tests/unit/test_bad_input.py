@@ -159,6 +159,8 @@ SETTINGS: Final[Sequence[Row]] = [
     ("secret_arn_pattern", "wildcard-name", THE_ARN.replace("reports", "*"), AN_ARN_PATTERN),
     ("secret_arn_pattern", "other-service", THE_ARN.replace("secretsm", "m"), AN_ARN_PATTERN),
     ("secret_arn_pattern", "line-end", f"{THE_ARN}\n", AN_ARN_PATTERN),
+    ("metrics", "null", None, "true or false"),
+    ("metrics", "text", "true", "true or false"),
     ("minimum_overlap_minutes", "absent", ABSENT, MINUTES),
     ("minimum_overlap_minutes", "null", None, MINUTES),
     ("minimum_overlap_minutes", "negative", -1, MINUTES),

@@ -156,7 +156,8 @@ def test_each_step_writes_one_record(harness: Harness, strategy: str) -> None:
     records = harness.records()
     assert [record["step"] for record in records] == [step.value for step in Step]
     for record in records:
-        assert list(record) == [key for key in Key if key not in {"error", "findings", "message"}]
+        unused = {"error", "failures", "findings", "message"}
+        assert list(record) == [key for key in Key if key not in unused]
         assert record["level"] == "INFO"
         assert record["event"] == "rotation_step"
         assert record["secret_arn"] == harness.arn
@@ -164,6 +165,21 @@ def test_each_step_writes_one_record(harness: Harness, strategy: str) -> None:
         assert record["strategy"] == strategy
         assert record["request_id"] == "request-1"
         assert isinstance(record["duration_ms"], int)
+
+
+def test_a_record_is_a_metric_if_the_settings_say_so(harness: Harness) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
+    harness.configure(FEW_SLOTS, metrics=True)
+    harness.rotate()
+    succeeded = harness.records()
+    harness.iam.create_access_key(UserName="uploader")
+    failed = harness.failed(ForeignCredential, "adopted_access_key_id to", "createSecret")
+    assert {record["failures"] for record in succeeded} == {0}
+    assert failed["failures"] == 1
+    for record in (*succeeded, failed):
+        for directive in record["_aws"]["CloudWatchMetrics"]:
+            names = {*directive["Dimensions"][0], directive["Metrics"][0]["Name"]}
+            assert names <= record.keys()
 
 
 @pytest.mark.parametrize("strategy", _STRATEGIES)

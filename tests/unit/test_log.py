@@ -42,4 +42,4 @@ def test_each_listed_key_is_written(key: Key) -> None:
 
 def test_log_keys_have_a_fixed_order() -> None:
     line = _written(dict.fromkeys(reversed(Key), "x"))
-    assert list(json.loads(line)) == list(Key)
+    assert list(json.loads(line)) == [*Key, "_aws"]
