@@ -21,7 +21,7 @@ _VALUE: Final = '{"licence": "on-moto"}'
 _ROTATES_NOTHING: Final = [
     path.parent.name
     for path in sorted(_EXAMPLES.glob("*/main.tf"))
-    if not re.search(r"^  rotation = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    if not re.search(r"^  rotation +=", path.read_text(encoding="utf-8"), re.MULTILINE)
 ]
 _ALL_OPTIONS: Final[Mapping[str, Any]] = {
     "provider": {"aws": {"default_tags": {"tags": {"owner": "reports"}}}},

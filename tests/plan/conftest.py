@@ -104,16 +104,25 @@ def call_of_each(cases: Mapping[str, Variables], *, source: str) -> dict[str, An
     One call with instances is faster than many calls. A null variable has its default; the name of
     an instance is that of its case.
     """
+    # A value is a text, and no template.
+    text = json.dumps(cases).replace("${", "$${").replace("%{", "%%{")
+    root = call_with_expressions(json.loads(text), source=source)
+    root["module"]["case"]["name"] = "${each.key}"
+    return root
+
+
+def call_with_expressions(cases: Mapping[str, Variables], *, source: str) -> dict[str, Any]:
+    """Return the same for cases that name their secrets, and may have Terraform's expressions.
+
+    Terraform reads and validates the files of a module once for each call.
+    """
     names = {name for variables in cases.values() for name in variables}
     call = {
         "source": source,
         "for_each": "${local.cases}",
-        "name": "${each.key}",
         **{name: f"${{try(each.value.{name}, null)}}" for name in names},
     }
-    # A value is a text, and no template.
-    text = json.dumps(cases).replace("${", "$${").replace("%{", "%%{")
-    return {"locals": {"cases": json.loads(text)}, "module": {"case": call}}
+    return {"locals": {"cases": dict(cases)}, "module": {"case": call}}
 
 
 RefuseEach = Callable[[Mapping[str, Variables]], dict[str, list[str]]]
@@ -243,7 +252,11 @@ class Plan:
 
     def instance(self, name: str) -> Instance:
         """Return what the plan shows of the module call with this name."""
-        prefix = f"module.{name}."
+        prefix = next(
+            prefix
+            for prefix in (f'module.case["{name}"].', f"module.{name}.")
+            if any(one["address"].startswith(prefix) for one in self.shown["resource_changes"])
+        )
         changes = {
             one["address"].removeprefix(prefix): one
             for one in self.shown["resource_changes"]
@@ -343,15 +356,9 @@ def plan_all(make_root: MakeRoot) -> Callable[[Mapping[str, Variables]], Plan]:
     """Plans several instances of the module at once, which takes as long as one."""
 
     def plan(instances: Mapping[str, Variables]) -> Plan:
-        return make_root(
-            {
-                "module": {
-                    name: {"source": "../module", **variables}
-                    for name, variables in instances.items()
-                },
-                "output": {name: {"value": f"${{module.{name}}}"} for name in instances},
-            }
-        ).plan()
+        outputs = {name: {"value": f'${{module.case["{name}"]}}'} for name in instances}
+        root = call_with_expressions(instances, source="../module")
+        return make_root({**root, "output": outputs}).plan()
 
     return plan
 

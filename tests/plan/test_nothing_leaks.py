@@ -58,11 +58,12 @@ def test_a_first_value_is_nowhere_in_the_plan(
 def test_there_are_no_other_outputs_and_environment_variables(repository: Path) -> None:
     outputs = hcl2.loads((repository / "outputs.tf").read_text(encoding="utf-8"))["output"]
     assert [name.strip('"') for one in outputs for name in one] == [
-        "dead_letter_queue_arn",
+        *("audit_function_name", "audit_log_group_name", "dead_letter_queue_arn"),
         *("function_arn", "function_name", "function_role_arn", "function_role_name"),
-        *("log_group_name", "reader_policy_json", "rotation_enabled"),
+        *("log_group_name", "notification_topic_arn", "reader_policy_json"),
+        *("responder_policy_json", "rotation_enabled"),
         *("schedule_arn", "schedule_role_arn"),
-        *("secret_arn", "secret_name", "secret_replica_arns"),
+        *("secret_arn", "secret_name", "secret_replica_arns", "watcher_log_group_name"),
     ]
     function = (repository / "modules/function/main.tf").read_text(encoding="utf-8")
     assert re.findall(r"variables += (.*)", function) == [

@@ -541,6 +541,7 @@ def test_terraform_forgets_what_it_recorded(record: str, command: str, applied: 
     applied.run("terraform plan -detailed-exitcode -no-color")
 
 
+@pytest.mark.slow
 def test_a_destroyed_secret_is_restored_and_imported_and_its_log_was_kept(
     applied: Applied,
 ) -> None:

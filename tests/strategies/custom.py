@@ -48,6 +48,8 @@ class _Walk(Walk):
     """The value is the password of a Redis user; the previous password works, too."""
 
     local_only = "Its function uses the local Redis, which AWS cannot reach."
+    # The tests of grants rotate it with the deployed function, too.
+    guarded_by = "tests/e2e/test_grants.py"
 
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:

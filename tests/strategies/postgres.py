@@ -44,6 +44,8 @@ class _Walk(Walk):
     """The value is the password of one of two users, and both work."""
 
     local_only = "Its function uses the local PostgreSQL, which AWS cannot reach."
+    # Its database takes minutes. The tests of grants rotate it with the deployed function, too.
+    guarded_by = "tests/e2e/test_grants.py"
 
     @property
     def postgresql(self) -> PostgreSQL:

@@ -70,6 +70,7 @@ _SHOWN: Final = {
     "Account": {"user", "host"},
     # Neither has a password, and neither keeps one.
     "Administrator": {"clients", "arn"},
+    "AuditSettings": {"secret_arn", "topic_arn", "rotates"},
     "Attempt": {"token", "owner", "started", "ended", "lease", "present"},
     "Clock": {"now", "sleep", "left"},
     "Credential": {"identity", "owner", "expires"},
@@ -78,8 +79,10 @@ _SHOWN: Final = {
     },
     # No password and no hash is kept in it.
     "Definition": {"mariadb", "plugin", "default_roles", "clauses", "limits"},
-    "Description": {"stages", "last_rotated", "record"},
+    "Description": {"stages", "last_rotated", "record", "revocation"},
     "Event": {"step", "secret_arn", "token"},
+    # It is written to be read.
+    "Finding": {"kind", "message"},
     "Grants": {"privileges", "roles", "default_roles"},
     "Greeting": {"plugin", "number"},
     "KeyPair": {"public_key"},
@@ -90,12 +93,16 @@ _SHOWN: Final = {
     "Place": {"host", "port", "database", "ca_certificates"},
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
+    "Request": {"version_id", "time"},
     "Role": {"is_superuser", "connection_limit", "valid_until", "settings"},
     "Rollback": {"version_id", "seen"},
     "_Server": {"place", "database", "hashed", "log_in"},
     "Service": {"name", "age_days", "log_in"},
     # A plan shows all of them, and so do errors: no setting is a credential.
-    "Settings": {"strategy", "secret_arn_pattern", "minimum_overlap", "constants", "options"},
+    "Settings": {
+        *("audit", "constants", "minimum_overlap", "options", "revocable"),
+        *("secret_arn_pattern", "strategy"),
+    },
     "Token": {"expires_at"},
     "User": {"arn", "former_names"},
     # Of a secret, and of a server.

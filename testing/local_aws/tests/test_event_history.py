@@ -19,7 +19,7 @@ from testing.local_aws.tests.conftest import (
     allow,
 )
 
-pytestmark = pytest.mark.local_only("AWS delivers an event up to 15 minutes later")
+pytestmark = pytest.mark.local_only("AWS delivers an event up to 15 minutes later.")
 
 SOURCE = {"AttributeKey": "EventSource", "AttributeValue": "secretsmanager.amazonaws.com"}
 
