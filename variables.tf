@@ -22,8 +22,8 @@ variable "alarm_actions" {
     error_message = "${local._secret}: Each of alarm_actions must be an ARN. Write e.g. \"arn:aws:sns:eu-west-1:123456789012:alerts\". Found: ${jsonencode([for action in coalesce(var.alarm_actions, []) : can(regex("^arn:", action)) ? action : "a text that may be a credential and is not shown"])}."
   }
   validation {
-    condition     = length(coalesce(var.alarm_actions, [])) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret
-    error_message = "${local._secret}: alarm_actions must be empty if this module makes neither a function nor an EventBridge schedule, and the secret is not managed. Remove alarm_actions, or set rotation to another strategy. Found: ${local._strategy_found}."
+    condition     = length(coalesce(var.alarm_actions, [])) == 0 || local.makes_function || local.schedule_is_fast || !local.makes_secret || var.metrics
+    error_message = "${local._secret}: alarm_actions must be empty if this module makes neither a function nor an EventBridge schedule, and the secret is not managed. Remove alarm_actions, set metrics, or set rotation to another strategy. Found: ${local._strategy_found}."
   }
 }
 

@@ -119,7 +119,7 @@ CASES = [
         "alarm_actions must be empty if this module makes neither",
         {"alarm_actions": [TOPIC], "rotation": EXISTING},
         "the strategy function.",
-        managed(alarm_actions=[TOPIC]),
+        {"alarm_actions": [TOPIC], "metrics": True, "notifications": {}, "rotation": EXISTING},
         id="alarm_actions-without-a-function",
     ),
     pytest.param(
