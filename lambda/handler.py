@@ -20,7 +20,7 @@ from rotation.event import Event
 from rotation.log import Key
 from rotation.proof import Clock
 from rotation.secret import Secret
-from rotation.settings import AuditSettings, Settings
+from rotation.settings import OptionReader, Settings
 from rotation.silence import Silence
 from rotation.strategies import build, source_of
 
@@ -155,10 +155,11 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
 
 
 def _audit(
-    settings: Settings, audit: AuditSettings, clock: Clock, record: log.LogRecord
+    settings: Settings, options: OptionReader, clock: Clock, record: log.LogRecord
 ) -> Outcome:
-    from rotation.audit import Audit  # Only the package of an audit has it.
+    from rotation.audit import Audit, AuditSettings  # Only the package of an audit has it.
 
+    audit = AuditSettings.parse(options)
     record[Key.EVENT] = "audit"
     record[Key.SECRET_ARN] = audit.secret_arn
     findings = Audit(

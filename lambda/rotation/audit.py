@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from rotation.attempt import digest
 from rotation.aws import ask, call
@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from rotation.proof import Clock
     from rotation.response import Response
     from rotation.secret import Description, Secret, Version
-    from rotation.settings import AuditSettings
+    from rotation.settings import OptionReader
     from rotation.strategy import Credential, Generator, Issued
 
 # AWS copies a value within seconds, and promises no figure.
 _COPYING: Final = timedelta(hours=1)
 # A subject has at most 100 characters: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _LONGEST_NAME: Final = 70
+
+
+_ARN: Final = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]{1,512}-[0-9A-Za-z]{6}"
+_TOPIC_ARN: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[0-9A-Za-z_-]{1,256}"
 
 
 class Kind(StrEnum):
@@ -49,6 +53,34 @@ class Kind(StrEnum):
     PREVIOUS_REJECTED = "previous_rejected"
     REPLICA = "replica"
     UNKNOWN_CREDENTIAL = "unknown_credential"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """The settings of a function that audits one secret and does not rotate it."""
+
+    secret_arn: str
+    # The topic that hears of findings; None: none does.
+    topic_arn: str | None
+    # Whether the audit may start a rotation if the service rejects the current credential.
+    rotates: bool
+
+    @classmethod
+    def parse(cls, fields: OptionReader) -> Self:
+        """Read the fields.
+
+        Raises:
+            ConfigurationError: A field is missing, wrong or unknown.
+        """
+        settings = cls(
+            secret_arn=fields.text("secret_arn", pattern=_ARN, allowed="the ARN of a secret"),
+            topic_arn=fields.optional_text(
+                "topic_arn", pattern=_TOPIC_ARN, allowed="the ARN of a topic, or null"
+            ),
+            rotates=fields.flag("rotates"),
+        )
+        fields.end()
+        return settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from rotation.errors import ConfigurationError
 ENVIRONMENT_VARIABLE = "ROTATION_SETTINGS"
 
 _ARN = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]{1,512}"
-_TOPIC_ARN = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[0-9A-Za-z_-]{1,256}"
 # 999 days, which is the longest rate of a schedule.
 _MOST_MINUTES = 1438560
 
@@ -131,36 +130,6 @@ class OptionReader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditSettings:
-    """The settings of a function that audits one secret and does not rotate it."""
-
-    secret_arn: str
-    # The topic that hears of findings; None: none does.
-    topic_arn: str | None
-    # Whether the audit may start a rotation if the service rejects the current credential.
-    rotates: bool
-
-    @classmethod
-    def parse(cls, fields: OptionReader) -> Self:
-        """Read the fields.
-
-        Raises:
-            ConfigurationError: A field is missing, wrong or unknown.
-        """
-        settings = cls(
-            secret_arn=fields.text(
-                "secret_arn", pattern=rf"{_ARN}-[0-9A-Za-z]{{6}}", allowed="the ARN of a secret"
-            ),
-            topic_arn=fields.optional_text(
-                "topic_arn", pattern=_TOPIC_ARN, allowed="the ARN of a topic, or null"
-            ),
-            rotates=fields.flag("rotates"),
-        )
-        fields.end()
-        return settings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of one secret. The strategy checks its own options."""
 
@@ -168,8 +137,8 @@ class Settings:
     secret_arn_pattern: str
     minimum_overlap: timedelta
     constants: Mapping[str, str]
-    # None: the function rotates.
-    audit: AuditSettings | None
+    # The options of an audit; None: the function rotates.
+    audit: OptionReader | None
     # Whether a record of a step is also a metric.
     metrics: bool
     # Whether responders may have leaked credentials ended.
@@ -184,7 +153,6 @@ class Settings:
             ConfigurationError: It is absent, not JSON, or a field is missing, wrong or unknown.
         """
         fields = OptionReader(_parsed(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
-        audit = fields.optional_nested("audit")
         settings = cls(
             strategy=fields.text("strategy"),
             secret_arn_pattern=fields.text(
@@ -196,7 +164,7 @@ class Settings:
                 minutes=fields.number("minimum_overlap_minutes", least=0, most=_MOST_MINUTES)
             ),
             constants=fields.text_map("constants"),
-            audit=AuditSettings.parse(audit) if audit else None,
+            audit=fields.optional_nested("audit"),
             metrics=fields.optional_flag("metrics"),
             revocable=fields.optional_flag("revocable"),
             options=fields.nested("options"),

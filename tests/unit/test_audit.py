@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotation.audit import Audit, Finding, Kind
+from rotation.audit import Audit, AuditSettings, Finding, Kind
 from rotation.errors import ServiceUnavailable
 from rotation.secret import Secret
-from rotation.settings import AuditSettings
 from rotation.strategy import Issuer, Replacer, Setter
 from rotation_conformance.account import interpose
 from rotation_conformance.rotator import works

@@ -100,7 +100,7 @@ _SHOWN: Final = {
     "Service": {"name", "age_days", "log_in"},
     # A plan shows all of them, and so do errors: no setting is a credential.
     "Settings": {
-        *("audit", "constants", "minimum_overlap", "options", "revocable"),
+        *("audit", "constants", "metrics", "minimum_overlap", "options", "revocable"),
         *("secret_arn_pattern", "strategy"),
     },
     "Token": {"expires_at"},
