@@ -20,14 +20,16 @@ class PostgresqlUsers(Users[PostgreSQL]):
     engine = "postgres"
 
     def create(self) -> None:
-        user, password = quote_identifier(self.first.username), quote_literal(self.first.password)
-        self.server.statement(f"CREATE ROLE {user} LOGIN PASSWORD {password}")
+        user = quote_identifier(self.first.username)
+        self.server.statement(f"CREATE ROLE {user} LOGIN")
+        self.set_password(self.first)
         administrator = self.server.administrator.username
         self.server.statement(f"GRANT {user} TO {administrator} WITH ADMIN OPTION")
 
     def set_password(self, login: Login) -> None:
-        user, password = quote_identifier(login.username), quote_literal(login.password)
-        self.server.statement(f"ALTER ROLE {user} PASSWORD {password}")
+        # The server takes a password that looks like a hash for one.
+        user, hashed = quote_identifier(login.username), quote_literal(self.server.hashed(login))
+        self.server.statement(f"ALTER ROLE {user} PASSWORD {hashed}")
 
     def remove(self) -> None:
         for name in (self.clone, self.first.username):
