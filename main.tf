@@ -184,7 +184,7 @@ locals {
     } if local.records_attempts],
 
     # A false request ends credentials that applications may still use, though never the last one.
-    [for arns in [concat(module.function[*].role_arn, local._responders)] : {
+    [for arns in [concat(module.function[*].role_arn, module.responder[*].role_arn, local._responders)] : {
       Sid       = "OnlyRespondersReportLeaks"
       Effect    = "Deny"
       Principal = "*"
@@ -282,7 +282,7 @@ locals {
 locals {
   # The hash distinguishes secret names that differ only in characters that these names can't have, or after the first 55.
   # It includes the region, because a role has the same name and IAM has no regions.
-  _default_names = { for prefix in ["audit", "rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
+  _default_names = { for prefix in ["audit", "respond", "rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
     substr("${prefix}-${replace(local.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
     substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
   ]) }
@@ -364,6 +364,23 @@ resource "aws_secretsmanager_secret_rotation" "this" {
     module.function,
     module.notifications,
   ]
+}
+
+module "responder" {
+  source = "./modules/responder"
+  count  = local.hears_leaks ? 1 : 0
+
+  account       = local.account
+  alarm_actions = var.alarm_actions
+  function      = var.function
+  name          = local._default_names["respond"]
+  role_name     = local._default_names["respond"]
+  secret_arn    = local.secret_arn
+  secret_name   = local.secret_name
+  sources       = local.leak_sources
+  statements    = jsonencode(local._responder_statements)
+  tags          = var.tags
+  user          = local.hears_aws_health ? local.exposed_user : null
 }
 
 module "schedule" {

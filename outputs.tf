@@ -98,7 +98,7 @@ locals {
     {
       Sid      = "RotateThisSecret"
       Effect   = "Allow"
-      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds", "secretsmanager:RotateSecret"]
+      Action   = ["secretsmanager:DescribeSecret", "secretsmanager:RotateSecret"]
       Resource = local.secret_arn_pattern
     },
     # RotateSecret requires this permission of its caller.
@@ -114,7 +114,12 @@ locals {
 
 output "responder_policy_json" {
   description = "IAM policy that allows one of revocation.responders to report a leaked credential and to rotate this secret, and nothing else; null if revocation is null."
-  value       = var.revocation == null ? null : jsonencode({ Version = "2012-10-17", Statement = local._responder_statements })
+  value = var.revocation == null ? null : jsonencode({ Version = "2012-10-17", Statement = concat(local._responder_statements, [{
+    Sid      = "FindTheVersion"
+    Effect   = "Allow"
+    Action   = ["secretsmanager:ListSecretVersionIds"]
+    Resource = local.secret_arn_pattern
+  }]) })
 }
 
 output "rotation_enabled" {

@@ -101,6 +101,8 @@ locals {
     existing_function = null
     # ARN of the secret that an AWS service has made; unknown at plan if the same apply makes it.
     existing_secret_arn = null
+    # The IAM user whose exposed keys AWS Health reports: { arn, name }.
+    exposed_user = null
     # Each credential expires after this time, even if nothing rotates any more.
     expires_after_days    = null
     expires_after_minutes = null
@@ -163,6 +165,7 @@ locals {
   makes_secret     = alltrue(local.chosen_strategies[*].makes_secret)
   overlaps         = anytrue([for strategy in local.chosen_strategies : strategy.issuer || strategy.overlaps])
   records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
+  exposed_user     = one(local.chosen_strategies[*].exposed_user)
   revocation       = one(local.chosen_strategies[*].revocation)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

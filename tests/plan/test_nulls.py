@@ -51,7 +51,7 @@ CALLS: list[Mapping[str, Any]] = [
         },
         "minimum_overlap_minutes": 5,
         "notifications": {},
-        "revocation": {"responders": [_ROLE]},
+        "revocation": {"events": {"sources": ["example.scanner"]}, "responders": [_ROLE]},
         "rotate_immediately": True,
         "rotation_triggers": {"user": "AIDAEXAMPLE"},
         "schedule_expression": "cron(30 8 * * ? *)",

@@ -42,6 +42,7 @@ def test_each_statement_is_known(granted: list[Instance], inventories_plan: Plan
         "module.audit",
         "module.function",
         "module.notifications",
+        "module.responder",
         "module.schedule",
         "reader_policy_json",
         "responder_policy_json",

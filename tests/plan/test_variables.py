@@ -695,16 +695,30 @@ CASES = [
     pytest.param(
         "revocation must be null for ",
         {"rotation": EXISTING, "revocation": RESPONDER},
-        '{"responders":["arn:aws:iam::123456789012:role/reporter"]}.',
+        '{"events":null,"responders":["arn:aws:iam::123456789012:role/reporter"]}.',
         {"rotation": RANDOM, "revocation": RESPONDER},
         id="revocation-by-another-function",
     ),
     pytest.param(
-        "revocation must name someone who may report a leak",
+        "revocation must name someone who may report a leak, or a source of events",
         {"rotation": IAM, "revocation": {}},
-        '{"responders":[]}.',
-        {"rotation": IAM, "revocation": RESPONDER},
+        '{"events":null,"responders":[]}.',
+        {"rotation": IAM, "revocation": {"events": {"aws_health": True}}},
         id="revocation-by-no-one",
+    ),
+    pytest.param(
+        "revocation.events.aws_health must be false for ",
+        {"rotation": RANDOM, "revocation": {"events": {"aws_health": True}}},
+        "true.",
+        {"rotation": RANDOM, "revocation": {"events": {"sources": ["a"]}}},
+        id="revocation-by-aws-health",
+    ),
+    pytest.param(
+        "Each of revocation.events.sources must have",
+        {"rotation": IAM, "revocation": {"events": {"sources": ["aws.health"]}}},
+        '["aws.health"].',
+        {"rotation": IAM, "revocation": {"events": {"sources": ["example.secret-scanner"]}}},
+        id="revocation-by-a-source",
     ),
     pytest.param(
         "Each of revocation.responders must be the ARN of a role or a user",
@@ -936,6 +950,16 @@ _OTHERS: Final = [
         {"rotation": IAM, "revocation": {"responders": ["arn:aws:iam::123456789012:role/*"]}},
         "Each of revocation.responders must be",
         id="revocation-by-everyone",
+    ),
+    pytest.param(
+        {"rotation": IAM, "revocation": {"events": {}, "responders": [READER]}},
+        "revocation must name someone who may report a leak, or a source of events",
+        id="revocation-by-no-event",
+    ),
+    pytest.param(
+        {"rotation": IAM, "revocation": {"events": {"sources": ["two words"]}}},
+        "Each of revocation.events.sources must have",
+        id="revocation-by-a-source-with-a-space",
     ),
     pytest.param(
         {"tags": {"rotation-revocation": "x"}},

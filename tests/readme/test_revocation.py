@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import uuid
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from testing.harness.account import eventually, is_accepted
 from testing.harness.provider import AwsProvider
 from testing.local_aws import local_aws
+from tests.e2e.roles import granted, without
 from tests.readme.blocks import block, local
 from tests.readme.test_commands import SECRET, Applied
 
@@ -23,10 +27,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("readme")
 
 _OVERRIDE: Final = """
-module "rotating_secret" {
-  rotation = { iam_access_key = { user_name = aws_iam_user.uploader.name, settling_seconds = 0 } }
-}
+module "rotating_secret" {{
+  rotation = {{
+    iam_access_key = {{ user_name = aws_iam_user.uploader.name, settling_seconds = 0 }}
+  }}
+
+  {}
+}}
 """
+# The page shows two ways to report. Both are under test here.
+_BOTH: Final = "revocation = {\n  responders = [aws_iam_role.responder.arn]\n"
 _ROLE: Final = """
 resource "aws_iam_user" "uploader" {
   name          = "uploader"
@@ -60,7 +70,8 @@ def applied(
     root = tmp_path_factory.mktemp("revocation")
     copy_module(root / "terraform-aws-rotating-secret")
     (root / "main.tf").write_text(local("\n".join([block("plan", "revocation"), _ROLE])))
-    (root / "override.tf").write_text(_OVERRIDE)
+    events = block("plan", "revocation-events").replace("revocation = {\n", _BOTH)
+    (root / "override.tf").write_text(_OVERRIDE.format(events))
     with ExitStack() as stack:
         aws = stack.enter_context(local_aws(rotation_attempts=1))
         inherited = {name: terraform_env[name] for name in terraform_env if name[:4] != "AWS_"}
@@ -95,6 +106,14 @@ def responder(applied: Applied) -> Applied:
     return replace(applied, environment={**applied.environment, **own})
 
 
+def _records(applied: Applied) -> list[dict[str, Any]]:
+    """Return the records of the rotation function."""
+    logs = applied.aws.client("logs")
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/rotate-")["logGroups"]
+    events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+    return [json.loads(one["message"]) for one in events if one["message"][0] == "{"]
+
+
 def test_the_leaked_key_and_the_previous_one_end_within_the_overlap(
     applied: Applied, responder: Applied
 ) -> None:
@@ -112,7 +131,7 @@ def test_the_leaked_key_and_the_previous_one_end_within_the_overlap(
     assert applied.keys() & keys == set()
     assert not is_accepted(applied.aws, leaked)
     assert is_accepted(applied.aws, applied.value())
-    assert applied.records()[-1]["outcome"] == "revoked"
+    assert _records(applied)[-1]["outcome"] == "revoked"
 
 
 def test_a_wrong_report_cancels_the_rotation_and_changes_nothing(
@@ -123,7 +142,7 @@ def test_a_wrong_report_cancels_the_rotation_and_changes_nothing(
     with applied.aws.switched(functions_sleep=False):
         responder.run(block("run", "report").replace("'AWSCURRENT'", "'NOWHERE'"))
         (failure,) = eventually(
-            "The failure", lambda: [one for one in applied.records() if one["outcome"] == "failed"]
+            "The failure", lambda: [one for one in _records(applied) if one["outcome"] == "failed"]
         )
     assert failure["error"] == "ProtocolError"
     assert "has no valid request" in failure["message"]
@@ -131,10 +150,89 @@ def test_a_wrong_report_cancels_the_rotation_and_changes_nothing(
     assert applied.keys() == keys
 
 
+def _leak(applied: Applied, event: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """Send an event as EventBridge does; return whether the function failed, and its record."""
+    functions = applied.aws.client("lambda")
+    response = functions.invoke(
+        FunctionName=_responder(applied), LogType="Tail", Payload=json.dumps(event)
+    )
+    lines = base64.b64decode(response["LogResult"]).decode().splitlines()
+    (record,) = (json.loads(line) for line in lines if '"leak_report"' in line)
+    return "FunctionError" in response, record
+
+
+def _responder(applied: Applied) -> str:
+    functions = applied.aws.client("lambda").list_functions()["Functions"]
+    names = [str(one["FunctionName"]) for one in functions]
+    (name,) = (name for name in names if name.startswith("respond-"))
+    return name
+
+
+def _exposed(*key_ids: str) -> dict[str, Any]:
+    """Make an event of AWS Health.
+
+    https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
+    """
+    return {
+        "id": str(uuid.uuid4()),
+        "source": "aws.health",
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "detail": {"affectedEntities": [{"entityValue": key_id} for key_id in key_ids]},
+    }
+
+
+def test_an_event_ends_the_leaked_key(applied: Applied, responder: Applied) -> None:
+    leaked = applied.value()
+    applied.run(block("run", "report-by-event"))
+    eventually("The end", lambda: not is_accepted(applied.aws, leaked))
+    eventually(
+        "The end", lambda: responder.run(block("run", "revoked")), lambda one: one[:5] == "done "
+    )
+    assert applied.keys() == {applied.value()["AccessKeyId"]}
+    applied.settle()
+
+
+def test_an_exposed_key_of_another_user_is_ignored(applied: Applied) -> None:
+    keys = applied.keys()
+    failed, record = _leak(applied, _exposed("AKIAIOSFODNN7EXAMPLE"))
+    assert (failed, record["outcome"]) == (False, "of_another_user")
+    assert applied.keys() == keys
+
+
+@pytest.mark.slow
+def test_the_responder_needs_each_of_its_grants(applied: Applied) -> None:
+    """In the order of its calls: each one that is denied changes nothing more."""
+    (key_id,) = applied.keys()
+    role = applied.aws.client("lambda").get_function(FunctionName=_responder(applied))
+    name = role["Configuration"]["Role"].rpartition("/")[2]
+    grants = {
+        ("FindTheUserOfAKey", "iam:ListAccessKeys"),
+        ("RotateThisSecret", "secretsmanager:DescribeSecret"),
+        ("ReportALeak", "secretsmanager:TagResource"),
+        ("RotateThisSecret", "secretsmanager:RotateSecret"),
+        ("HaveTheFunctionInvoked", "lambda:InvokeFunction"),
+    }
+    logs = {("DeliverLogs", "logs:CreateLogStream"), ("DeliverLogs", "logs:PutLogEvents")}
+    assert granted(applied.aws, name) == grants | logs
+    for grant in sorted(grants):
+        with without(applied.aws, name, grant):
+            failed, record = _leak(applied, _exposed(key_id))
+        assert failed
+        assert record["error"] in {"AccessDenied", "AccessDeniedException"}
+    assert applied.keys() == {key_id}
+    failed, record = _leak(applied, _exposed("AKIAIOSFODNN7EXAMPLE", key_id))
+    assert (failed, record["outcome"]) == (False, "reported")
+    eventually("The end", lambda: applied.keys() - {key_id} == applied.keys())
+    applied.settle()
+
+
 def test_the_statement_is_as_shown(applied: Applied) -> None:
     shown = json.loads(block("grants", "leak-reports"))
     policy = applied.aws.client("secretsmanager").get_resource_policy(SecretId=SECRET)
     found = {one["Sid"]: one for one in json.loads(policy["ResourcePolicy"])["Statement"]}
     account = applied.aws.client("sts").get_caller_identity()["Account"]
-    text = json.dumps(found[shown["Sid"]]).replace(account, "123456789012")
-    assert json.loads(text) == shown
+    statement = json.loads(json.dumps(found[shown["Sid"]]).replace(account, "123456789012"))
+    # The page shows it without events.
+    writers = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    writers[:] = [arn for arn in writers if ":role/respond-" not in arn]
+    assert statement == shown

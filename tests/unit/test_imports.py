@@ -62,11 +62,13 @@ _CORE = {
     "api": {"aws", "errors", "response", "settings", "strategy"},
     "users": {"errors", "strategy"},
 }
-_WATCHER = {
+_APART = {
     "watcher": set[str](),
     "watcher.findings": set[str](),
     "watcher.messages": {"watcher.findings"},
     "watcher.handler": {"watcher", "watcher.findings", "watcher.messages"},
+    "responder": set[str](),
+    "responder.handler": {"responder"},
 }
 _FOR_SERVICES = {"aws", "errors", "response", "settings"}
 
@@ -85,8 +87,8 @@ def _allowed(module: str) -> set[str]:
             return services | _full({*_FOR_SERVICES, "strategy", "strategies", "users"})
         case ["rotation", name]:
             return _full(_CORE[name])
-        case ["watcher", *_]:
-            return _WATCHER[module]
+        case ["responder" | "watcher", *_]:
+            return _APART[module]
         case _:
             return set()
 
@@ -216,7 +218,8 @@ def test_only_the_handler_reads_the_environment(module: str) -> None:
     impure = {"environ", "getenv"} & {
         node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
     }
-    assert impure == ({"environ"} if module in {"handler", "watcher.handler"} else set())
+    handlers = {"handler", "responder.handler", "watcher.handler"}
+    assert impure == ({"environ"} if module in handlers else set())
 
 
 def test_nothing_in_testing_imports_the_payload() -> None:

@@ -9,6 +9,7 @@ output "strategy" {
   value = {
     name              = "iam_access_key"
     core              = ["issuing.py"]
+    exposed_user      = { arn = local._user_arn, name = var.options.user_name }
     former_owners     = [for name in var.options.former_user_names : "IAM user ${name}"]
     issuer            = true
     revocation        = "ends"

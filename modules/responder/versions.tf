@@ -1,0 +1,12 @@
+# The oldest Terraform and providers that the module is tested with.
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100"
+    }
+  }
+}
