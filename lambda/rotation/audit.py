@@ -39,7 +39,10 @@ _COPYING: Final = timedelta(hours=1)
 _LONGEST_NAME: Final = 70
 
 
-_ARN: Final = r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[0-9A-Za-z/_+=.@-]{1,512}-[0-9A-Za-z]{6}"
+_ARN: Final = (
+    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:"
+    r"[0-9A-Za-z/_+=.@-]{1,512}-[0-9A-Za-z]{6}"
+)
 _TOPIC_ARN: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[0-9A-Za-z_-]{1,256}"
 
 
