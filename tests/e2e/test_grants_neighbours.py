@@ -51,7 +51,7 @@ _ARGUMENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "secretsmanager:GetSecretValue": {},
     "secretsmanager:ListSecretVersionIds": {},
     "secretsmanager:PutSecretValue": {"SecretString": "beside", "VersionStages": ["BESIDE"]},
-    "secretsmanager:TagResource": {"Tags": [{"Key": "rotation-attempt", "Value": "none"}]},
+    "secretsmanager:TagResource": {},
     "secretsmanager:UpdateSecretVersionStage": {
         "VersionStage": "NOWHERE",
         "MoveToVersionId": "0" * 32,
@@ -106,11 +106,17 @@ def _code(
     arguments: Mapping[str, object] | None = None,
     **options: object,
 ) -> str:
-    """Call a granted action, and return the error code."""
+    """Call a granted action, and return the error code: a denial, if each tag is denied."""
     service, _, operation = action.partition(":")
     named = {} if "SubnetId" in _ARGUMENTS[action] else {_PARAMETERS[service]: target}
     call = getattr(clients(service, **options), xform_name(operation))
-    return error_code(call, **{**_ARGUMENTS[action], **(arguments or {})}, **named)
+    given = {**_ARGUMENTS[action], **(arguments or {})}
+    if operation != "TagResource":
+        return error_code(call, **given, **named)
+    # Which tag a role may write depends on its strategy.
+    tags = [[{"Key": key, "Value": "none"}] for key in ("rotation-attempt", "rotation-revocation")]
+    codes = [error_code(call, **{**given, "Tags": one}, **named) for one in tags]
+    return next((code for code in codes if code not in _DENIALS), codes[0])
 
 
 def _required(shape: StructureShape | None) -> dict[str, object]:

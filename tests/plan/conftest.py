@@ -107,7 +107,7 @@ def call_of_each(cases: Mapping[str, Variables], *, source: str) -> dict[str, An
     # A value is a text, and no template.
     text = json.dumps(cases).replace("${", "$${").replace("%{", "%%{")
     root = call_with_expressions(json.loads(text), source=source)
-    root["module"]["case"]["name"] = "${each.key}"
+    root["module"]["case"].setdefault("name", "${each.key}")
     return root
 
 
