@@ -89,7 +89,11 @@ def environment(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.mark.parametrize(
-    "root", [*(f"examples/{name}" for name in _ROTATES_NOTHING), "all-options"]
+    "root",
+    [
+        *(pytest.param(f"examples/{name}", marks=pytest.mark.slow) for name in _ROTATES_NOTHING),
+        "all-options",
+    ],
 )
 def test_a_secret_that_nothing_rotates_applies_on_moto(
     root: str, environment: dict[str, str], module: Path

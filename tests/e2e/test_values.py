@@ -99,6 +99,7 @@ def test_an_apply_keeps_rotated_values_and_values_written_by_hand(applied: Appli
     assert _initial(applied.fixed) == _initial(applied.rotated) == "first value"
 
 
+@pytest.mark.slow
 def test_a_new_version_number_writes_a_new_value(applied: Applied) -> None:
     rotated = applied.rotated.text()
     applied.terraform.set(value="another value", value_version=2)

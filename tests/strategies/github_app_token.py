@@ -49,6 +49,8 @@ class _Walk(Walk):
     """The value is a token of an App; each token works for an hour."""
 
     local_only = "Its function uses the local GitHub, which AWS cannot reach."
+    # The tests of grants rotate it with the deployed function, too.
+    guarded_by = "tests/e2e/test_grants.py"
 
     @contextlib.contextmanager
     def prepared(self, aws: Aws) -> Iterator[None]:
