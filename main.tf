@@ -126,7 +126,7 @@ locals {
   _account_pattern = "/^([0-9]{12})$/"
   _account_arn     = "arn:${local.account.partition}:iam::$1:root"
   _administrators  = [for administrator in var.administrators : replace(administrator, local._account_pattern, local._account_arn)]
-  _responders      = flatten([for options in var.revocation[*] : [for arn in options.responders : arn]])
+  _responders      = flatten(var.revocation[*].responders)
   _readers         = [for reader in coalesce(var.readers, []) : replace(reader, local._account_pattern, local._account_arn)]
 
   # RDS and other owners stop rotating a secret that they can't read. They use a service-linked role or call as an AWS service,
@@ -374,7 +374,6 @@ module "responder" {
   alarm_actions = var.alarm_actions
   function      = var.function
   name          = local._default_names["respond"]
-  role_name     = local._default_names["respond"]
   secret_arn    = local.secret_arn
   secret_name   = local.secret_name
   sources       = local.leak_sources

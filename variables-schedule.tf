@@ -29,7 +29,6 @@ locals {
   _oldest_age_in_days  = min(concat([local._rotated_age_in_days], [for days in local._expiry_in_days : days if days != null])...)
 }
 
-# tflint-ignore: terraform_unused_declarations # Only its own rules read it.
 variable "maximum_age_days" {
   description = "How many days a credential may stay valid, e.g. 90; null is any number. The plan refuses a schedule that keeps one longer if each rotation succeeds in its window. With notifications, the topic hears of one that is older."
   type        = number

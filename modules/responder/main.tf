@@ -40,7 +40,7 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  name                 = var.role_name
+  name                 = var.name
   path                 = var.function.role_path
   description          = "Reports leaks of ${var.secret_name}"
   permissions_boundary = var.function.permissions_boundary

@@ -31,13 +31,7 @@ variable "function" {
 }
 
 variable "name" {
-  description = "Name of the function, its log group and its rules."
-  type        = string
-  nullable    = false
-}
-
-variable "role_name" {
-  description = "Name of a new role of the function."
+  description = "Name of the function, its role, its log group and its rules."
   type        = string
   nullable    = false
 }
