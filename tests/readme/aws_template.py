@@ -7,7 +7,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from rotation_conformance.account import StoredVersion
+from rotation_conformance.rotator import assert_converged
 from tests.readme.blocks import block
 
 if TYPE_CHECKING:
@@ -18,6 +21,18 @@ if TYPE_CHECKING:
 
 USER = "app"
 CLONE = f"{USER}_clone"
+
+each_way_to_give_up = pytest.mark.parametrize(
+    "gives_up", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
+each_single_user = pytest.mark.parametrize(
+    ("mode", "administered"),
+    [
+        ("single_user", False),
+        pytest.param("single_user", True, marks=pytest.mark.slow),
+        pytest.param("alternating_users", True, marks=pytest.mark.slow),
+    ],
+)
 
 
 def replace_rotation(example: Path, engine: str = "mysql") -> None:
@@ -60,6 +75,17 @@ class Template(ABC):
         if reached != "stored":
             self.set(pending, current, reached)
         return token
+
+    def move(self, unfinished: str, *, gives_up: bool) -> None:
+        """Rotate once, leave the next rotation unfinished, and take the secret over."""
+        self.rotate()
+        if unfinished:
+            self.begin(unfinished)
+        if gives_up:
+            self.rotation.give_up()
+        for _ in range(2):
+            self.rotation.rotate()
+            assert_converged(self.rotation)
 
     @abstractmethod
     def set(self, pending: Mapping[str, str], current: Mapping[str, str], reached: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rotation.errors import ConfigurationError
 from rotation_conformance.rotator import assert_converged, watched
 from testing.databases.login import Login
-from tests.readme.aws_template import Template
+from tests.readme.aws_template import Template, each_single_user, each_way_to_give_up
 from tests.readme.blocks import block
 from tests.services.postgresql_users import PostgresqlUsers
 
@@ -90,7 +90,7 @@ _STATES: Final = [
 
 
 @pytest.mark.parametrize(("rotations", "unfinished"), _STATES)
-@pytest.mark.parametrize("gives_up", [True, pytest.param(False, marks=_SLOW)])
+@each_way_to_give_up
 def test_a_pair_of_users_moves_without_a_failed_query(
     rotations: int,
     unfinished: str,
@@ -126,15 +126,8 @@ def test_a_pair_of_users_moves_without_a_failed_query(
         assert postgresql.statement(owners) == [("app",)]
 
 
-@pytest.mark.parametrize("gives_up", [True, pytest.param(False, marks=_SLOW)])
-@pytest.mark.parametrize(
-    ("mode", "administered"),
-    [
-        ("single_user", False),
-        pytest.param("single_user", True, marks=_SLOW),
-        pytest.param("alternating_users", True, marks=_SLOW),
-    ],
-)
+@each_way_to_give_up
+@each_single_user
 @pytest.mark.parametrize(
     "unfinished", [pytest.param(one, marks=[] if one == "set" else _SLOW) for one in _UNFINISHED]
 )
@@ -149,14 +142,7 @@ def test_a_single_user_moves(
     """Also if the template has set a password that is not current, and so broken AWSCURRENT."""
     monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
     with _moving(postgresql, mode, administered=administered, alternates=False) as template:
-        template.rotate()
-        if unfinished:
-            template.begin(unfinished)
-        if gives_up:
-            template.rotation.give_up()
-        for _ in range(2):
-            template.rotation.rotate()
-            assert_converged(template.rotation)
+        template.move(unfinished, gives_up=gives_up)
 
 
 def test_the_rotation_stops_before_a_change_if_the_statements_were_not_run(

@@ -12,7 +12,7 @@ import pytest
 from rotation.errors import PermissionDenied
 from rotation_conformance.rotator import assert_converged, watched
 from testing.databases.login import Login
-from tests.readme.aws_template import CLONE, USER, Template
+from tests.readme.aws_template import CLONE, USER, Template, each_single_user, each_way_to_give_up
 from tests.readme.blocks import block
 from tests.services.mysql_users import MysqlUsers
 
@@ -117,7 +117,7 @@ _STATES: Final = [
 
 
 @pytest.mark.parametrize(("rotations", "unfinished"), _STATES)
-@pytest.mark.parametrize("gives_up", [True, pytest.param(False, marks=_SLOW)])
+@each_way_to_give_up
 def test_a_pair_of_users_moves_without_a_failed_query(
     rotations: int,
     unfinished: str,
@@ -178,15 +178,8 @@ def test_a_privilege_of_the_second_user_alone_ends_if_the_statements_were_not_ru
                 _use(now)
 
 
-@pytest.mark.parametrize("gives_up", [True, pytest.param(False, marks=_SLOW)])
-@pytest.mark.parametrize(
-    ("mode", "administered"),
-    [
-        ("single_user", False),
-        pytest.param("single_user", True, marks=_SLOW),
-        pytest.param("alternating_users", True, marks=_SLOW),
-    ],
-)
+@each_way_to_give_up
+@each_single_user
 @pytest.mark.parametrize(
     "unfinished",
     [
@@ -207,14 +200,7 @@ def test_a_single_user_moves(
     with _moving(
         mysql_server, monkeypatch, mode, administered=administered, alternates=False
     ) as template:
-        template.rotate()
-        if unfinished:
-            template.begin(unfinished)
-        if gives_up:
-            template.rotation.give_up()
-        for _ in range(2):
-            template.rotation.rotate()
-            assert_converged(template.rotation)
+        template.move(unfinished, gives_up=gives_up)
 
 
 def test_a_single_user_of_mysql_needs_the_privilege_of_the_page(
