@@ -113,13 +113,29 @@ locals {
 }
 
 output "responder_policy_json" {
-  description = "IAM policy that allows one of revocation.responders to report a leaked credential and to rotate this secret, and nothing else; null if revocation is null."
-  value = var.revocation == null ? null : jsonencode({ Version = "2012-10-17", Statement = concat(local._responder_statements, [{
-    Sid      = "FindTheVersion"
-    Effect   = "Allow"
-    Action   = ["secretsmanager:ListSecretVersionIds"]
-    Resource = local.secret_arn_pattern
-  }]) })
+  description = "IAM policy that allows one of revocation.responders to report a leaked credential, to rotate this secret, and to read how that goes, and nothing else; null if revocation is null."
+  value = var.revocation == null ? null : jsonencode({ Version = "2012-10-17", Statement = concat(local._responder_statements, [
+    {
+      Sid      = "FindTheVersion"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:ListSecretVersionIds"]
+      Resource = local.secret_arn_pattern
+    },
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+    {
+      Sid      = "ReadTheSettings"
+      Effect   = "Allow"
+      Action   = ["lambda:GetFunctionConfiguration"]
+      Resource = one(module.function[*].planned_arn)
+    },
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+    {
+      Sid      = "ReadTheLog"
+      Effect   = "Allow"
+      Action   = ["logs:FilterLogEvents"]
+      Resource = "arn:${local.account.partition}:logs:${local.account.region}:${local.account.id}:log-group:${one(module.function[*].log_group_name)}:*"
+    },
+  ]) })
 }
 
 output "rotation_enabled" {

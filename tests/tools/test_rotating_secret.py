@@ -64,10 +64,18 @@ class Estate:
         )
         return str(arn)
 
-    def add(self, name: str, package: bytes, *, now: bool = False, **value: str) -> str:
+    def add(
+        self,
+        name: str,
+        package: bytes,
+        *,
+        now: bool = False,
+        settings: Mapping[str, object] | None = None,
+        **value: str,
+    ) -> str:
         """Create a secret with a function, as the module does."""
         arn = str(self.aws.client("secretsmanager").create_secret(Name=name, **value)["ARN"])
-        settings = {
+        own = {
             "strategy": REPRESENTATIVE.name,
             "secret_arn_pattern": f"{arn[:-6]}??????",
             "minimum_overlap_minutes": 0,
@@ -78,9 +86,10 @@ class Estate:
                 "settling_seconds": 0,
                 "user_arn": f"arn:aws:iam::{ACCOUNT_ID}:user/{USER}",
             },
+            **(settings or {}),
         }
         function = self.add_function(
-            default_function_name(REGION, name), package, ROTATION_SETTINGS=json.dumps(settings)
+            default_function_name(REGION, name), package, ROTATION_SETTINGS=json.dumps(own)
         )
         self.start(arn, function, now=now)
         return arn
@@ -111,6 +120,13 @@ def zipped(files: Mapping[str, str]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def payload(repository: Path) -> bytes:
+    """Return the package of a function of the module."""
+    folder = repository / "lambda"
+    files = [folder / "handler.py", *folder.glob("rotation/**/*.py")]
+    return zipped({str(one.relative_to(folder)): one.read_text() for one in files})
 
 
 # The steps of this function do nothing, so that its rotation never ends.
@@ -277,9 +293,7 @@ def test_a_rotation_fails_is_given_up_and_succeeds(
     """With the policy that the page shows, which has no action too many."""
     iam, secrets = here.aws.client("iam"), here.aws.client("secretsmanager")
     foreign = [iam.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"] for _ in range(2)]
-    payload = repository / "lambda"
-    files = [payload / "handler.py", *payload.glob("rotation/**/*.py")]
-    here.add(NAME, zipped({str(one.relative_to(payload)): one.read_text() for one in files}))
+    here.add(NAME, payload(repository))
     terminal = act(ROTATE["Statement"])
     assert actions(ROTATE) == [*NEEDED]
 

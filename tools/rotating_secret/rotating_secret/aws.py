@@ -61,6 +61,12 @@ class Region:
         """The client of CloudWatch Logs."""
         return self._session.client("logs", region_name=self.name, config=_CONFIG)
 
+    def caller(self) -> str:
+        """Return the ARN of the caller, which needs no permission."""
+        caller = self._session.client("sts", region_name=self.name, config=_CONFIG)
+        with self.asking("sts:GetCallerIdentity", self.name):
+            return caller.get_caller_identity()["Arn"]
+
     @classmethod
     def connect(cls, profile: str | None, name: str | None) -> Self:
         """Make the clients; no call is made.

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from rotating_secret import report, trail
+from rotating_secret import report, revoke, trail
 from rotating_secret.aws import Region
 from rotating_secret.errors import Exit, StoppedError, UsageError
 from rotating_secret.evidence import Period, seal, verify
 from rotating_secret.keys import KmsKey
 from rotating_secret.rotation import Waiting, give_up, rotate
 from rotating_secret.secret import State, judge
-from rotating_secret.survey import survey
+from rotating_secret.survey import describe, survey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rotating-secret",
-        description="Shows, starts, waits for and gives up rotations. Never prints a secret value.",
+        description="Shows, starts, waits for and gives up rotations, and ends leaked credentials. "
+        "Never prints a secret value.",
         epilog="Exit codes: 0 healthy or succeeded. 1 not healthy or failed. 2 wrong arguments. "
         "3 refused by AWS, or not reachable. 4 not ended in time.",
     )
@@ -104,6 +105,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     start = _add(commands, one, _rotate, "rotate", "start a rotation", timeout)
     start.add_argument("--wait", action="store_true", help="wait until it has ended")
+    leak = _add(commands, one, _revoke, "revoke", "end a leaked credential now", timeout)
+    leak.add_argument(
+        "--leaked",
+        required=True,
+        type=revoke.leaked,
+        metavar="current|previous|VERSION",
+        help="which credential has leaked: that of a label, or of a version",
+    )
+    leak.add_argument("--json", action="store_true", help="print JSON at the end")
     _add(commands, one, _wait, "wait", "wait until the rotation has ended", timeout)
     _add(commands, one, _give_up, "give-up", "end a rotation that can't succeed")
     return parser
@@ -225,6 +235,42 @@ def _rotate(options: argparse.Namespace) -> Exit:
     what = "The unfinished rotation" if again else "The rotation"
     sys.stdout.write(f"{what} of {options.name} runs. Its version is {token}.\n")
     return _ended(options, region, started, token) if options.wait else Exit.OK
+
+
+def _revoke(options: argparse.Namespace) -> Exit:
+    region = _region(options)
+    revocation = revoke.Revocation(
+        region=region,
+        name=options.name,
+        seconds=options.timeout,
+        report=_complain,
+        started=datetime.now(UTC),
+        token=None,
+    )
+    current = revocation.request(options.leaked)
+    if not current:
+        _complain(f"Version {revocation.version} of {options.name} is reported. It is rotating.")
+        try:
+            current = revocation.run()
+        except KeyboardInterrupt:
+            _complain(revocation.how_to_go_on())
+            raise
+    described = describe(region, options.name)
+    readers = revoke.advice(described)
+    if options.json:
+        found = {
+            "arn": described["ARN"],
+            "leaked_version": revocation.version,
+            "current_version": current,
+            "readers": readers,
+        }
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        sys.stdout.write(
+            f"The credential of version {revocation.version} and all older ones have ended. "
+            f"{options.name} has the current version {current}. {readers}\n"
+        )
+    return Exit.OK
 
 
 def _wait(options: argparse.Namespace) -> Exit:

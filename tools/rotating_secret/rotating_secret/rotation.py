@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from rotating_secret.errors import AwsRefusedError, Exit, StoppedError
 from rotating_secret.secret import CURRENT, PENDING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PAUSE_SECONDS: Final = 2
 # DescribeSecret may return an older state, so one response without the label proves nothing.
-_MISSED: Final = 3
+MISSED: Final = 3
 
 
 class NotRotatedError(StoppedError):
@@ -37,9 +37,9 @@ class OutOfTimeError(StoppedError):
     exit_code = Exit.TIMEOUT
 
 
-def rotate(region: Region, name: str) -> tuple[str, bool]:
+def rotate(region: Region, name: str, token: str | None = None) -> tuple[str, bool]:
     """Start a rotation; return its version, and whether an unfinished one runs again instead."""
-    token = str(uuid.uuid4())
+    token = token or str(uuid.uuid4())
     try:
         with region.asking("secretsmanager:RotateSecret", name):
             region.secrets.rotate_secret(SecretId=name, ClientRequestToken=token)
@@ -47,7 +47,7 @@ def rotate(region: Region, name: str) -> tuple[str, bool]:
         # Secrets Manager repeats an unfinished rotation, and reports it as an error.
         # https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html
         described = describe(region, name)
-        pending = _unfinished(described)
+        pending = unfinished(described)
         if error.code != "InvalidRequestException" or not pending or "DeletedDate" in described:
             raise
         return pending, True
@@ -59,7 +59,7 @@ def give_up(region: Region, name: str) -> str | None:
 
     The next rotation starts with a new version, and cleans up what this one left.
     """
-    pending = _unfinished(describe(region, name))
+    pending = unfinished(describe(region, name))
     if pending is not None:
         with region.asking("secretsmanager:UpdateSecretVersionStage", name):
             region.secrets.update_secret_version_stage(
@@ -94,14 +94,14 @@ class Waiting:
         end = time.monotonic() + self.seconds
         while True:
             described = describe(self.region, self.name)
-            self.token = self.token or _unfinished(described)
+            self.token = self.token or unfinished(described)
             if current := self._ended(described):
                 return current
             self._read_log(described)
             if time.monotonic() >= end:
                 message = (
                     f"The rotation of {self.name} has not ended in {self.seconds:g} seconds. Fix "
-                    f"the last error, then run: rotating-secret rotate {self.name} --wait"
+                    f"the last error{self._again()}"
                 )
                 raise OutOfTimeError(message)
             time.sleep(_PAUSE_SECONDS)
@@ -116,8 +116,8 @@ class Waiting:
             self._fail("The secret is scheduled for deletion.")
         if not described.get("RotationEnabled"):
             self._fail("Rotation is turned off.")
-        self._missed = 0 if self.token in {None, _unfinished(described)} else self._missed + 1
-        if self._missed >= _MISSED:
+        self._missed = 0 if self.token in {None, unfinished(described)} else self._missed + 1
+        if self._missed >= MISSED:
             self._fail("It was given up, or another value was stored since.")
         return None
 
@@ -136,8 +136,7 @@ class Waiting:
                 self.report(error)
                 now = datetime.fromisoformat(str(record["timestamp"])) >= self.started
                 if now and record.get("level") == "ERROR":
-                    cure = "The current credential stays valid. Fix this, then rotate again."
-                    self._fail(cure)
+                    self._fail(self._cure())
 
     def _messages(self, group: str, token: str) -> list[str]:
         """Return what the function logged about the version and was not returned before."""
@@ -160,12 +159,18 @@ class Waiting:
         self._seen.update(new)
         return new
 
-    def _fail(self, reason: str) -> None:
+    def _again(self) -> str:
+        return f", then run: rotating-secret rotate {self.name} --wait"
+
+    def _cure(self) -> str:
+        return "The current credential stays valid. Fix this, then rotate again."
+
+    def _fail(self, reason: str) -> NoReturn:
         message = f"The rotation of {self.name} failed. {reason}"
         raise NotRotatedError(message)
 
 
-def _unfinished(described: DescribeSecretResponseTypeDef) -> str | None:
+def unfinished(described: DescribeSecretResponseTypeDef) -> str | None:
     """Return the version that has AWSPENDING and isn't current."""
     stages = described.get("VersionIdsToStages", {})
     return next(
