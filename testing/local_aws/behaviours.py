@@ -41,6 +41,7 @@ BEHAVIOURS: Final = (
     "cron",
     "scheduler",
     "scheduled_rules",
+    "service_events",
     "topic_keys",
     "functions.throttling",
 )

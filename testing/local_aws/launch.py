@@ -22,7 +22,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
+from testing.local_aws.server_config import (
+    EVENTS_PATH,
+    ISSUED_PATH,
+    LOGIN_PATH,
+    SWITCHES_PATH,
+    ServerConfig,
+)
 from testing.local_aws.switches import Switches
 
 if TYPE_CHECKING:
@@ -80,6 +86,10 @@ class LocalAws:
         request = {"service_name": service_name, "secret": secret, "actions": actions}
         user_name: str | None = self._post(LOGIN_PATH, request)
         return user_name
+
+    def send_event(self, source: str, detail_type: str, detail: Mapping[str, object]) -> None:
+        """Send an event to EventBridge as a service of AWS."""
+        self._post(EVENTS_PATH, {"source": source, "detail_type": detail_type, "detail": detail})
 
     def _post(self, path: str, content: object) -> Any:
         request = urllib.request.Request(  # noqa: S310 - our own address

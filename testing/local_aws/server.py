@@ -26,8 +26,15 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
+from testing.local_aws import service_events
 from testing.local_aws.behaviours import BEHAVIOURS
-from testing.local_aws.server_config import ISSUED_PATH, LOGIN_PATH, SWITCHES_PATH, ServerConfig
+from testing.local_aws.server_config import (
+    EVENTS_PATH,
+    ISSUED_PATH,
+    LOGIN_PATH,
+    SWITCHES_PATH,
+    ServerConfig,
+)
 from testing.local_aws.switches import AWAKE, Current
 
 _GRACE_SECONDS: Final = 2
@@ -106,6 +113,9 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     elif scope.get("path") == ISSUED_PATH:
         issued = [*iam._access_keys.issued, *iam._service_credentials.issued]
         await _respond(send, 200, json.dumps(issued))
+    elif scope.get("path") == EVENTS_PATH:
+        service_events.send(**json.loads(await _body(receive)))
+        await _respond(send, 200, "null")
     elif scope.get("path") == LOGIN_PATH:
         user_name = iam._log_in(**json.loads(await _body(receive)))
         await _respond(send, 200, json.dumps(user_name))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _VARIABLE: Final = "LOCAL_AWS_SERVER_CONFIG"
 
+EVENTS_PATH: Final = "/_local_aws/events"
 ISSUED_PATH: Final = "/_local_aws/issued"
 LOGIN_PATH: Final = "/_local_aws/login"
 SWITCHES_PATH: Final = "/_local_aws/switches"

@@ -19,6 +19,7 @@ from testing.local_aws import local_aws
 from tests.e2e.roles import granted, without
 from tests.readme.blocks import block, local
 from tests.readme.test_commands import SECRET, Applied
+from tests.tools.terminal import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,8 +67,10 @@ def applied(
     copy_module: Callable[[Path], Path],
     terraform_env: dict[str, str],
     aws_cli: Path,
+    repository: Path,
 ) -> Iterator[Applied]:
     root = tmp_path_factory.mktemp("revocation")
+    tool = install(repository / "tools" / "rotating_secret", tmp_path_factory.mktemp("tool"))
     copy_module(root / "terraform-aws-rotating-secret")
     (root / "main.tf").write_text(local("\n".join([block("plan", "revocation"), _ROLE])))
     events = block("plan", "revocation-events").replace("revocation = {\n", _BOTH)
@@ -78,7 +81,7 @@ def applied(
         environment = {
             **inherited,
             **aws.environment,
-            "PATH": f"{aws_cli.parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(tool), str(aws_cli.parent), os.environ["PATH"]]),
             "TF_CLI_ARGS_apply": "-auto-approve -no-color",
         }
         one = Applied(aws=aws, root=root, environment=environment)
@@ -114,15 +117,22 @@ def _records(applied: Applied) -> list[dict[str, Any]]:
     return [json.loads(one["message"]) for one in events if one["message"][0] == "{"]
 
 
+@pytest.mark.parametrize(
+    "commands",
+    [
+        pytest.param(block("run", "revoke"), id="tool"),
+        pytest.param(block("run", "report"), id="aws-cli", marks=pytest.mark.slow),
+    ],
+)
 def test_the_leaked_key_and_the_previous_one_end_within_the_overlap(
-    applied: Applied, responder: Applied
+    applied: Applied, responder: Applied, commands: str
 ) -> None:
     applied.run(block("run", "rotate"))
     eventually("The second key", lambda: len(applied.keys()) == 2)
     applied.settle()
     leaked, keys = applied.value(), applied.keys()
 
-    responder.run(block("run", "report"))
+    responder.run(commands)
 
     eventually(
         "The end", lambda: responder.run(block("run", "revoked")), lambda one: one[:5] == "done "
@@ -168,35 +178,85 @@ def _responder(applied: Applied) -> str:
     return name
 
 
-def _exposed(*key_ids: str) -> dict[str, Any]:
-    """Make an event of AWS Health.
+_HEALTH: Final = ("aws.health", "AWS Health Event")
+
+
+def _exposure(*key_ids: str) -> dict[str, Any]:
+    """Make the detail of an event of AWS Health.
 
     https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
     """
+    event = "event/RISK/AWS_RISK_CREDENTIALS_EXPOSED/AWS_RISK_CREDENTIALS_EXPOSED_0001"
     return {
-        "id": str(uuid.uuid4()),
-        "source": "aws.health",
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "detail": {"affectedEntities": [{"entityValue": key_id} for key_id in key_ids]},
+        "eventArn": f"arn:aws:health:us-east-1::{event}",
+        "service": "RISK",
+        "eventTypeCode": "AWS_RISK_CREDENTIALS_EXPOSED",
+        "eventTypeCategory": "issue",
+        "eventScopeCode": "ACCOUNT_SPECIFIC",
+        "statusCode": "open",
+        "eventDescription": [{"language": "en_US", "latestDescription": "Found in public."}],
+        "affectedEntities": [{"entityValue": key_id} for key_id in key_ids],
     }
 
 
-def test_an_event_ends_the_leaked_key(applied: Applied, responder: Applied) -> None:
+def _exposed(*key_ids: str) -> dict[str, Any]:
+    """Make the whole event, as the function gets it."""
+    source, detail_type = _HEALTH
+    time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "id": str(uuid.uuid4()),
+        "source": source,
+        "detail-type": detail_type,
+        "time": time,
+        "detail": _exposure(*key_ids),
+    }
+
+
+def _outcomes(applied: Applied) -> list[str]:
+    """Return how the responder has answered each event that it got."""
+    logs, group = applied.aws.client("logs"), f"/aws/lambda/{_responder(applied)}"
+    messages = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    return [json.loads(one)["outcome"] for one in messages if '"leak_report"' in one]
+
+
+def test_events_that_are_not_about_this_secret_are_ignored(applied: Applied) -> None:
+    """EventBridge compares each with the patterns of the rules."""
+    keys, outcomes = applied.keys(), _outcomes(applied)
+    (key_id,) = keys
+    ours, events = _exposure(key_id), applied.aws.client("events")
+    forged = {"Source": _HEALTH[0], "DetailType": _HEALTH[1], "Detail": json.dumps(ours)}
+    assert events.put_events(Entries=[forged])["FailedEntryCount"] == 1
+    applied.run(block("run", "report-by-event").replace(SECRET, "reports/other"))
+    applied.run(block("run", "report-by-event").replace("example.secret", "another.secret"))
+    for detail in ({"service": "EC2"}, {"eventTypeCode": "AWS_RISK_OPERATIONAL_NOTIFICATION"}):
+        applied.aws.send_event(*_HEALTH, {**ours, **detail})
+    applied.aws.send_event(_HEALTH[0], "AWS Health Abuse Event", ours)
+    applied.aws.send_event(*_HEALTH, _exposure("AKIAIOSFODNN7EXAMPLE"))
+    answered = eventually(
+        "The answer", lambda: _outcomes(applied), lambda found: len(found) > len(outcomes)
+    )
+    assert answered == [*outcomes, "of_another_user"]
+    assert applied.keys() == keys
+    assert not applied.pending()
+
+
+@pytest.mark.parametrize("source", ["example.secret-scanner", "aws.health"])
+def test_an_event_ends_the_leaked_key(applied: Applied, responder: Applied, source: str) -> None:
+    """Also if the event is false, the successor works."""
     leaked = applied.value()
-    applied.run(block("run", "report-by-event"))
+    if source == _HEALTH[0]:
+        exposure = _exposure("AKIAIOSFODNN7EXAMPLE", leaked["AccessKeyId"])
+        applied.aws.send_event(*_HEALTH, exposure)
+    else:
+        applied.run(block("run", "report-by-event"))
     eventually("The end", lambda: not is_accepted(applied.aws, leaked))
     eventually(
         "The end", lambda: responder.run(block("run", "revoked")), lambda one: one[:5] == "done "
     )
     assert applied.keys() == {applied.value()["AccessKeyId"]}
+    assert is_accepted(applied.aws, applied.value())
+    assert _outcomes(applied)[-1] == "reported"
     applied.settle()
-
-
-def test_an_exposed_key_of_another_user_is_ignored(applied: Applied) -> None:
-    keys = applied.keys()
-    failed, record = _leak(applied, _exposed("AKIAIOSFODNN7EXAMPLE"))
-    assert (failed, record["outcome"]) == (False, "of_another_user")
-    assert applied.keys() == keys
 
 
 @pytest.mark.slow
