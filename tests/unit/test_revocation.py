@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rotation.strategy import Credential
+    from rotation_conformance.account import Trouble
     from tests.campaigns import CountCases
 
 pytestmark = pytest.mark.campaign("Kill matrix")
@@ -52,6 +53,19 @@ _FAST_ISSUERS = [one for one in _FAST if UNITS[str(one.values[0])].kind in _ISSU
 _SIZES = [
     subject_case(FEW_SLOTS, 8, id="some"),
     *(subject_case(name, 1000, id=name, marks=[pytest.mark.slow]) for name in _ENDING),
+]
+# A successor that the service refuses cannot become current.
+_UNACCEPTED_SECONDS: Final = 600
+_HINDERED = [
+    subject_case(FEW_SLOTS, 4, "unissued", id="some-unissued"),
+    subject_case(FEW_SLOTS, 4, "unaccepted", id="some-unaccepted"),
+    *(
+        subject_case(name, 1000, fault, id=f"{name}-{fault}", marks=[pytest.mark.slow])
+        for name in _ENDING
+        if UNITS[name].kind in _ISSUERS
+        for fault in ("unissued", "unaccepted")
+        if fault == "unissued" or UNITS[name].kind is Kind.FEW_SLOTS
+    ),
 ]
 _LABELS = [pytest.param(label, id=label) for label in ("AWSCURRENT", "AWSPREVIOUS")]
 
@@ -314,15 +328,15 @@ def test_an_ended_credential_that_the_service_still_accepts_is_not_done() -> Non
     assert_revoked(rotation, token, leaked)
 
 
-def _calls(subject: str) -> list[str]:
+def _deaths(subject: str, most: int, name: str) -> dict[str, tuple[int, Side]]:
     rotation, token, _ = _begin(subject)
     rotation.steps(token)
-    return rotation.cloud.fuse.calls
+    return _drawn(rotation.cloud.fuse.calls, subject, most, name)
 
 
-def _deaths(subject: str, most: int, name: str) -> dict[str, tuple[int, Side]]:
+def _drawn(calls: list[str], subject: str, most: int, name: str) -> dict[str, tuple[int, Side]]:
     """Draw some of the places to stop a process, or return all; the same SEED draws the same."""
-    each = list(itertools.product(enumerate(_calls(subject), start=1), Side))
+    each = list(itertools.product(enumerate(calls, start=1), Side))
     drawn = random.Random(f"{SEED} {subject} {name}")  # noqa: S311 -- no secret is made
     chosen = drawn.sample(each, min(most, len(each)))
     return {f"{call}_{number}-{side}": (number, side) for (number, call), side in chosen}
@@ -367,6 +381,42 @@ def test_the_next_rotation_ends_each_older_credential_after_a_crash(
         assert_converged(rotation)
 
     run_each(case, _deaths(subject, most, "next"), cases)
+
+
+def _hindered(subject: str, fault: str, *troubles: Trouble) -> tuple[Rotation, str, str]:
+    """Report a credential whose successor is never issued, or never accepted."""
+    rotation, token, leaked = _begin(subject)
+    refusal = refuse(_issuing(subject), "ServiceFailure", status=503)
+    if fault == "unaccepted":
+        rotation.cloud.not_accepted_yet = lambda age: age < _UNACCEPTED_SECONDS
+    hindrances = [refusal] if fault == "unissued" else []
+    rotation.cloud.fuse.arm(watched(rotation), *hindrances, *troubles)
+    return rotation, token, leaked
+
+
+@pytest.mark.parametrize(("subject", "most", "fault"), _HINDERED)
+def test_without_a_successor_a_crash_ends_nothing_that_is_current(
+    subject: str, most: int, fault: str, cases: CountCases
+) -> None:
+    def case(number: int, side: Side) -> None:
+        rotation, token, leaked = _hindered(subject, fault, kill(number, side))
+        value = rotation.secret.value()
+        for _ in range(2):
+            with suppress(Killed, RotationError):
+                rotation.steps(token)
+            assert rotation.secret.labels["AWSCURRENT"] == leaked
+            assert rotation.service.works(value)
+            assert rotation.secret.tags[REVOCATION_TAG].startswith("leaked ")
+            rotation.cloud.time.advance(RETRY_SECONDS)
+        rotation.cloud.time.advance(_UNACCEPTED_SECONDS)
+        rotation.cloud.fuse.arm(watched(rotation))
+        rotation.retry(token)
+        assert_revoked(rotation, token, leaked)
+
+    rotation, token, _ = _hindered(subject, fault)
+    with suppress(RotationError):
+        rotation.steps(token)
+    run_each(case, _drawn(rotation.cloud.fuse.calls, subject, most, fault), cases)
 
 
 @pytest.mark.parametrize("subject", _FAST)
