@@ -53,9 +53,10 @@ locals {
   _limits_months = try(local._cron.month != "*", false)
   _limits_years  = try(local._cron.year != "*", false)
 
-  # Both are the time from one value to the next, for the last value to the first of the next day or week.
+  # Each is the time from one value to the next, for the last value to the first of the next day, week or year.
   _hours_apart    = [for i, hour in local._values.hour : i > 0 ? hour - local._values.hour[i - 1] : hour + 24 - reverse(local._values.hour)[0]]
   _weekdays_apart = [for i, day in local._values.weekday : i > 0 ? day - local._values.weekday[i - 1] : day + 7 - reverse(local._values.weekday)[0]]
+  _months_apart   = [for i, month in local._values.month : i > 0 ? month - local._values.month[i - 1] : month + 12 - reverse(local._values.month)[0]]
 
   # A month may have 28 days. L, W and # come once a month, and a W up to two days later and two days earlier.
   _days_apart = (
@@ -85,14 +86,20 @@ locals {
     try(max(concat(local._within_hours, local._between_hours)...), 1440)
   )
 
-  # The farthest apart are a 29th of February around 2100, fifth Mondays around 2100, and a 31st.
+  # The days from each one that every month has to the next.
+  _sure_days        = [for day in local._values.day : day if day <= 28]
+  _sure_days_apart  = [for i, day in local._sure_days : i > 0 ? day - local._sure_days[i - 1] : day + 31 - reverse(local._sure_days)[0]]
+  _comes_each_month = !can(regex("#5$", local._cron.weekday)) && (length(local._sure_days) > 0 || can(regex("^(LW?|(1?[0-9]|2[0-8])W)$", local._cron.day)))
+
+  # The farthest apart are a 29th of February around 2100, fifth Mondays around 2100, and a 31st. A weekday may come a week
+  # later in its month.
   _longest_interval_in_days = (
     local._rate != null ? local._rate / 1440 :
     local._limits_years ? 999999 :
-    local._limits_months ? 2922 :
+    local._limits_months ? try(local._comes_each_month ? max(local._months_apart...) * 31 + 7 : 2922, 2922) :
     can(regex("#5$", local._cron.weekday)) ? 119 :
     !contains(["*", "?"], local._cron.weekday) ? try(max(local._weekdays_apart...), 35) :
-    local._limits_days ? 62 : local._longest_interval / 1440
+    local._limits_days ? try(max(local._sure_days_apart...), local._comes_each_month ? 35 : 62) : local._longest_interval / 1440
   )
 
   # Secrets Manager rotates on the hour, at least four hours apart, and at most 999 days. A rate of more than 23 hours is

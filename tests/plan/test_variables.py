@@ -878,6 +878,9 @@ _COMMON: Final = [
     ),
     pytest.param(schedule("rate(89 days)", maximum_age_days=90), id="age-of-a-value"),
     pytest.param(
+        schedule("cron(0 8 1 * ? *)", maximum_age_days=90, rotation=IAM), id="age-of-each-month"
+    ),
+    pytest.param(
         managed(schedule_expression="rate(89 days)", maximum_age_days=90), id="age-by-a-service"
     ),
     pytest.param(
