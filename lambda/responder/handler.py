@@ -57,7 +57,8 @@ def lambda_handler(event: Json, context: Any) -> None:  # noqa: ANN401 -- Lambda
         record |= {"outcome": "failed", "error": code, "operation": error.operation_name}
         failure = ResponderError(f"{error.operation_name} returned {code}.")
     record |= {"level": "ERROR" if failure else "INFO", "request_id": context.aws_request_id}
-    record["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = datetime.now(UTC)
+    record["timestamp"] = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     sys.stdout.write(f"{json.dumps(record)}\n")
     sys.stdout.flush()
     if failure:

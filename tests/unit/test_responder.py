@@ -65,6 +65,7 @@ class Responder:
             (line,) = self._capsys.readouterr().out.splitlines()
             record: dict[str, Any] = json.loads(line)
             self.record = record
+        assert record["timestamp"].endswith("Z")
         return record
 
 
