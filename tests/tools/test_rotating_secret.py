@@ -249,6 +249,12 @@ def test_each_region_has_its_own_secrets(capsys: pytest.CaptureFixture[str]) -> 
     assert re.search(rf"^app/healthy +{REGION} ", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("states", "here")
+def test_an_account_has_the_secrets_of_all_its_regions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--all-regions"]) == 1
+    assert re.search(rf"^app/healthy +{REGION} ", capsys.readouterr().out, re.MULTILINE)
+
+
 # A command that needs each action.
 NEEDED: Final = {
     "secretsmanager:DescribeSecret": "give-up",
@@ -351,6 +357,32 @@ def test_the_policy_of_the_page_is_enough_for_status(
     assert main(["status"]) == 1
     shown = capsys.readouterr().out
     assert [name for name in STATES if name not in shown] == []
+
+
+@pytest.mark.usefixtures("states")
+def test_status_shows_the_others_if_some_are_denied(
+    act: Act, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hidden = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:app/{{}}-??????"
+    function = default_function_name(REGION, "app/fast")
+    denied = {
+        "secretsmanager:DescribeSecret": [hidden.format("off"), hidden.format("overdue")],
+        "lambda:GetFunctionConfiguration": [
+            f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{function}"
+        ],
+        "secretsmanager:ListSecretVersionIds": [hidden.format("rotating")],
+    }
+    deny = [{"Effect": "Deny", "Action": key, "Resource": value} for key, value in denied.items()]
+    act([*STATUS["Statement"], *deny])
+    assert main(["status", "--json"]) == 3
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert {one["name"] for one in found["secrets"]} == {"app/deleted", "app/gone", "app/healthy"}
+    assert [one["action"] for one in found["refused"]] == [
+        *(action for action, resources in denied.items() for _ in resources),
+    ]
+    assert "AWS refused secretsmanager:DescribeSecret on arn:" in printed.err
+    assert "It refused it on 1 more." in printed.err
 
 
 @pytest.mark.slow

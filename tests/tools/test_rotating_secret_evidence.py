@@ -242,6 +242,18 @@ def test_each_permission_of_the_page_is_needed(
     assert f"AWS refused {action} on " in capsys.readouterr().err
 
 
+def test_a_report_without_one_of_the_secrets_is_not_written(
+    key: str, allowed: _Allow, tmp_path: Path, capsys: _Screen
+) -> None:
+    action = "secretsmanager:DescribeSecret"
+    hidden = "arn:aws:secretsmanager:*:*:secret:reports/signing-*"
+    allowed([*_statements(key), {"Effect": "Deny", "Action": action, "Resource": hidden}])
+    report = tmp_path / "report.json"
+    assert evidence(report, period=_last_month(), key=key) == 3
+    assert f"AWS refused {action} on " in capsys.readouterr().err
+    assert not report.exists()
+
+
 def test_the_permission_to_sign_is_for_digests_by_this_algorithm(key: str, allowed: _Allow) -> None:
     allowed(_statements(key))
     kms: Any = boto3.client("kms", region_name=REGION)

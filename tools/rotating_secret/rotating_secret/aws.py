@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 from botocore.config import Config
@@ -32,50 +32,55 @@ class Region:
     """The clients of one region, each made when first used: to make one takes time."""
 
     def __init__(self, session: boto3.Session, name: str | None) -> None:
-        self._session = session
+        self.session = session
         self.secrets = session.client("secretsmanager", region_name=name, config=_CONFIG)
         self.name = self.secrets.meta.region_name
 
     @functools.cached_property
     def trail(self) -> CloudTrailClient:
         """The client of CloudTrail."""
-        return self._session.client("cloudtrail", region_name=self.name, config=_CONFIG)
+        return self.session.client("cloudtrail", region_name=self.name, config=_CONFIG)
 
     @functools.cached_property
     def keys(self) -> KMSClient:
         """The client of KMS."""
-        return self._session.client("kms", region_name=self.name, config=_CONFIG)
+        return self.session.client("kms", region_name=self.name, config=_CONFIG)
+
+    @functools.cached_property
+    def regions(self) -> Any:  # noqa: ANN401 -- only this one call needs its types
+        """The client of EC2, which lists the regions of the account."""
+        return self.session.client("ec2", region_name=self.name, config=_CONFIG)
 
     @functools.cached_property
     def functions(self) -> LambdaClient:
         """The client of Lambda."""
-        return self._session.client("lambda", region_name=self.name, config=_CONFIG)
+        return self.session.client("lambda", region_name=self.name, config=_CONFIG)
 
     @functools.cached_property
     def schedules(self) -> EventBridgeSchedulerClient:
         """The client of EventBridge Scheduler."""
-        return self._session.client("scheduler", region_name=self.name, config=_CONFIG)
+        return self.session.client("scheduler", region_name=self.name, config=_CONFIG)
 
     @functools.cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The client of CloudWatch Logs."""
-        return self._session.client("logs", region_name=self.name, config=_CONFIG)
+        return self.session.client("logs", region_name=self.name, config=_CONFIG)
 
     def caller(self) -> str:
         """Return the ARN of the caller, which needs no permission."""
-        caller = self._session.client("sts", region_name=self.name, config=_CONFIG)
+        caller = self.session.client("sts", region_name=self.name, config=_CONFIG)
         with self.asking("sts:GetCallerIdentity", self.name):
             return caller.get_caller_identity()["Arn"]
 
     @classmethod
-    def connect(cls, profile: str | None, name: str | None) -> Self:
-        """Make the clients; no call is made.
+    def connect(cls, profile: str | None, name: str | None, like: Self | None = None) -> Self:
+        """Make the clients; no call is made. To share the session of another region is faster.
 
         Raises:
             UsageError: The profile or the region is wrong.
         """
         try:
-            return cls(boto3.Session(profile_name=profile), name)
+            return cls(like.session if like else boto3.Session(profile_name=profile), name)
         except ProfileNotFound:
             message = f"--profile must name a profile of the AWS CLI. Found: {profile}."
             raise UsageError(message) from None

@@ -24,6 +24,9 @@ from rotating_secret.survey import describe, survey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rotating_secret.errors import AwsRefusedError
+    from rotating_secret.secret import Secret
+
 _WELL = {State.HEALTHY, State.ROTATING}
 
 
@@ -59,12 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument(
         "names", nargs="*", metavar="NAME", help="secrets to show; otherwise all of the module"
     )
-    status.add_argument(
+    where = status.add_mutually_exclusive_group()
+    where.add_argument(
         "--region",
         action="append",
         dest="regions",
         metavar="REGION",
         help="AWS region; repeat it for several",
+    )
+    where.add_argument(
+        "--all-regions", action="store_true", help="all regions that the account has enabled"
     )
     status.add_argument("--all", action="store_true", help="also show what something else rotates")
     status.add_argument(
@@ -143,21 +150,22 @@ def _seconds(text: str) -> float:
 
 
 def _status(options: argparse.Namespace) -> Exit:
-    now, regions = datetime.now(UTC), options.regions or [None]
-    judged = [
-        (secret, *judge(secret, now))
-        for region in regions
-        for secret in survey(
-            Region.connect(options.profile, region),
-            options.names,
-            every=options.all,
-            credentials=options.credentials,
+    now, regions = datetime.now(UTC), _regions(options)
+    judged: list[tuple[Secret, State, str]] = []
+    refused: list[AwsRefusedError] = []
+    for region in regions:
+        secrets, denied = survey(
+            region, options.names, every=options.all, credentials=options.credentials
         )
-    ]
+        judged += [(secret, *judge(secret, now)) for secret in secrets]
+        refused += denied
     judged.sort(key=lambda one: (one[0].name, one[0].region))
     if options.json:
-        found = [report.as_json(*one) for one in judged]
-        sys.stdout.write(json.dumps({"secrets": found}, indent=2) + "\n")
+        found = {
+            "secrets": [report.as_json(*one) for one in judged],
+            "refused": [{"action": one.action, "resource": one.resource} for one in refused],
+        }
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
     elif judged:
         # Without a terminal, rich would fold the table to 80 columns.
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -165,9 +173,24 @@ def _status(options: argparse.Namespace) -> Exit:
         for secret, _, advice in judged:
             if advice:
                 console.print(f"\n{secret.name}: {advice}", markup=False, soft_wrap=True)
-    else:
+    elif not refused:
         sys.stdout.write("No secret of the module rotates here. Check --region and --profile.\n")
+    for action in dict.fromkeys(one.action for one in refused):
+        first, *more = (one for one in refused if one.action == action)
+        _complain(f"{first} It refused it on {len(more)} more." if more else str(first))
+    if refused:
+        return Exit.REFUSED
     return Exit.OK if all(state in _WELL for _, state, _ in judged) else Exit.UNHEALTHY
+
+
+def _regions(options: argparse.Namespace) -> list[Region]:
+    names = options.regions or [None]
+    first = Region.connect(options.profile, names[0])
+    if options.all_regions:
+        with first.asking("ec2:DescribeRegions", "the account"):
+            found = first.regions.describe_regions()["Regions"]
+        names = [first.name, *(one["RegionName"] for one in found)]
+    return [first, *(Region.connect(None, name, first) for name in names[1:] if name != first.name)]
 
 
 def _evidence(options: argparse.Namespace) -> Exit:
@@ -178,12 +201,14 @@ def _evidence(options: argparse.Namespace) -> Exit:
     records = (
         trail.read_files(options.events) if options.events else trail.look_up(region, period, now)
     )
-    secrets = survey(region, [], every=options.all, credentials=False)
+    secrets, refused = survey(region, [], every=options.all, credentials=False)
+    if refused:
+        raise refused[0]
     events = trail.select(records, [one.arn for one in secrets], period)
     header = {
         "period": period.name,
         "region": region.name,
-        "made": now.isoformat(timespec="seconds"),
+        "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "source": records.source,
         "secrets": [
             {

@@ -42,7 +42,7 @@ class AwsRefusedError(StoppedError):
     """AWS returned an error."""
 
     def __init__(self, action: str, resource: str, code: str) -> None:
-        self.code = code
+        self.action, self.resource, self.code = action, resource, code
         cures = {
             "AccessDenied": "The policy of the caller must allow it; the tool's page has one.",
             "ExpiredToken": "The caller's credentials must be valid: log in again.",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rotating_secret.aws import WORKERS
 from rotating_secret.errors import AwsRefusedError, NoSuchSecretError
 from rotating_secret.secret import Function, Schedule, Secret, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_secretsmanager.type_defs import (
         DescribeSecretResponseTypeDef,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     )
 
     from rotating_secret.aws import Region
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _ROTATE_TARGET: Final = ":scheduler:::aws-sdk:secretsmanager:rotateSecret"
 # Fields that name a credential and grant no access, each with the form of its value.
@@ -34,7 +38,9 @@ _PUBLIC: Final = {
 }
 
 
-def survey(region: Region, names: Sequence[str], *, every: bool, credentials: bool) -> list[Secret]:
+def survey(
+    region: Region, names: Sequence[str], *, every: bool, credentials: bool
+) -> tuple[list[Secret], list[AwsRefusedError]]:
     """Read the secrets of the module in a region, or those with these names.
 
     Args:
@@ -42,28 +48,57 @@ def survey(region: Region, names: Sequence[str], *, every: bool, credentials: bo
         names: Names or ARNs; empty for all secrets of the module.
         every: Include secrets that something else rotates.
         credentials: Read the labelled values, for the names of their credentials.
+
+    Returns:
+        The secrets about which AWS denied nothing, and the calls that it denied.
     """
-    # A session must not make clients in several threads.
-    _ = region.functions, region.schedules
+    refused: list[AwsRefusedError] = []
     with ThreadPoolExecutor(WORKERS) as pool:
+
+        def each(call: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+            for found in pool.map(functools.partial(_tried, call), things):
+                if isinstance(found, AwsRefusedError):
+                    refused.append(found)
+                else:
+                    yield found
+
         if names:
-            described = list(pool.map(lambda name: describe(region, name), names))
+            described = list(each(functools.partial(describe, region), names))
         else:
-            found = pool.map(lambda arn: _describe_listed(region, arn), _rotating(region))
+            listed = [arn for found in each(_rotating, [region]) for arn in found]
+            found = each(functools.partial(_describe_listed, region), listed)
             described = [one for one in found if one]
-        arns = sorted(
-            {one["RotationLambdaARN"] for one in described if one.get("RotationLambdaARN")}
+        if not described:
+            return [], refused
+        # A session must not make clients in several threads.
+        _ = region.functions, region.schedules
+        arns = {one["RotationLambdaARN"] for one in described if one.get("RotationLambdaARN")}
+        account = described[0]["ARN"].split(":")[4]
+        functions = dict(
+            each(lambda arn: (arn, read_function(region, arn, account=account)), sorted(arns))
         )
-        account = described[0]["ARN"].split(":")[4] if described else ""
-        found_functions = pool.map(lambda arn: read_function(region, arn, account=account), arns)
-        functions = dict(zip(arns, found_functions, strict=True))
-        schedules = _schedules(region, pool)
-        secrets = [_secret(region, one, functions, schedules) for one in described]
+        keys = [key for found in each(_schedules, [region]) for key in found]
+        schedules = dict(each(lambda key: _schedule(region, *key), keys))
+        secrets = [
+            _secret(region, one, functions, schedules)
+            for one in described
+            if one.get("RotationLambdaARN", "") in {"", *functions}
+        ]
         chosen = [one for one in secrets if names or every or one.is_ours]
-        secrets = list(pool.map(lambda one: _with_versions(region, one), chosen))
+        secrets = list(each(functools.partial(_with_versions, region), chosen))
         if credentials:
-            secrets = list(pool.map(lambda one: _with_credentials(region, one), secrets))
-    return secrets
+            secrets = list(each(functools.partial(_with_credentials, region), secrets))
+    return secrets, refused
+
+
+def _tried(call: Callable[[T], R], thing: T) -> R | AwsRefusedError:
+    """Return the error if AWS denies the call."""
+    try:
+        return call(thing)
+    except AwsRefusedError as error:
+        if not error.code.startswith("AccessDenied"):
+            raise
+        return error
 
 
 def _rotating(region: Region) -> list[str]:
@@ -125,17 +160,16 @@ def _fields(text: str | None) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _schedules(region: Region, pool: ThreadPoolExecutor) -> Mapping[str, Schedule]:
-    """Return the schedules that rotate a secret, by the ARN of the secret."""
+def _schedules(region: Region) -> list[tuple[str, str]]:
+    """List the schedules that rotate a secret, by their group and name."""
     with region.asking("scheduler:ListSchedules", region.name):
         pages = region.schedules.get_paginator("list_schedules").paginate()
-        listed = [
+        return [
             (one["GroupName"], one["Name"])
             for page in pages
             for one in page["Schedules"]
             if one["Target"]["Arn"].endswith(_ROTATE_TARGET)
         ]
-    return dict(pool.map(lambda one: _schedule(region, *one), listed))
 
 
 def _schedule(region: Region, group: str, name: str) -> tuple[str, Schedule]:
