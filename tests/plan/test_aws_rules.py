@@ -3,6 +3,7 @@
 botocore's models are AWS's. https://github.com/boto/botocore/tree/develop/botocore/data
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import hcl2
 import pytest
+from botocore.model import ServiceModel
 from botocore.session import get_session
 
 from tests.plan.conftest import VPC, RefuseEach
@@ -31,10 +33,14 @@ _OWN: Final = "custom"
 Variables = Mapping[str, Any]
 
 
+@functools.cache
+def _model(service: str) -> ServiceModel:
+    return get_session().get_service_model(service)
+
+
 def _limit(service: str, shape: str, name: str = "max") -> Any:  # noqa: ANN401 -- botocore's
     """Return a limit of AWS's model."""
-    model = get_session().get_service_model(service)
-    return model.shape_for(shape).metadata[name]
+    return _model(service).shape_for(shape).metadata[name]
 
 
 def _function(**options: object) -> Variables:

@@ -1,5 +1,6 @@
 """A null inside an input is absent, or a message names its field (promise 6)."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -123,32 +124,44 @@ def split_types(text: str) -> list[str]:
 
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-TYPES = {
-    name.strip('"'): re.sub(r"^\$\{(.*)\}$", r"\1", variable["type"])
-    for file in _REPOSITORY.glob("variables*.tf")
-    for block in hcl2.loads(file.read_text(encoding="utf-8"))["variable"]
-    for name, variable in block.items()
-    if not _SCALAR.match(variable["type"])
-}
-_CASES: dict[Place, dict[str, Any]] = {}
-for _call in CALLS:
-    for _name, _value in ((name, _call[name]) for name in TYPES.keys() & _call.keys()):
-        for _place, _changed in _nulled(TYPES[_name], _value, (_name,)):
-            _CASES.setdefault(_place, {**_call, _name: _changed})
+
+
+@functools.cache
+def input_types() -> Mapping[str, str]:
+    """Return the type of each input of the module, without the scalars."""
+    return {
+        name.strip('"'): re.sub(r"^\$\{(.*)\}$", r"\1", variable["type"])
+        for file in _REPOSITORY.glob("variables*.tf")
+        for block in hcl2.loads(file.read_text(encoding="utf-8"))["variable"]
+        for name, variable in block.items()
+        if not _SCALAR.match(variable["type"])
+    }
+
+
+@functools.cache
+def _cases() -> Mapping[Place, dict[str, Any]]:
+    """Return a module call for each place, which has a null there."""
+    cases: dict[Place, dict[str, Any]] = {}
+    for call in CALLS:
+        for name in input_types().keys() & call.keys():
+            for place, changed in _nulled(input_types()[name], call[name], (name,)):
+                cases.setdefault(place, {**call, name: changed})
+    return cases
 
 
 def test_each_place_of_each_input_has_a_case() -> None:
-    assert {*_CASES} == {
-        place for name, type_ in TYPES.items() for place in _places(type_, (name,))
+    assert {*_cases()} == {
+        place for name, type_ in input_types().items() for place in _places(type_, (name,))
     }
 
 
 def test_a_null_is_absent_or_named(refuse: Refuse, refuse_each: RefuseEach) -> None:
     """Any other error of Terraform's fails in the fixtures."""
-    named = {f"secret-{n}": place for n, place in enumerate(_CASES) if _CASES[place]["name"]}
-    found = refuse_each({name: _CASES[place] | {"name": name} for name, place in named.items()})
+    cases = _cases()
+    named = {f"secret-{n}": place for n, place in enumerate(cases) if cases[place]["name"]}
+    found = refuse_each({name: cases[place] | {"name": name} for name, place in named.items()})
     messages = {place: found[name] for name, place in named.items()}
-    messages |= {place: refuse(call) for place, call in _CASES.items() if place not in messages}
+    messages |= {place: refuse(call) for place, call in cases.items() if place not in messages}
     for place, rules in messages.items():
         names = [name for name in place if name != "*"]
         if names[:-1] == ["rotation"]:  # Without it, there is no strategy to name.

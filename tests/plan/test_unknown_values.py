@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.plan.conftest import MakeRoot
-from tests.plan.test_nulls import CALLS, TYPES, attributes, split_types
+from tests.plan.test_nulls import CALLS, attributes, input_types, split_types
 from tests.strategies import ALL, SIMPLEST
 
 pytestmark = pytest.mark.xdist_group("plan")
@@ -68,12 +68,13 @@ def _unknown(type_: str, value: Any, *, inside: bool) -> Any:  # noqa: ANN401 --
 def test_an_unknown_length_decides_no_count(
     more: list[dict[str, Any]], make_root: MakeRoot
 ) -> None:
+    types = input_types()
     calls: dict[str, dict[str, Any]] = {}
     for number, call in enumerate([*CALLS[:2], *more]):
         for inside in (False, True):
             changed = {
-                name: _unknown(TYPES[name], call[name], inside=inside)
-                for name in TYPES.keys() & call.keys()
+                name: _unknown(types[name], call[name], inside=inside)
+                for name in types.keys() & call.keys()
             }
             if {**call, **changed} not in calls.values():
                 calls[f"call_{number}_{inside}"] = {**call, **changed}

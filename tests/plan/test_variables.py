@@ -1215,7 +1215,10 @@ def test_variables_are_required_first_and_then_in_alphabetical_order(repository:
 
 
 def test_each_variable_has_a_type_and_one_sentence(repository: Path) -> None:
-    for file in (*repository.glob("variables*.tf"), *repository.rglob("modules/**/variables.tf")):
+    for file in (
+        *repository.glob("variables*.tf"),
+        *(repository / "modules").rglob("variables.tf"),
+    ):
         for name, block in _declared(file).items():
             assert "any" not in re.findall(r"\w+", str(block["type"])), name
             sentence = block["description"].strip('"')
@@ -1236,7 +1239,8 @@ def test_a_comment_shows_each_default_of_the_function(repository: Path) -> None:
 
 
 def test_each_native_run_asserts_or_expects_a_failure(repository: Path) -> None:
-    for path in repository.rglob("tests/*.tftest.hcl"):
+    pattern = "tests/*.tftest.hcl"
+    for path in (*repository.glob(pattern), *(repository / "modules").rglob(pattern)):
         for one in hcl2.loads(path.read_text(encoding="utf-8"))["run"]:
             for name, body in one.items():
                 fails = "refuses_" in name or "warns_" in name

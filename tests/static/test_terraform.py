@@ -19,7 +19,11 @@ _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # The root, the modules below it and the examples: every folder that holds configuration.
 _FOLDERS = sorted(
     str(folder)
-    for folder in {path.parent.relative_to(_REPOSITORY) for path in _REPOSITORY.rglob("*.tf")}
+    for folder in {
+        path.parent.relative_to(_REPOSITORY)
+        for pattern in ("*.tf", "[!.]*/**/*.tf")
+        for path in _REPOSITORY.glob(pattern)
+    }
     if not any(part.startswith(".") for part in folder.parts)
 )
 
