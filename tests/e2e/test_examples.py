@@ -26,6 +26,8 @@ _EXAMPLES = _REPOSITORY / "examples"
 class _FixedValue(Walk):
     """Nothing rotates the secret; an operator writes its values."""
 
+    guarded_by = "tests/e2e/test_values.py"
+
     def __init__(
         self,
         github: LocalGitHub,
@@ -72,17 +74,23 @@ def _marks(walk: type[Walk]) -> list[pytest.MarkDecorator]:
 
 
 def test_each_example_has_a_walk() -> None:
-    walks = [*_OTHERS, *(example for strategy in ALL for example in strategy.walks)]
+    walks = dict(_OTHERS)
+    for strategy in ALL:
+        assert not walks.keys() & strategy.walks.keys()
+        walks |= strategy.walks
     assert sorted(walks) == sorted(path.parent.name for path in _EXAMPLES.glob("*/main.tf"))
     assert all(strategy.walks for strategy in ALL)
-    guards = [walk.guarded_by for one in ALL for walk in one.walks.values() if walk.guarded_by]
+    guards = [walk.guarded_by for walk in walks.values() if walk.guarded_by]
     assert [path for path in guards if not (_REPOSITORY / path).is_file()] == []
 
 
 @pytest.mark.parametrize(
     ("strategy", "example", "walk"),
     [
-        *(pytest.param(None, example, walk, id=example) for example, walk in _OTHERS.items()),
+        *(
+            pytest.param(None, example, walk, id=example, marks=_marks(walk))
+            for example, walk in _OTHERS.items()
+        ),
         *(
             case(strategy, example, walk, id=example, marks=_marks(walk))
             for strategy in ALL

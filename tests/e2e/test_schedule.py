@@ -124,11 +124,11 @@ def scheduled(aws: Aws, module: Path) -> Iterator[Scheduled]:
     assert inventory(aws) == before
 
 
-def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Scheduled) -> None:
+def test_two_ticks_rotate_twice_and_a_change_does_not(scheduled: Scheduled) -> None:
     # To set up the rotation and its schedule starts neither.
     assert scheduled.holder() is None
     seen: list[str | None] = [None]
-    for _ in range(3):
+    for _ in range(2):
         scheduled.tick()
         seen.append(scheduled.wait_for_another(seen[-1]))
     scheduled.terraform.require_empty_plan()
@@ -141,7 +141,7 @@ def test_three_ticks_rotate_three_times_and_a_change_does_not(scheduled: Schedul
 
     # The start time of the schedule is past now, so EventBridge would reject it.
     scheduled.move(40)
-    for expression in ("rate(45 minutes)", "cron(30 5 29 2 ? *)", "rate(50 minutes)"):
+    for expression in ("cron(30 5 29 2 ? *)", "rate(50 minutes)"):
         scheduled.terraform.set(schedule_expression=expression)
         scheduled.terraform.apply()
     scheduled.terraform.require_empty_plan()

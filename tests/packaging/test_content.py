@@ -152,6 +152,8 @@ def test_the_package_is_the_same_for_every_umask_checkout_and_cache(
         assert others[name].read_bytes() == package.read_bytes()
 
 
+# A package has only the services that its strategy imports, which the first test here compares.
+@pytest.mark.slow
 def test_a_change_for_github_changes_no_package_without_github(
     packages: Mapping[str, Path],
     build: Build,
