@@ -17,7 +17,7 @@ REVOCATION_TAG: Final = "rotation-revocation"
 REVOCATION_TOKEN: Final = "1ea4ed00-"  # noqa: S105 -- how the token of such a rotation begins
 
 _PATIENCE_SECONDS: Final = 120
-_PAUSE_SECONDS: Final = 0.1
+_PAUSE_SECONDS: Final = 0.2
 _SETTLING_SECONDS: Final = 2
 
 

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,9 +58,20 @@ class LocalAws:
     """The environment variables of a process that acts as the administrator."""
     folder: Path
     """The temporary folder of the server and of all functions."""
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def client(self, service: str, **options: Any) -> Any:
-        """Return a boto3 client, by default the administrator's."""
+        """Return a boto3 client, by default the administrator's, which is made once per service.
+
+        To make a client takes the processor time of ten calls.
+        """
+        if options:
+            return self._made(service, **options)
+        if service not in self._clients:
+            self._clients[service] = self._made(service)
+        return self._clients[service]
+
+    def _made(self, service: str, **options: Any) -> Any:
         session = _session(
             self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"]
         )

@@ -95,7 +95,6 @@ def environment(aws: Aws, terraform_env: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["pytest", "terratest"])
-# The test below applies the same example by the jobs of a pipeline, and is in `make test`.
 @pytest.mark.slow
 def test_the_test_of_the_pipeline_passes_and_leaves_nothing(
     name: str, aws: Aws, environment: dict[str, str], module: Path, tmp_path: Path
@@ -106,6 +105,8 @@ def test_the_test_of_the_pipeline_passes_and_leaves_nothing(
     assert inventory(aws) == before
 
 
+# tests/e2e/test_examples.py applies the same example, without the jobs of a pipeline.
+@pytest.mark.slow
 def test_a_plan_made_on_one_machine_is_applied_on_another(
     aws: Aws, environment: dict[str, str], tmp_path: Path
 ) -> None:

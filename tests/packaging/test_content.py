@@ -1,6 +1,7 @@
 """The package of a function has what its strategy needs, and the same bytes on every machine."""
 
 import ast
+import functools
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +85,7 @@ def test_the_package_of_the_watcher_has_its_files_and_no_other(
     assert _content(packages[WATCHER]) == own
 
 
+@functools.cache  # Most packages have the same files.
 def _code(source: bytes) -> str:
     """Show all but the docstrings, with the place where each part begins."""
     tree = ast.parse(source)

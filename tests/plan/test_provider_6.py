@@ -5,7 +5,7 @@ The schema comes from generated bindings; nothing is applied.
 
 import ast
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,21 @@ def classes(aws_provider_6: Path) -> dict[str, dict[str, set[str]]]:
     return Lazy()
 
 
-def _blocks(repository: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+@cache
+def _blocks(repository: Path) -> Sequence[tuple[str, str, dict[str, Any]]]:
+    found: list[tuple[str, str, dict[str, Any]]] = []
     for path in (*repository.glob("*.tf"), *(repository / "modules").rglob("*.tf")):
         with path.open(encoding="utf-8") as file:
             parsed = hcl2.load(file)
         for kind in ("data", "resource"):
-            for block in parsed.get(kind, []):
-                for type_, named in block.items():
-                    for name, body in named.items():
-                        if type_.strip('"').startswith("aws_"):
-                            yield kind, type_.strip('"'), body | {"name?": name.strip('"')}
+            found += [
+                (kind, type_.strip('"'), body | {"name?": name.strip('"')})
+                for block in parsed.get(kind, [])
+                for type_, named in block.items()
+                for name, body in named.items()
+                if type_.strip('"').startswith("aws_")
+            ]
+    return found
 
 
 def _pascal(name: str) -> str:

@@ -1,5 +1,6 @@
 """Each wrong value fails at plan, with the rule, what to write, and what was found (promise 6)."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -770,6 +771,7 @@ CASES = [
 ]
 
 
+@functools.cache
 def _declared(file: Path) -> dict[str, dict[str, Any]]:
     blocks = hcl2.loads(file.read_text(encoding="utf-8"))["variable"]
     return {name.strip('"'): block for one in blocks for name, block in one.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Block:
     text: str
 
 
+@functools.cache
 def blocks() -> list[Block]:
     """Read the blocks of all pages, in their order; terraform-docs writes none."""
     return [
