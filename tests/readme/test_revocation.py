@@ -240,7 +240,13 @@ def test_events_that_are_not_about_this_secret_are_ignored(applied: Applied) -> 
     assert not applied.pending()
 
 
-@pytest.mark.parametrize("source", ["example.secret-scanner", "aws.health"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(_HEALTH[0], id="aws-health"),
+        pytest.param("example.secret-scanner", id="own", marks=pytest.mark.slow),
+    ],
+)
 def test_an_event_ends_the_leaked_key(applied: Applied, responder: Applied, source: str) -> None:
     """Also if the event is false, the successor works."""
     leaked = applied.value()

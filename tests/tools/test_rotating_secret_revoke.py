@@ -175,6 +175,7 @@ def test_a_responder_ends_the_leaked_key_and_a_repetition_changes_nothing(
     assert found["arn"] == estate.described(NAME)["ARN"]
 
 
+@pytest.mark.slow
 def test_a_report_of_another_version_comes_first(
     secret: Secret, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,6 +240,7 @@ def test_a_refusal_of_the_function_is_shown(
     assert secret.holder("AWSCURRENT") == current
 
 
+@pytest.mark.slow
 def test_a_rotation_without_the_report_is_not_a_success(
     estate: Estate, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +273,12 @@ def test_a_secret_without_the_option_is_refused(
         assert main(["revoke", name, "--leaked", "current"]) == 2
         assert f"Found: {found}. Disable the credential" in capsys.readouterr().err
         assert estate.described(name).get("Tags", []) == []
+
+
+def test_an_argument_that_names_no_version_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["revoke", NAME, "--leaked", "latest"])
+    assert "must be current, previous or the ID of a version" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ The report is a tag, and the rotation has a token of its own form, as docs/revoc
 
 from __future__ import annotations
 
+import argparse
 import re
 import uuid
 from dataclasses import dataclass
@@ -79,10 +80,11 @@ def leaked(text: str) -> str:
     """Check the argument --leaked.
 
     Raises:
-        ValueError: It is neither a label nor a version.
+        ArgumentTypeError: It is neither a label nor a version.
     """
     if text not in _LABELS and not re.fullmatch(_VERSION, text):
-        raise ValueError
+        message = f"must be current, previous or the ID of a version; found: {text}"
+        raise argparse.ArgumentTypeError(message)
     return text
 
 
