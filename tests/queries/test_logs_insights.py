@@ -21,6 +21,7 @@ from rotation.event import Step
 from rotation.log import Key, write
 from tests.queries.trail import QUARTER, arn
 from tests.readme.blocks import REPOSITORY
+from tests.strategies import SIMPLEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,7 +104,7 @@ def _step(day: int, name: str, step: Step, **fields: str) -> dict[str, Any]:
         Key.EVENT: "rotation_step",
         Key.STEP: step,
         Key.SECRET_ARN: arn(name),
-        Key.STRATEGY: "iam_access_key",
+        Key.STRATEGY: SIMPLEST.name,
         Key.OUTCOME: Outcome.DONE,
         Key.REQUEST_ID: "7a1f2c3d",
         **{Key(key): value for key, value in fields.items()},
