@@ -10,6 +10,7 @@ look finds it, too, and nothing is compared with the service's list while a rota
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rotation.attempt import digest
 from rotation.aws import ask, call
-from rotation.errors import CredentialRejected, RotationError
+from rotation.errors import ConfigurationError, CredentialRejected, RotationError
 from rotation.ownership import parse_ours, require_ours
 from rotation.proof import LAG
+from rotation.response import parsed_time
 from rotation.secret import Stage
 from rotation.strategy import Issuer, Replacer, Setter
 
@@ -49,9 +51,11 @@ _TOPIC_ARN: Final = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[0-9A-Za-z_-]{1,25
 class Kind(StrEnum):
     """The kinds of findings, by which a query or an alarm may filter the log."""
 
+    CONFIGURATION = "configuration"
     CURRENT_REJECTED = "current_rejected"
     NO_VALUE = "no_value"
     NOT_CHECKED = "not_checked"
+    NOT_ROTATED = "not_rotated"
     OTHER_VALUE = "other_value"
     PREVIOUS_REJECTED = "previous_rejected"
     REPLICA = "replica"
@@ -105,21 +109,21 @@ class Audit:
     strategy: Generator | Issuer
 
     def run(self) -> Sequence[Finding]:
-        """Look, notify the topic of findings, and rotate if an option allows it.
+        """Look, rotate if an option allows it, and notify the topic of findings.
 
         Raises:
-            RotationError: The labels could not be read, the topic could not be notified, or the
-                rotation could not be started. All else is a finding.
+            RotationError: The labels could not be read, or the topic could not be notified. All
+                else is a finding.
         """
         findings = self._look()
         if findings:
             self.clock.sleep(LAG.total_seconds())
             again = self._look()
             findings = [one for one in again if one in findings]
+        if self.settings.rotates and Kind.CURRENT_REJECTED in {one.kind for one in findings}:
+            findings = [*findings, *self._rotate()]
         if findings and self.settings.topic_arn is not None:
             self._notify(self.settings.topic_arn, findings)
-        if self.settings.rotates and Kind.CURRENT_REJECTED in {one.kind for one in findings}:
-            self._rotate()
         return findings
 
     def _look(self) -> Sequence[Finding]:
@@ -127,7 +131,7 @@ class Audit:
         current = self.secret.read_label(Stage.CURRENT)
         return [
             *self._of_current(current),
-            *self._of_previous(description),
+            *self._of_previous(description, current),
             *self._of_inventory(description),
             *self._of_replicas(current),
         ]
@@ -153,13 +157,15 @@ class Audit:
             "Find out who deleted or changed it at the service, then rotate the secret.",
         )
 
-    def _of_previous(self, description: Description) -> Iterator[Finding]:
+    def _of_previous(self, description: Description, current: Version | None) -> Iterator[Finding]:
         """Check the previous credential, if the service must still accept it."""
         strategy = self.strategy
         keeps = isinstance(strategy, Setter) or (
             isinstance(strategy, Issuer) and not strategy.retires_demoted
         )
         if not keeps or isinstance(strategy, Replacer) or _is_unfinished(description):
+            return
+        if current is not None and _was_revoked(description, current):
             return
         version = self.secret.read_label(Stage.PREVIOUS)
         credential = parse_ours(strategy, version) if version else None
@@ -275,10 +281,15 @@ class Audit:
             ),
         )
 
-    def _rotate(self) -> None:
+    def _rotate(self) -> Iterator[Finding]:
+        """Start a rotation, which may be refused, e.g. because another one has not ended."""
         client = self.clients("secretsmanager")
         arn = self.secret.arn
-        call("secretsmanager:RotateSecret", arn, lambda: client.rotate_secret(SecretId=arn))
+        try:
+            call("secretsmanager:RotateSecret", arn, lambda: client.rotate_secret(SecretId=arn))
+        except RotationError as error:
+            message = f"The audit could not start a rotation. {error}"
+            yield Finding(kind=Kind.NOT_ROTATED, message=message)
 
 
 def _is_unfinished(description: Description) -> bool:
@@ -287,5 +298,15 @@ def _is_unfinished(description: Description) -> bool:
     return pending is not None and pending != description.holder(Stage.CURRENT)
 
 
+def _was_revoked(description: Description, current: Version) -> bool:
+    """Say whether a report of a leak has ended all credentials that are older than the current."""
+    found = re.fullmatch(r"done \S+ (\S+)", description.revocation or "")
+    time = parsed_time(found[1]) if found else None
+    return time is not None and time >= current.created
+
+
 def _not_checked(what: str, error: RotationError) -> Finding:
-    return Finding(kind=Kind.NOT_CHECKED, message=f"The audit could not find out {what}. {error}")
+    # The user is gone or renamed, or something else is no more as the module is configured.
+    is_changed = isinstance(error, ConfigurationError)
+    kind = Kind.CONFIGURATION if is_changed else Kind.NOT_CHECKED
+    return Finding(kind=kind, message=f"The audit could not find out {what}. {error}")

@@ -12,9 +12,10 @@ from rotation.audit import Audit, AuditSettings, Finding, Kind
 from rotation.errors import ServiceUnavailable
 from rotation.secret import Secret
 from rotation.strategy import Issuer, Replacer, Setter
-from rotation_conformance.account import interpose
+from rotation_conformance.account import client_error, interpose
 from rotation_conformance.rotator import works
 from rotation_conformance.suite import Shared
+from tests.unit.revocations import report, revocable, start
 from tests.unit.subject import USER
 from tests.unit.subjects import EACH_SUBJECT, FEW_SLOTS, SETTER, prepared
 
@@ -34,6 +35,7 @@ class _Clients:
     replicas: list[dict[str, str]] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
     rotated: list[str] = field(default_factory=list)
+    refusal: Exception | None = None
 
     def __call__(self, service: str, /, *, attempts: int = 3) -> Any:  # noqa: ANN401 -- the Protocol's
         if service == "sns":
@@ -63,6 +65,8 @@ class _SecretsManager:
         return {**answer, "ReplicationStatus": self._clients.replicas}
 
     def rotate_secret(self, **request: str) -> None:
+        if self._clients.refusal is not None:
+            raise self._clients.refusal
         self._clients.rotated.append(request["SecretId"])
 
 
@@ -190,9 +194,58 @@ def test_a_user_that_is_gone_is_reported() -> None:
     assert _kinds(found) == [
         Kind.CURRENT_REJECTED,
         Kind.PREVIOUS_REJECTED,
-        Kind.NOT_CHECKED,
+        Kind.CONFIGURATION,
     ]
     assert f"which credentials IAM user {USER} has" in found[-1].message
+
+
+def test_a_user_that_was_renamed_is_reported() -> None:
+    rotation = prepared(FEW_SLOTS, "steady")
+    keys = rotation.cloud.users["renamed"] = rotation.cloud.users.pop(USER)
+    for key in keys:
+        key.user = "renamed"
+    found = _audit(rotation)
+    assert {*_kinds(found)} == {Kind.CONFIGURATION}
+    assert len(found) == 3
+    assert "user/apps/renamed" in found[0].message
+
+
+def test_a_user_that_was_created_again_is_reported() -> None:
+    """The keys went with the first user of this name. The next one has a key of its own."""
+    rotation = prepared(FEW_SLOTS, "steady")
+    rotation.cloud.users[USER] = []
+    rotation.cloud.add_key(USER)
+    rotation.cloud.time.advance(60)
+    assert _kinds(_audit(rotation)) == [
+        *(Kind.CURRENT_REJECTED, Kind.PREVIOUS_REJECTED, Kind.UNKNOWN_CREDENTIAL),
+    ]
+
+
+def test_a_previous_key_that_a_report_of_a_leak_ended_is_no_finding() -> None:
+    rotation = revocable(FEW_SLOTS, "steady")
+    report(rotation)
+    rotation.steps(start(rotation))
+    rotation.cloud.time.advance(60)
+    assert not works(rotation, "AWSPREVIOUS")
+    assert _audit(rotation) == []
+    # The report says nothing about the key that the next rotation makes the previous one.
+    rotation.rotate()
+    previous = rotation.secret.value("AWSPREVIOUS")["AccessKeyId"]
+    rotation.cloud.remove_key(next(k for k in rotation.cloud.users[USER] if k.key_id == previous))
+    rotation.cloud.time.advance(60)
+    assert _kinds(_audit(rotation)) == [Kind.PREVIOUS_REJECTED]
+
+
+def test_a_rotation_that_could_not_be_started_is_a_finding() -> None:
+    """While another one has not ended, RotateSecret starts none."""
+    rotation = prepared(FEW_SLOTS, "one_current")
+    rotation.cloud.remove_key(rotation.cloud.users[USER][0])
+    rotation.cloud.time.advance(60)
+    clients = _Clients(rotation, refusal=client_error("RotateSecret", "InvalidRequestException"))
+    found = _audit(rotation, clients, rotates=True)
+    assert _kinds(found) == [Kind.CURRENT_REJECTED, Kind.NOT_ROTATED]
+    assert "returned the error InvalidRequestException" in found[1].message
+    assert found[1].message in clients.published[0]["Message"]
 
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
