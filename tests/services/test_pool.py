@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy
 
 import pool
+from testing.databases.versions import POSTGRESQL
 from testing.harness.account import eventually
 from tests.services.mysql_users import MysqlUsers
 from tests.services.postgresql_users import PostgresqlUsers
@@ -156,6 +157,7 @@ def _rotate(
 
 @pytest.mark.parametrize("rotations", _ROTATIONS)
 @pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 def test_a_pool_works_while_the_password_of_postgresql_rotates(
     mode: str,
     rotations: int,
@@ -173,7 +175,6 @@ def test_a_pool_works_while_the_password_of_postgresql_rotates(
 
 @pytest.mark.parametrize("rotations", _ROTATIONS)
 @pytest.mark.parametrize("mode", _MODES)
-@pytest.mark.parametrize("mysql_server", ["mysql-8.0.31", "mariadb-10.11"], indirect=True)
 def test_a_pool_works_while_the_password_of_mysql_rotates(
     mode: str,
     rotations: int,
