@@ -146,8 +146,8 @@ def _rotate(
     users.remove()
     with capsys.disabled():
         sys.stderr.write(
-            f"\n{users.engine}, {users.mode}: {rotations} rotations, {counts.queries} queries, "
-            f"{counts.log_ins} log-ins, {counts.refused} refused, "
+            f"\n{users.engine} {users.server.version}, {users.mode}: {rotations} rotations, "
+            f"{counts.queries} queries, {counts.log_ins} log-ins, {counts.refused} refused, "
             f"longest gap {counts.longest_gap * 1000:.0f} ms\n"
         )
     assert counts.log_ins > _WORKERS * rotations

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from testing.harness.account import Rotation, Secret, eventually
 from testing.harness.terraform import Terraform, copy_module
@@ -96,34 +95,21 @@ RELEASES: Final = (
     ),
 )
 
-_INSTANCES: Final[Mapping[str, Json]] = root()["module"]
 # One without rotation, one that EventBridge keeps, and one with all that adds a resource.
 _SOME: Final = ("fixed", "custom", "iam_access_key")
 
 
-def _starts(*, but: Collection[str] = (), named: bool = False) -> list[ParameterSet]:
-    """Return the parameters of `before`, with the name of one instance if a test is of one."""
-    return [
-        pytest.param(
-            (release, names),
-            *([name] if named else []),
-            id="-".join([release.commit[:7], size, *([name] if named else [])]),
-            marks=marks,
-        )
-        for release, size, names, marks in (
-            (RELEASES[-1], "some", _SOME, []),
-            *((one, "all", None, [pytest.mark.slow]) for one in RELEASES),
-        )
-        for name in (sorted({*(names or _INSTANCES)} - {*but}) if named else ("",))
-    ]
-
-
-each_start = pytest.mark.parametrize("before", _starts(), indirect=True)
-each_instance = pytest.mark.parametrize(
-    ("before", "name"), _starts(named=True), indirect=["before"]
-)
-each_rotating = pytest.mark.parametrize(
-    ("before", "name"), _starts(named=True, but=["fixed"]), indirect=["before"]
+# One list for all tests: pytest then applies each release once.
+each_start = pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param((RELEASES[-1], _SOME), id=f"{RELEASES[-1].commit[:7]}-some"),
+        *(
+            pytest.param((one, None), id=f"{one.commit[:7]}-all", marks=pytest.mark.slow)
+            for one in RELEASES
+        ),
+    ],
+    indirect=True,
 )
 
 # Only the package of a function may change.
@@ -359,10 +345,11 @@ def _created(plan: Json, release: Release) -> dict[tuple[str, str, str], object]
     }
 
 
-@each_instance
-def test_each_output_keeps_its_value(name: str, before: Before, after: After) -> None:
-    kept = {output: after.outputs[name].get(output) for output in before.outputs[name]}
-    assert kept == before.outputs[name]
+@each_start
+def test_each_output_keeps_its_value(before: Before, after: After) -> None:
+    for name, outputs in before.outputs.items():
+        kept = {output: after.outputs[name].get(output) for output in outputs}
+        assert kept == outputs, name
 
 
 @each_start
@@ -373,18 +360,19 @@ def test_the_upgrade_rotates_only_the_secrets_with_other_rules(
     assert rotated == before.release.other_rules & before.secrets.keys()
 
 
-@each_rotating
-def test_the_next_rotation_succeeds(
-    name: str, before: Before, after: After, rotations: Mapping[str, Rotation]
+@each_start
+def test_each_next_rotation_succeeds(
+    before: Before, after: After, rotations: Mapping[str, Rotation]
 ) -> None:
-    secret, old = before.secrets[name], after.values[name]
-    secret.wait_for(rotations[name])
-    new = _value(secret)
-    assert new.version == rotations[name].token
-    assert new.text != old.text
-    assert new.keys == old.keys
-    assert secret.holder("AWSPREVIOUS") == old.version
-    assert secret.text("AWSPREVIOUS") == old.text
+    for name, rotation in rotations.items():
+        secret, old = before.secrets[name], after.values[name]
+        secret.wait_for(rotation)
+        new = _value(secret)
+        assert new.version == rotation.token, name
+        assert new.text != old.text, name
+        assert new.keys == old.keys, name
+        assert secret.holder("AWSPREVIOUS") == old.version, name
+        assert secret.text("AWSPREVIOUS") == old.text, name
 
 
 @each_start
