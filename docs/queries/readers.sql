@@ -1,5 +1,5 @@
 -- Who read a secret, how often, and who was refused. A session counts as its role. BatchGetSecretValue names several
--- secrets or a filter, so it has no secret here.
+-- secrets or a filter, so it has no secret here; each secret that it requests also has a GetSecretValue.
 SELECT
   account,
   region,

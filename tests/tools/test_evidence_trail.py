@@ -50,7 +50,7 @@ def events() -> list[Json]:
     ("name", "counts", "gap"),
     [
         # The function reads eight times and writes once in each rotation.
-        ("uploader", {"reads": 30, "changes": 7, "refused": 2, "rotations": 3}, 30),
+        ("uploader", {"reads": 29, "changes": 7, "refused": 2, "rotations": 3}, 30),
         ("signing", {"reads": 8, "changes": 3, "failed_rotations": 1}, 61),
         ("legacy", {"reads": 8, "changes": 2, "rotations": 1}, 87),
         ("gone", {"reads": 8, "changes": 2, "rotations": 1}, 87),
@@ -127,6 +127,18 @@ def test_an_event_of_another_secret_is_left_out() -> None:
 def test_a_batch_is_attributed_to_what_it_names(parameters: Json, secrets: list[str]) -> None:
     batch = call("BatchGetSecretValue", "2026-07-01T00:00:00Z", _MONA, parameters)
     assert [one["secrets"] for one in selected([batch])] == [secrets]
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["read", "refused"])
+def test_a_secret_in_a_batch_is_counted_once(*, refused: bool) -> None:
+    """CloudTrail has the batch and each secret in it, or only the batch that was refused."""
+    at, each = "2026-07-01T00:00:00Z", {"SecretId": arn("reports/kept")}
+    batch = call(
+        "BatchGetSecretValue", at, _MONA, {"SecretIdList": ["reports/kept"]}, refused=refused
+    )
+    events = [batch] if refused else [batch, call("GetSecretValue", at, _MONA, each)]
+    counted = count(selected(events), "reports/kept")
+    assert (counted["reads"], counted["refused"]) == (int(not refused), int(refused))
 
 
 def test_a_batch_of_other_secrets_is_left_out() -> None:

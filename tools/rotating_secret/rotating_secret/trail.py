@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 
 _SERVICE: Final = "secretsmanager.amazonaws.com"
-_READS: Final = {"BatchGetSecretValue", "GetSecretValue"}
+_BATCH: Final = "BatchGetSecretValue"
+_READS: Final = {_BATCH, "GetSecretValue"}
 _OUTCOMES: Final = {"RotationSucceeded": "rotations", "RotationFailed": "failed_rotations"}
 # They return or check something else than the value.
 _OTHERS: Final = re.compile("BatchGet|Describe|Get|List|Validate")
@@ -136,15 +137,21 @@ def select(records: Records, secrets: Sequence[str], period: Period) -> list[Jso
 
 
 def count(events: Iterable[Json], name: str) -> Json:
-    """Count the events of a secret."""
+    """Count the events of a secret.
+
+    A batch that succeeded isn't a read: each secret in it also has an event GetSecretValue.
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
+    """
     counts = {"reads": 0, "changes": 0, "refused": 0, **dict.fromkeys(_OUTCOMES.values(), 0)}
     for event in events:
         if name not in event["secrets"]:
             continue
         if event["event"] in _OUTCOMES:
             counts[_OUTCOMES[event["event"]]] += 1
-        elif event["kind"] != Kind.ROTATION:
-            counts["refused" if event["error"] else f"{event['kind']}s"] += 1
+        elif event["error"] and event["kind"] != Kind.ROTATION:
+            counts["refused"] += 1
+        elif event["kind"] != Kind.ROTATION and event["event"] != _BATCH:
+            counts[f"{event['kind']}s"] += 1
     return counts
 
 
@@ -211,7 +218,7 @@ def _entry(event: Json, names: dict[str, str]) -> Json | None:
     ]
     secrets = sorted({names[one] for one in given if one in names})
     # A call with a filter may have read any secret.
-    if not secrets and not (name == "BatchGetSecretValue" and not listed):
+    if not secrets and not (name == _BATCH and not listed):
         return None
     identity = event["userIdentity"]
     issuer = identity.get("sessionContext", {}).get("sessionIssuer", {})
