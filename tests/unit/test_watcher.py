@@ -1,6 +1,7 @@
 """The watcher: what it finds, when it says so, and its messages."""
 
 import dataclasses
+import itertools
 import random
 import re
 from bisect import bisect
@@ -75,6 +76,11 @@ class Year:
         oldest = self.rotations[max(0, ended - 2)][0] if ended else None
         return described, begins if running else None, oldest
 
+    def age(self, moment: datetime) -> timedelta:
+        """The age of the current value, which is that of its version."""
+        ended = bisect(self.rotations, moment, key=lambda one: one[1])
+        return moment - self.rotations[ended - 1][0] if ended else timedelta()
+
 
 def drawn(draw: random.Random) -> Year:
     """Draw a schedule, and a year of rotations by it."""
@@ -100,7 +106,9 @@ def drawn(draw: random.Random) -> Year:
         ends += draw.choice([timedelta(seconds=40), 0.999 * HOUR])
         rotations.append((begins, ends, opens + window))
         # Without a window, EventBridge's schedule waits for nothing: a call meanwhile is refused.
-        opens = opens + interval if window else max(opens + interval, ends)
+        # Between the occurrences of a cron expression, some intervals are shorter.
+        next_one = opens + max(window, draw.choice([1.0, draw.random()]) * interval)
+        opens = next_one if window else max(next_one, ends)
     schedule = Schedule(
         longest_interval=interval,
         window=window,
@@ -122,6 +130,12 @@ def drawn(draw: random.Random) -> Year:
 def test_a_healthy_secret_is_silent_for_a_year(number: int) -> None:
     year = drawn(random.Random(f"{SEED}/{number}"))  # noqa: S311 -- not for cryptography
     assert said(year.described, year.schedule, 365 * DAY) == []
+    # Nor is the alarm on: it compares the lowest age in an hour.
+    longest = year.schedule.longest_interval + year.schedule.window + HOUR
+    hours = itertools.groupby(
+        looks(year.schedule.since, 365 * DAY), lambda one: one.replace(minute=0)
+    )
+    assert max(min(map(year.age, hour)) for _, hour in hours) <= longest
 
 
 MONTHLY: Final = Schedule(
