@@ -9,10 +9,10 @@ from typing import Any, Final
 import pytest
 
 from rotation.event import Step
-from testing.harness.account import Aws, Rotation, Secret, inventory, messages
+from testing.harness.account import Aws, Rotation, Secret, eventually, inventory, messages
 from testing.harness.terraform import Terraform
 from testing.local_aws import LocalAws
-from tests.e2e.notifications import Notified, subscribed
+from tests.e2e.notifications import Notified, received, subscribed
 from tests.e2e.roles import Grant, as_role, denied_at_once, error_code, granted, without
 from tests.e2e.walk import denied
 
@@ -239,3 +239,20 @@ def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
     notified.look_after(datetime.fromisoformat(notified.settings()["since"]))
     notified.next_message("deleted")
     secrets.restore_secret(**named)
+
+
+@pytest.mark.slow
+def test_a_topic_of_the_caller_hears_of_the_watcher(notified: Notified, module: Path) -> None:
+    """The last one, because the topic of the module is gone then."""
+    aws = notified.aws
+    topic = aws.client("sns").create_topic(Name="alerts")["TopicArn"]
+    given = _ROOT.replace("kms_key_arn = aws_kms_key.topic.arn", f'topic_arn = "{topic}"')
+    (module / "notified" / "main.tf").write_text(given)
+    notified.terraform.apply()
+    try:
+        with subscribed(aws, topic, "alerts") as url:
+            aws.client("secretsmanager").delete_resource_policy(SecretId=notified.secret.secret_id)
+            (message,) = eventually("A message", lambda: received(aws, url))
+    finally:
+        aws.client("sns").delete_topic(TopicArn=topic)
+    assert message["MessageAttributes"]["cause"]["Value"] == "policy_changed"
