@@ -309,7 +309,7 @@ module "function" {
   records_attempts    = local.strategy.records_attempts
   revocable           = var.revocation != null
   role_name           = local._role_names["rotate"]
-  searches_versions   = local.strategy.searches_versions || (var.revocation != null && local.revocation == "ends")
+  searches_versions   = local.strategy.searches_versions || (var.revocation != null && local.issues)
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name
   secrets_manager     = jsonencode(local.secrets_manager_hosts[local.account.region])

@@ -126,8 +126,8 @@ locals {
     searches_versions = false
     # The input that has former names of the owner; null if the owner can't be renamed.
     renamed_with = null
-    # If a credential has leaked, the function "ends" it and all older ones, or only "rotates"; null refuses var.revocation.
-    revocation = null
+    # If a credential has leaked, the function can end it and all older ones.
+    revocable = false
     # Options that rotate the secret when they change: a mistake in them shows in this apply, not at the next rotation.
     rotates_on_change = []
     # Files of the function's package below lambda/rotation/services, as patterns.
@@ -166,6 +166,6 @@ locals {
   overlaps         = anytrue([for strategy in local.chosen_strategies : strategy.issuer || strategy.overlaps])
   records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
   exposed_user     = one(local.chosen_strategies[*].exposed_user)
-  revocation       = one(local.chosen_strategies[*].revocation)
+  revocable        = anytrue(local.chosen_strategies[*].revocable)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

@@ -12,7 +12,7 @@ variable "revocation" {
   default = null
 
   validation {
-    condition     = var.revocation == null || local.revocation != null
+    condition     = var.revocation == null || local.revocable
     error_message = "${local._secret}: revocation must be null for ${local._strategy_found}, whose credentials the function can't end. Remove revocation, or set rotation to another strategy. Found: ${jsonencode(var.revocation)}."
   }
   validation {

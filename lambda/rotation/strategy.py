@@ -128,15 +128,18 @@ class Setter(Generator, Protocol):
 
 
 @runtime_checkable
-class Revoker(Setter, Protocol):
-    """A Setter that can also end the credentials that may have leaked, when a responder asks."""
+class Revoker(Generator, Protocol):
+    """A Setter or Replacer that can end all that a leaked credential gives, when a responder asks.
+
+    A Setter without it ends none. A Replacer has ended all others, and may have it for sessions.
+    """
 
     def end_others(self, current: Credential) -> None:
         """Make the service reject each credential of this owner but the current one.
 
         Before: the current credential is AWSCURRENT, and the service has just accepted it.
-        After: the service accepts it, and rejects each other one that apply has set. The next
-            rotation can set another one.
+        After: the service accepts it, and rejects each other one that apply or replace has set,
+            also in sessions that are open. The next rotation can set another one.
         Repeated: the same result.
         """
 

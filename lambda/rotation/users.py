@@ -66,6 +66,12 @@ class Server(Protocol):
     def alternate(self, user: str, word: str, pending: Credential) -> None:
         """Set the password of one of the two users, and make the second one like the first."""
 
+    def disable(self, user: str, word: str, unknown: Credential) -> bool:
+        """Set the password of one of the two users, and say whether that user exists."""
+
+    def end_sessions(self, credential: Credential) -> None:
+        """End all sessions of a user."""
+
 
 class Administrator(Protocol):
     """A user that may change the others."""
@@ -108,6 +114,16 @@ class AlternatingUsers:
         """Log in."""
         self._server.verify(credential)
 
+    def end_others(self, current: Credential) -> None:
+        """Give the other user a password that no one knows, and end the sessions of both users.
+
+        A session of the current user may have been opened with an earlier password.
+        """
+        unknown = self.generate(current)
+        if self._server.disable(*self._administrator.read(), unknown):
+            end_sessions(self._server, unknown)
+        end_sessions(self._server, current)
+
 
 class SingleUser:
     """Changes the password of one user, which the server then no longer accepts."""
@@ -146,6 +162,10 @@ class SingleUser:
         """Log in."""
         self._server.verify(credential)
 
+    def end_others(self, current: Credential) -> None:
+        """End the sessions. The server knows no other password."""
+        end_sessions(self._server, current)
+
     def _alter(self, pending: Credential, known: Iterable[Credential], *, is_check: bool) -> None:
         alter = self._server.check if is_check else self._server.change
         if self._administrator is not None:
@@ -160,6 +180,12 @@ class SingleUser:
                     alter(*login, pending)
                 return
         raise none_accepted(pending)
+
+
+def end_sessions(server: Server, credential: Credential) -> None:
+    """End all sessions of a user. Until then, one of them could change the user's password."""
+    server.end_sessions(credential)
+    server.verify(credential)
 
 
 def none_accepted(pending: Credential) -> CredentialRejected:

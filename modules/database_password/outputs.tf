@@ -19,6 +19,7 @@ output "strategy" {
       var.options.hash_password, var.options.mode, var.options.port,
       [for text in [var.options.ca_certificates] : sha256(text) if text != null],
     ])]
+    revocable = true
     # An administrator changes the password without knowing it.
     searches_versions = var.options.mode == "single_user" && length(local._admins) == 0
     services          = ["certificates.py", "database.py", "tls.py"]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from tests.e2e.scenarios import Grants, a_clean_rotation, a_customer_key
+from tests.e2e.scenarios import REVOKE, Grants, a_clean_rotation, a_customer_key
 from tests.leaks.failures import Leaks, wrong_content
 
 
@@ -22,6 +22,7 @@ def grants(planned: Mapping[str, object], rotation: Mapping[str, object], *, rea
         scenarios={
             ("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation,
             ("DecryptTheAdministrator", "kms:Decrypt"): a_customer_key,
+            **REVOKE,
         },
         reads=reads,
     )

@@ -8,7 +8,7 @@ import pytest
 from testing.local_aws import LocalAws
 from tests.e2e.estate import IN_COMMON, Estate
 from tests.e2e.roles import Grant, granted
-from tests.e2e.scenarios import COMMON, Scenario
+from tests.e2e.scenarios import COMMON, REVOKE, Scenario
 from tests.e2e.walk import denied
 from tests.strategies import ROTATORS, RotatorUnderTest, case
 
@@ -51,7 +51,9 @@ def test_the_grants_that_only_aws_can_show_are_listed(repository: Path) -> None:
             grant,
             scenario,
             id=f"{strategy.name}-{grant[1]}-{scenario.__name__}",
-            marks=[pytest.mark.slow] if grant in COMMON and not strategy.represents_all else [],
+            marks=[]
+            if strategy.represents_all or grant not in {**COMMON, **REVOKE}
+            else [pytest.mark.slow],
         )
         for strategy in ROTATORS
         for grant, scenario in {**COMMON, **strategy.grants.scenarios}.items()

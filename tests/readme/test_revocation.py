@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import uuid
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -17,7 +18,7 @@ from testing.harness.account import eventually, is_accepted
 from testing.harness.provider import AwsProvider
 from testing.local_aws import local_aws
 from tests.e2e.roles import granted, without
-from tests.readme.blocks import block, local
+from tests.readme.blocks import REPOSITORY, block, local
 from tests.readme.test_commands import SECRET, Applied
 from tests.tools.terminal import install
 
@@ -302,3 +303,21 @@ def test_the_statement_is_as_shown(applied: Applied) -> None:
     writers = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
     writers[:] = [arn for arn in writers if ":role/respond-" not in arn]
     assert statement == shown
+
+
+def test_the_table_has_every_strategy_and_its_page_says_what_a_report_does() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*?\]\((.+?)\)", (REPOSITORY / "README.md").read_text(), re.MULTILINE
+    )
+    pages = {name: (REPOSITORY / page).read_text() for name, page in rows if name != "null"}
+    text = (REPOSITORY / "docs" / "revocation.md").read_text()
+    table = text.partition("## What each strategy does")[2].partition("\n## ")[0]
+    first = " ".join(re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE))
+    assert sorted(re.findall(r"`(\w+)`", first)) == sorted(pages)
+    silent = [
+        name
+        for name, page in pages.items()
+        if "(../../docs/revocation.md)"
+        not in re.split("^## ", page.partition("## How long")[2], flags=re.MULTILINE)[0]
+    ]
+    assert silent == []

@@ -14,7 +14,7 @@ from rotation.services.mysql import session
 from rotation.strategies import mysql as strategy
 from rotation_conformance.rotator import assert_converged
 from tests.services.mysql_users import MysqlUsers
-from tests.services.users import DatabaseSuite, watched
+from tests.services.users import DatabaseSuite, revoke, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +45,21 @@ def test_rotations_are_clean(mode: str, mysql_server: MySQLServer) -> None:
     values = _rotated(mode, mysql_server, works=2 if both_work else 1)
     logged = mysql_server.logs()
     assert [value for value in values if value["password"] in logged] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "administered"),
+    [
+        pytest.param("alternating_users", True, id="alternating_users", marks=pytest.mark.slow),
+        pytest.param("single_user", True, id="single_user"),
+        pytest.param("single_user", False, id="single_user-self", marks=pytest.mark.slow),
+    ],
+)
+def test_a_leaked_password_and_its_sessions_end(
+    mysql_server: MySQLServer, mode: str, monkeypatch: pytest.MonkeyPatch, *, administered: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(mysql_server.ca_file))
+    revoke(MysqlUsers(mysql_server, mode, administered=administered))
 
 
 @pytest.mark.parametrize("mode", _MODES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,11 @@ from rotation.errors import ConfigurationError, CredentialRejected
 from rotation.event import Step
 from rotation.strategies import postgres
 from rotation_conformance.rotator import assert_converged
+from testing.databases.login import Login
 from testing.databases.versions import POSTGRESQL
 from tests.services.postgresql_users import PostgresqlUsers
-from tests.services.users import DatabaseSuite
+from tests.services.users import DatabaseSuite, revoke
+from tests.unit.revocations import assert_revoked, report, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +92,47 @@ def test_a_superuser_has_no_second_user(alternating: PostgresqlUsers) -> None:
         rotation.steps(rotation.stage())
     found = alternating.server.statement("SELECT 1 FROM pg_roles WHERE rolname = 'app_clone'")
     assert found == []
+
+
+@pytest.mark.slow
+def test_a_leaked_user_that_owns_something_ends(alternating: PostgresqlUsers) -> None:
+    """As itself, a second user may make a temporary table. It would stop a rotation."""
+    rotation = replace(alternating.rotation(), revocable=True)
+    rotation.rotate()
+    leaked, value = rotation.secret.labels["AWSCURRENT"], rotation.secret.value()
+    with closing(alternating.server.connect(Login("app_clone", value["password"]))) as session:
+        session.execute("SET ROLE NONE")
+        session.execute("CREATE TEMPORARY TABLE kept ()")
+        report(rotation)
+        token = start(rotation)
+        rotation.steps(token)
+        assert_revoked(rotation, token, leaked)
+
+
+@pytest.mark.parametrize(
+    ("postgresql", "mode", "administered"),
+    [
+        pytest.param(
+            version.values[0],
+            mode,
+            administered,
+            id=f"{version.values[0]}-{mode}-{administered}",
+            marks=[] if version is _FIRST and mode == "alternating_users" else [pytest.mark.slow],
+        )
+        for version in POSTGRESQL
+        for mode, administered in (
+            ("alternating_users", True),
+            ("single_user", True),
+            ("single_user", False),
+        )
+    ],
+    indirect=["postgresql"],
+)
+def test_a_leaked_password_and_its_sessions_end(
+    postgresql: PostgreSQL, mode: str, monkeypatch: pytest.MonkeyPatch, *, administered: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
+    revoke(PostgresqlUsers(postgresql, mode, administered=administered))
 
 
 @pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)

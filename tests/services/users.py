@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+import psycopg
+import pymysql
 import pytest
 
+from rotation.engine import Outcome
 from rotation.settings import OptionReader
 from rotation_conformance import Account, Conformance, ServiceUnderTest
 from rotation_conformance.rotator import Rotation
 from testing.databases import Login, MySQLServer, PostgreSQL
+from tests.unit.revocations import assert_revoked, report, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,6 +132,42 @@ class Users(ServiceUnderTest, Generic[S]):
 
     def outage(self) -> AbstractContextManager[None]:
         return self.server.outage()
+
+
+def revoke(users: Users[Any]) -> None:
+    """Report the value of each user, and the previous one, with a session of each that works."""
+    rotation = replace(users.rotation(), revocable=True)
+    if not users.administered:
+        rotation.put_by_hand(users.first_value())
+    rotation.rotate()
+    for label in ("AWSCURRENT", "AWSCURRENT", "AWSPREVIOUS"):
+        if label == "AWSPREVIOUS":
+            rotation.rotate()
+        labels = rotation.secret.labels
+        leaked = labels[label]
+        values = [rotation.secret.value(one) for one in labels.keys() - {"AWSPENDING"}]
+        logins = [Login(one["username"], one["password"]) for one in values if users.works(one)]
+        with ExitStack() as later:
+            sessions = [
+                later.enter_context(closing(users.server.connect(login)))
+                for login in (*logins, users.server.administrator)
+            ]
+            report(rotation, label)
+            token = start(rotation)
+            assert rotation.steps(token)[-1] == Outcome.REVOKED
+            assert [_is_open(one) for one in sessions] == [False] * len(logins) + [True]
+        assert_revoked(rotation, token, leaked)
+    rotation.rotate()
+    assert users.works(rotation.secret.value())
+    users.remove()
+
+
+def _is_open(session: Any) -> bool:  # noqa: ANN401 -- of any client
+    try:
+        session.cursor().execute("SELECT 1")
+    except (psycopg.OperationalError, pymysql.OperationalError):
+        return False
+    return True
 
 
 def watched(log_in: Callable[..., Any], reach: Callable[[str], None]) -> Callable[..., Any]:

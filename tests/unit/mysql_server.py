@@ -43,6 +43,7 @@ _SHUTDOWN: Final = 1053
 _EXISTS: Final = 1396
 _UNKNOWN_VARIABLE: Final = 1193
 _IN_HISTORY: Final = 3638
+_NO_SUCH_SESSION: Final = 1094
 _GRANTED: Final = ("GRANT SELECT ON `shop`.* TO {}", "GRANT INSERT ON `shop`.`orders` TO {}")
 
 
@@ -69,6 +70,8 @@ class MysqlServer(Remote):
         self.locked = False
         self.may_retain = True
         self.history: set[str] = set()
+        # The users of the sessions that others have opened, by their numbers.
+        self.sessions: dict[str, str] = {}
         self.accounts = {
             user: _Account(granted={*_GRANTED}),
             "admin": _Account(passwords=[native_hash(ADMIN_PASSWORD)]),
@@ -181,6 +184,21 @@ class MysqlServer(Remote):
         del self.accounts[name].passwords[1:]
         return []
 
+    def renew(self, user: str, name: str, word: str) -> list[Row]:
+        assert not self.is_mariadb
+        if word in self.history:
+            raise ServerError(_IN_HISTORY, accepted=True)
+        return self.alter(user, name, word)
+
+    def processes(self, user: str) -> list[Row]:
+        """List all, as for a user with the privilege PROCESS."""
+        return [("1", user, "shop"), *((one, name, None) for one, name in self.sessions.items())]
+
+    def kill(self, user: str, number: str) -> list[Row]:
+        if self.sessions.pop(number, None) != user:
+            raise ServerError(_NO_SUCH_SESSION, accepted=True)
+        return []
+
     def lock(self, _user: str) -> list[Row]:
         return [("0" if self.locked else "1",)]
 
@@ -209,6 +227,10 @@ _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[Row]]]]] = (
     (f"ALTER USER {_NAME} IDENTIFIED WITH \\w+ BY '(.*)' REQUIRE NONE", MysqlServer.alter),
     (f"ALTER USER {_NAME} IDENTIFIED VIA \\w+ USING '(.*)'", MysqlServer.alter),
     (f"ALTER USER {_NAME} IDENTIFIED BY '(.*)' RETAIN CURRENT PASSWORD", MysqlServer.retain),
+    (f"ALTER USER {_NAME} IDENTIFIED BY '([^']*)'", MysqlServer.renew),
+    (r"SELECT CONNECTION_ID\(\)", lambda *_: [("1",)]),
+    ("SHOW PROCESSLIST", MysqlServer.processes),
+    (r"KILL (\d+)", MysqlServer.kill),
     (f"ALTER USER {_NAME} DISCARD OLD PASSWORD", MysqlServer.discard),
     (f"SET PASSWORD FOR {_NAME} = '(.*)'", MysqlServer.alter),
     (rf"SET PASSWORD FOR {_NAME} = PASSWORD\('(.*)'\)", MysqlServer.alter),

@@ -56,6 +56,8 @@ class PostgresqlServer(Remote):
         super().__init__(cloud)
         self.user = user
         self.roles = {user: _Role(), "admin": _Role(password=md5_hash(ADMIN_PASSWORD, "admin"))}
+        # The users of the sessions that others have opened.
+        self.sessions: list[str] = []
 
     def works(self, value: Content) -> bool:
         return (
@@ -144,12 +146,19 @@ class PostgresqlServer(Remote):
         self.roles[name].password = word
         return []
 
+    def end_sessions(self, user: str) -> list[tuple[str | None, ...]]:
+        ended = self.sessions.count(user)
+        self.sessions = [one for one in self.sessions if one != user]
+        return [("t",)] * ended
+
 
 # The effect of each statement. Its arguments are the server, the user, and the pattern's groups.
 _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[tuple[str | None, ...]]]]]] = (
     ("SET (?:lock_timeout|statement_timeout|idle_in.*|search_path) = .*", PostgresqlServer.nothing),
     ("SELECT set_config.* WHERE name = 'idle_session_timeout'", PostgresqlServer.nothing),
     ("SELECT current_user", PostgresqlServer.current_user),
+    ("SET ROLE NONE", PostgresqlServer.nothing),
+    ("SELECT pg_terminate_backend.* usename = session_user .*", PostgresqlServer.end_sessions),
     ("SHOW transaction_read_only", lambda *_: [("off",)]),
     ("SHOW password_encryption", lambda *_: [("md5",)]),
     ("SELECT setting FROM pg_settings .*", PostgresqlServer.nothing),

@@ -12,6 +12,7 @@ from rotation_conformance.rotator import assert_converged
 from tests.unit.subjects import prepared
 
 if TYPE_CHECKING:
+    from rotation_conformance.rotator import Rotation as AnyRotation
     from tests.unit.rotator import Rotation
 
 REQUESTED: Final = "leaked"
@@ -24,13 +25,13 @@ def revocable(subject: str, state: str) -> Rotation:
     return rotation
 
 
-def report(rotation: Rotation, label: str = "AWSCURRENT") -> None:
+def report(rotation: AnyRotation, label: str = "AWSCURRENT") -> None:
     """Write the request, as a responder does."""
     time = rotation.cloud.time.now.strftime(TIME_FORMAT)
     rotation.secret.tags[REVOCATION_TAG] = f"{REQUESTED} {rotation.secret.labels[label]} {time}"
 
 
-def start(rotation: Rotation) -> str:
+def start(rotation: AnyRotation) -> str:
     """Start the rotation, as a responder does: its token says that there is a request."""
     drawn = rotation.stage()
     if drawn.startswith(REVOCATION_TOKEN):
@@ -41,7 +42,7 @@ def start(rotation: Rotation) -> str:
     return token
 
 
-def assert_revoked(rotation: Rotation, token: str, leaked: str) -> None:
+def assert_revoked(rotation: AnyRotation, token: str, leaked: str) -> None:
     """Check that the service accepts only the successor, and that the tag says so."""
     assert_converged(rotation)
     secret, service = rotation.secret, rotation.service
@@ -53,6 +54,6 @@ def assert_revoked(rotation: Rotation, token: str, leaked: str) -> None:
     assert not any(service.works(value) for value in others if _has_form(rotation, value))
 
 
-def _has_form(rotation: Rotation, value: object) -> bool:
+def _has_form(rotation: AnyRotation, value: object) -> bool:
     strategy = rotation.strategy(rotation.cloud.clients())
     return strategy.parse(value) is not None  # type: ignore[arg-type]

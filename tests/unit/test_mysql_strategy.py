@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.engine import Outcome
 from rotation.errors import (
     ConfigurationError,
     CredentialRejected,
@@ -17,11 +20,16 @@ from rotation.errors import (
 from rotation.event import Step
 from rotation.services.mysql.passwords import native_hash
 from rotation.services.mysql.session import Version
+from rotation_conformance.account import Killed, Side, kill
+from rotation_conformance.rotator import watched
 from tests.unit.cloud import Cloud
 from tests.unit.databases import HOST
 from tests.unit.mysql_server import MysqlServer, users
+from tests.unit.revocations import assert_revoked, report, start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.rotator import Rotation
 
 _FIRST = "the-first-password"
@@ -192,3 +200,105 @@ def test_nothing_changes_on_a_server_that_is_not_as_configured(mode: str, engine
         _set(rotation)
     after = {name: account.passwords for name, account in server.accounts.items()}
     assert after == {name: before[name] for name in after}
+
+
+def _leaked(rotation: Rotation) -> tuple[Rotation, str, str]:
+    """Report the current password, and rotate up to the last step."""
+    rotation = replace(rotation, revocable=True)
+    rotation.rotate()
+    leaked = rotation.secret.labels["AWSCURRENT"]
+    report(rotation)
+    token = start(rotation)
+    for step in (Step.CREATE, Step.SET, Step.TEST):
+        rotation.step(step, token)
+    return rotation, token, leaked
+
+
+@pytest.mark.parametrize("mode", ["alternating_users", "single_user"])
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_revocation_ends_the_password_and_the_sessions_of_each_user(
+    mode: str, engine: str
+) -> None:
+    rotation, token, leaked = _leaked(users(Cloud(), mode=mode, engine=engine))
+    server = _server(rotation)
+    own = ["app", "app_clone"] if mode == "alternating_users" else ["app"]
+    server.sessions = {str(number): user for number, user in enumerate([*own, "admin"], start=7)}
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert_revoked(rotation, token, leaked)
+    assert [*server.sessions.values()] == ["admin"]
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_user_ends_its_own_old_password(engine: str) -> None:
+    rotation, token, leaked = _leaked(_by_itself(engine))
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert_revoked(rotation, token, leaked)
+
+
+@pytest.mark.parametrize("has_history", [False, True])
+def test_only_the_current_password_stays(*, has_history: bool) -> None:
+    """A later rotation that was cancelled may have made its own the newer of the two."""
+    rotation, token, leaked = _leaked(users(Cloud(), mode="single_user"))
+    server = _server(rotation)
+    if has_history:
+        server.history = {rotation.secret.value("AWSPENDING")["password"]}
+    else:
+        server.accounts["app"].passwords.insert(0, native_hash("of a cancelled rotation"))
+        del server.accounts["app"].passwords[2:]
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert_revoked(rotation, token, leaked)
+    assert len(server.accounts["app"].passwords) == 1
+
+
+def test_a_session_that_has_ended_meanwhile_stops_no_revocation() -> None:
+    class Leaving(dict[str, str]):
+        def pop(self, *_: object) -> None:  # type: ignore[override]
+            """Find no session."""
+
+    rotation, token, _ = _leaked(users(Cloud()))
+    _server(rotation).sessions = Leaving({"7": "app"})
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_leaked_user_that_was_dropped_stays_away(engine: str) -> None:
+    rotation, token, _ = _leaked(users(Cloud(), engine=engine))
+    del _server(rotation).accounts["app_clone"]
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert "app_clone" not in _server(rotation).accounts
+
+
+def test_a_revocation_changes_no_privilege() -> None:
+    """The second user's may differ at that time, e.g. because they cannot be copied any more."""
+    rotation, token, _ = _leaked(users(Cloud()))
+    _server(rotation).accounts["app"].granted = {"GRANT SELECT ON `shop`.`new` TO {}"}
+    before = {*_server(rotation).accounts["app_clone"].granted}
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert _server(rotation).accounts["app_clone"].granted == before
+
+
+_OTHER_MODES: dict[str, Callable[[], Rotation]] = {
+    "mariadb-alternating_users": lambda: users(Cloud(), engine="mariadb"),
+    "mariadb-single_user": lambda: users(Cloud(), mode="single_user", engine="mariadb"),
+    "mariadb-self": lambda: _by_itself("mariadb"),
+    "mysql-self": lambda: _by_itself("mysql"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", _OTHER_MODES.values(), ids=_OTHER_MODES)
+def test_a_revocation_completes_after_a_crash_at_any_call(make: Callable[[], Rotation]) -> None:
+    """tests/unit/test_revocation.py does so for the other modes."""
+    rehearsal, token, _ = _leaked(make())
+    rehearsal.cloud.fuse.arm()
+    rehearsal.step(Step.FINISH, token)
+    calls = range(1, len(rehearsal.cloud.fuse.calls) + 1)
+    for number, side in itertools.product(calls, Side):
+        rotation, token, leaked = _leaked(make())
+        rotation.cloud.fuse.arm(watched(rotation), kill(number, side))
+        with pytest.raises(Killed):
+            rotation.step(Step.FINISH, token)
+        rotation.retry(token)
+        assert_revoked(rotation, token, leaked)
+        rotation.rotate()
+        assert _server(rotation).works(rotation.secret.value())

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 
+from rotation.engine import Outcome
 from rotation.errors import ConfigurationError, CredentialRejected, ProtocolError
 from rotation.event import Step
+from rotation.services.postgresql.passwords import md5_hash
+from rotation_conformance.account import interpose
 from tests.unit.cloud import Cloud
 from tests.unit.postgresql_server import PostgresqlServer, users
+from tests.unit.revocations import assert_revoked, report, start
+
+if TYPE_CHECKING:
+    from tests.unit.rotator import Rotation
 
 
 def _server(rotation: object) -> PostgresqlServer:
@@ -78,3 +90,64 @@ def test_a_missing_user_is_named() -> None:
     rotation.step(Step.CREATE, token)
     with pytest.raises(ConfigurationError, match="must have the role app, which is username"):
         rotation.step(Step.SET, token)
+
+
+_MODES = ["alternating_users", "single_user"]
+
+
+def _leaked(mode: str = "alternating_users") -> tuple[Rotation, str, str]:
+    """Report the current password, and rotate up to the last step."""
+    rotation = replace(users(Cloud(), mode), revocable=True)
+    rotation.rotate()
+    leaked = rotation.secret.labels["AWSCURRENT"]
+    report(rotation)
+    token = start(rotation)
+    for step in (Step.CREATE, Step.SET, Step.TEST):
+        rotation.step(step, token)
+    rotation.cloud.fuse.arm()
+    return rotation, token, leaked
+
+
+@pytest.mark.parametrize("mode", _MODES)
+def test_a_revocation_ends_the_sessions_of_each_user_of_the_secret(mode: str) -> None:
+    rotation, token, leaked = _leaked(mode)
+    server = _server(rotation)
+    own = ["app", "app_clone"] if mode == "alternating_users" else ["app"]
+    server.sessions = [*own, *own, "admin", "reader"]
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert_revoked(rotation, token, leaked)
+    assert server.sessions == ["admin", "reader"]
+
+
+def test_a_leaked_user_that_was_dropped_stays_away() -> None:
+    rotation, token, _ = _leaked()
+    del _server(rotation).roles["app_clone"]
+    assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
+    assert "app_clone" not in _server(rotation).roles
+
+
+def _take(server: PostgresqlServer, user: str) -> None:
+    """Change the user's password in one of its sessions, as whoever has opened it may."""
+    if user in server.sessions:
+        server.roles[user].password = md5_hash("stolen", user)
+
+
+@pytest.mark.parametrize(
+    ("mode", "user"),
+    [("alternating_users", "app"), ("alternating_users", "app_clone"), ("single_user", "app")],
+)
+def test_no_session_keeps_a_user_by_a_new_password(mode: str, user: str) -> None:
+    rehearsal, token, _ = _leaked(mode)
+    rehearsal.step(Step.FINISH, token)
+    outcomes = set()
+    for number in range(1, len(rehearsal.cloud.fuse.calls) + 1):
+        rotation, token, _ = _leaked(mode)
+        server, outcome = _server(rotation), None
+        server.sessions = [*server.roles]
+        rotation.cloud.fuse.arm(interpose(number, partial(_take, server, user)))
+        with suppress(CredentialRejected):
+            outcome = rotation.step(Step.FINISH, token)
+        outcomes.add(outcome)
+        taken = user in server.roles and server.roles[user].password == md5_hash("stolen", user)
+        assert outcome is None or not taken, number
+    assert Outcome.REVOKED in outcomes

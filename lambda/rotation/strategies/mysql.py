@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from rotation.errors import (
     ConfigurationError,
@@ -32,6 +32,7 @@ from rotation.services.mysql.session import Place, Session
 from rotation.users import (
     AlternatingUsers,
     SingleUser,
+    end_sessions,
     field,
     generated,
     none_accepted,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from rotation.settings import OptionReader
     from rotation.strategy import Credential, Value
 
+T = TypeVar("T")
 LogIn: TypeAlias = Callable[[Place, str, str], Session]
 
 _MYSQL: Final = "mysql"
@@ -65,6 +67,7 @@ _IDLE_SECONDS: Final = 4
 # The second time, a server shows what it still has of ALL PRIVILEGES.
 _MOST_COPIES: Final = 5
 _UNKNOWN_VARIABLE: Final = 1193
+_ENDED_MEANWHILE: Final = 1094
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -127,19 +130,47 @@ class _Server:
             if self.accepts(pending):
                 return
             first = field(current, "password") if current else None
-            *before, last = changes.retained(
-                account, current=first, pending=field(pending, "password")
+            _change(
+                opened,
+                changes.retained(account, current=first, pending=field(pending, "password")),
             )
-            for sql in before:
-                _query(opened, sql, ignored=changes.IN_HISTORY)
-            opened.query(last)
 
         self._use(user, word, "ALTER USER", retain)
 
+    def discard(self, user: str, word: str, current: Credential) -> None:
+        """Let an account of MySQL have one password."""
+
+        def discard(opened: Session) -> None:
+            account, _ = self._begin(opened, user)
+            self._lock(opened, account)
+            _change(opened, changes.only(account, field(current, "password")))
+
+        self._use(user, word, "ALTER USER", discard)
+
+    def end_sessions(self, credential: Credential) -> None:
+        """End all sessions of a user. In a session of its own, that needs no privilege."""
+        user = field(credential, "username")
+
+        def end(opened: Session) -> None:
+            own = _value(opened, "SELECT CONNECTION_ID()")
+            for number, name, *_ in opened.query("SHOW PROCESSLIST"):
+                if name == user and number != own:
+                    _query(opened, f"KILL {number}", ignored=_ENDED_MEANWHILE)
+
+        self._use(user, field(credential, "password"), "KILL", end)
+
     def alternate(self, user: str, word: str, pending: Credential) -> None:
         """Set the password of the pending user, and make the second user like the first."""
+        self._set(user, word, pending, copies=True)
 
-        def alternate(opened: Session) -> None:
+    def disable(self, user: str, word: str, unknown: Credential) -> bool:
+        """Set the password of one of the two users, and nothing else."""
+        return self._set(user, word, unknown, copies=False)
+
+    def _set(self, user: str, word: str, pending: Credential, *, copies: bool) -> bool:
+        """Say whether the user exists, or has been created."""
+
+        def set_password(opened: Session) -> bool:
             original, version = self._begin(opened, user)
             self._lock(opened, original)
             if not self.is_mariadb:
@@ -150,6 +181,10 @@ class _Server:
             if account != original:
                 exists = account.host in _hosts(opened, account.user)
                 before = self._definition(opened, account) if exists else None
+            if not copies:
+                if before is None:
+                    return False
+                source = before
             opened.query(
                 source.statement(
                     account, field(pending, "password"), before=before, hashed=self.hashed
@@ -158,10 +193,11 @@ class _Server:
             if not self.is_mariadb and version.number >= _DUAL:
                 # It has a second one if its secret had another mode before.
                 opened.query(changes.discarded(account))
-            if account != original:
+            if copies and account != original:
                 self._copy(opened, original, account)
+            return True
 
-        self._use(user, word, "ALTER USER", alternate)
+        return self._use(user, word, "ALTER USER", set_password)
 
     def _copy(self, opened: Session, original: Account, clone: Account) -> None:
         for _ in range(_MOST_COPIES):
@@ -219,7 +255,7 @@ class _Server:
             raise _not_one_account(self.place, name, len(hosts))
         return Account(user=name, host=hosts[0])
 
-    def _use(self, user: str, word: str, action: str, effect: Callable[[Session], None]) -> None:
+    def _use(self, user: str, word: str, action: str, effect: Callable[[Session], T]) -> T:
         """Log in, do something in the session, and translate the errors."""
         server, failure = _server(self.place), None
         try:
@@ -230,17 +266,16 @@ class _Server:
             raise failure
         try:
             with opened:
-                effect(opened)
+                return effect(opened)
         except FAILURES as error:
-            failure = statement_failed(
+            refused = statement_failed(
                 error,
                 action=action,
                 user=user,
                 server=server,
                 privilege=self._privilege(user),
             )
-        if failure is not None:
-            raise failure
+        raise refused
 
     def _privilege(self, user: str) -> str:
         if user == self.names.user:
@@ -281,17 +316,23 @@ class DualPasswords:
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
         """Set the pending password, and keep the current one."""
-        if self._administrator is not None:
-            login = self._administrator.read()
-        elif current is not None:
-            login = field(current, "username"), field(current, "password")
-        else:
-            raise none_accepted(pending)
-        self._server.retain(*login, pending, current)
+        self._server.retain(*self._login(pending, current), pending, current)
 
     def verify(self, credential: Credential) -> None:
         """Log in."""
         self._server.verify(credential)
+
+    def end_others(self, current: Credential) -> None:
+        """Discard the other password, and end the sessions."""
+        self._server.discard(*self._login(current, current), current)
+        end_sessions(self._server, current)
+
+    def _login(self, pending: Credential, current: Credential | None) -> tuple[str, str]:
+        if self._administrator is not None:
+            return self._administrator.read()
+        if current is None:
+            raise none_accepted(pending)
+        return field(current, "username"), field(current, "password")
 
 
 def _query(opened: Session, sql: str, *, ignored: int) -> None:
@@ -301,6 +342,14 @@ def _query(opened: Session, sql: str, *, ignored: int) -> None:
     except ServerError as error:
         if error.errno != ignored:
             raise
+
+
+def _change(opened: Session, statements: tuple[str, ...]) -> None:
+    """Send statements. A history may forbid all passwords but the last one."""
+    *before, last = statements
+    for sql in before:
+        _query(opened, sql, ignored=changes.IN_HISTORY)
+    opened.query(last)
 
 
 def _locked(account: Account) -> tuple[str, str]:

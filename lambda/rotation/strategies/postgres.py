@@ -112,6 +112,27 @@ class _Server:
 
         self.use(user, word, "ALTER ROLE", alternate)
 
+    def disable(self, user: str, word: str, unknown: Credential) -> bool:
+        """Set the password of one of the two users, whatever that user may own."""
+
+        def disable(opened: Session) -> bool:
+            self.begin_change(opened)
+            exists = roles.find(opened, field(unknown, "username")) is not None
+            if exists:
+                opened.query(self.password_statement(opened, unknown))
+            return exists
+
+        return self.use(user, word, "ALTER ROLE", disable)
+
+    def end_sessions(self, credential: Credential) -> None:
+        """End all sessions of a user. In a session of its own, that needs no privilege."""
+        self.use(
+            field(credential, "username"),
+            field(credential, "password"),
+            "pg_terminate_backend",
+            roles.end_sessions,
+        )
+
     def _alter(self, user: str, word: str, pending: Credential, form: str) -> None:
         def alter(opened: Session) -> None:
             self.begin_change(opened)

@@ -7,7 +7,7 @@ output "strategy" {
     core                  = ["issuing.py"]
     expires_after_minutes = 60
     issuer                = true
-    revocation            = "ends"
+    revocable             = true
     owner                 = "installation ${var.options.installation_id} at ${var.options.api_url}"
     rotates_on_change = [
       var.options.client_id, var.options.kms_key_arn, jsonencode(var.options.permissions), jsonencode(var.options.repositories),

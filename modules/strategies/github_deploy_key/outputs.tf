@@ -40,12 +40,12 @@ locals {
 output "strategy" {
   description = "Traits, settings and IAM statements of the strategy; strategies.tf describes each trait."
   value = {
-    name       = "github_deploy_key"
-    core       = ["issuing.py"]
-    issuer     = true
-    revocation = "ends"
-    library    = "cryptography"
-    owner      = "repository ${lower(var.options.repository)} at ${var.options.api_url}"
+    name      = "github_deploy_key"
+    core      = ["issuing.py"]
+    issuer    = true
+    revocable = true
+    library   = "cryptography"
+    owner     = "repository ${lower(var.options.repository)} at ${var.options.api_url}"
     rotates_on_change = [jsonencode([
       var.options.app, var.options.key_type, var.options.read_only, var.options.token_kms_key_arn, var.options.token_secret_arn,
     ])]

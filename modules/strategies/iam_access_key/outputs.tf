@@ -12,7 +12,7 @@ output "strategy" {
     exposed_user      = { arn = local._user_arn, name = var.options.user_name }
     former_owners     = [for name in var.options.former_user_names : "IAM user ${name}"]
     issuer            = true
-    revocation        = "ends"
+    revocable         = true
     owner             = "IAM user ${var.options.user_name}"
     records_attempts  = true
     renamed_with      = "rotation.iam_access_key.former_user_names"

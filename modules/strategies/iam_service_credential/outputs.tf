@@ -23,7 +23,7 @@ output "strategy" {
     expires_after_days = var.options.credential_age_days
     former_owners      = [for name in var.options.former_user_names : "IAM user ${name} for ${var.options.service_name}"]
     issuer             = true
-    revocation         = "ends"
+    revocable          = true
     owner              = "IAM user ${var.options.user_name} for ${var.options.service_name}"
     records_attempts   = true
     renamed_with       = "rotation.iam_service_credential.former_user_names"

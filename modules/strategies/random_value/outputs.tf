@@ -3,8 +3,8 @@
 output "strategy" {
   description = "Traits and settings of the strategy; strategies.tf describes each trait."
   value = {
-    name       = "random_value"
-    revocation = "rotates"
+    name      = "random_value"
+    revocable = true
     # The value gets another form.
     rotates_on_change = [var.options.json_key == null ? "text" : "JSON"]
     value_form        = { json_key = var.options.json_key }

@@ -59,6 +59,14 @@ def discarded(account: Account) -> str:
     return f"ALTER USER {account} DISCARD OLD PASSWORD"
 
 
+def only(account: Account, current: str) -> tuple[str, str]:
+    """Return the statements after which MySQL from 8.0.14 on accepts only the current password.
+
+    Whichever two passwords it had, the current one is the newer of them after the first statement.
+    """
+    return f"ALTER USER {account} IDENTIFIED BY {literal(current)}", discarded(account)
+
+
 def set_stored(account: Account, password: str, *, plugin: str, hashed: bool = True) -> str:
     """Return the statement that gives an account of MariaDB a password, and keeps its plugin.
 

@@ -50,6 +50,12 @@ _OWNED: Final = (
     "WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND rolname = "
 )
 
+# A clone acts as the original, whose sessions are others.
+_END_SESSIONS: Final = (
+    "SET ROLE NONE; SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE usename = session_user AND pid <> pg_backend_pid()"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
@@ -65,6 +71,12 @@ class Role:
 def limit(session: Session) -> None:
     """Limit how long the statements of a session may wait, and what their names mean."""
     session.query(_LIMITS, columns=1)
+
+
+def end_sessions(session: Session) -> None:
+    """End all other sessions of the user of this one."""
+    limit(session)
+    session.query(_END_SESSIONS, columns=1)
 
 
 def find(session: Session, name: str) -> Role | None:
