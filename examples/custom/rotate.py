@@ -1,7 +1,7 @@
 """The password of a user of a Redis server. The server accepts the current and the new one.
 
 Secret: `{"host": …, "port": …, "username": …, "password": …}`.
-Idempotency: apply replaces the user's passwords; it never adds to them.
+Idempotency: apply and end_others replace the user's passwords; they never add to them.
 Privileges: secretsmanager:GetSecretValue on the secret of an administrator of the server.
 """
 
@@ -45,16 +45,21 @@ class RedisUser:
         return Credential(identity="the password", owner=self.owner, value=value)
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
-        get = self._clients("secretsmanager").get_secret_value
-        response = ask("secretsmanager:GetSecretValue", self._arn, lambda: get(SecretId=self._arn))
-        passwords = [f">{cast('Any', one.value)['password']}" for one in (current, pending) if one]
-        rules = ["ACL", "SETUSER", self._fixed["username"], "resetpass", *passwords]
-        self._send(
-            f"in {self._arn}", json.loads(response.text("SecretString")), rules, ["ACL", "SAVE"]
-        )
+        self._set([one for one in (current, pending) if one])
 
     def verify(self, credential: Credential) -> None:
         self._send(credential.identity, cast("Any", credential.value))
+
+    def end_others(self, current: Credential) -> None:
+        self._set([current], ["CLIENT", "KILL", "USER", self._fixed["username"]])
+
+    def _set(self, accepted: list[Credential], *further: list[str]) -> None:
+        get = self._clients("secretsmanager").get_secret_value
+        response = ask("secretsmanager:GetSecretValue", self._arn, lambda: get(SecretId=self._arn))
+        passwords = [f">{cast('Any', one.value)['password']}" for one in accepted]
+        rules = ["ACL", "SETUSER", self._fixed["username"], "resetpass", *passwords]
+        administrator = json.loads(response.text("SecretString"))
+        self._send(f"in {self._arn}", administrator, rules, ["ACL", "SAVE"], *further)
 
     def _send(self, identity: str, who: Mapping[str, str], *commands: list[str]) -> None:
         host, port = self._fixed["host"], int(self._fixed["port"])
@@ -72,7 +77,8 @@ class RedisUser:
         for command, reply in zip(commands, replies, strict=True):
             if reply.startswith("-WRONGPASS"):
                 raise CredentialRejected(owner=self.owner, identity=identity)
-            if reply != "+OK":
+            # CLIENT KILL returns the number of the connections.
+            if reply != "+OK" and reply[:1] != ":":
                 code = reply.split()[0].strip("-")
                 raise ProtocolError.unexpected_code(
                     action=command[0], resource=self.owner, code=code

@@ -18,7 +18,16 @@ from rotation.errors import (
 )
 from rotation.response import Response
 from rotation.settings import OptionReader
-from rotation.strategy import Credential, Generator, Issued, Issuer, Replacer, Setter, Value
+from rotation.strategy import (
+    Credential,
+    Generator,
+    Issued,
+    Issuer,
+    Replacer,
+    Revoker,
+    Setter,
+    Value,
+)
 
 __all__ = [
     "Clients",
@@ -33,6 +42,7 @@ __all__ = [
     "ProtocolError",
     "Replacer",
     "Response",
+    "Revoker",
     "RotationError",
     "ServiceUnavailable",
     "Setter",

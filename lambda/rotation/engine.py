@@ -112,7 +112,7 @@ class Engine:
             if not _is_promoted(description, event.token):
                 pending.require_promotable(stored, description)
             return Outcome.NOTHING_TO_DO
-        if self._revocable and event.requires_revocation:
+        if self._revocable:
             _revocation(pending, event).require()
         current = pending.stored(self._secret.read_label(Stage.CURRENT))
         if isinstance(strategy, Issuer):

@@ -83,9 +83,12 @@ class Revocation:
         Raises:
             ProtocolError: There is none, or it is refused. The rotation is cancelled, so that the
                 schedule goes on with another one.
-            ConfigurationError: The strategy cannot end a credential.
+            ConfigurationError: The strategy cannot end a credential. Every rotation says so, and
+                not only the one after a leak.
         """
         self._require_revoker()
+        if not self.is_required:
+            return
         found = self.pending.awaited(self._valid_now)
         if found is None:
             secret = self.pending.secret
@@ -237,8 +240,9 @@ def _no_request(secret: str) -> ProtocolError:
 
 def _not_revocable() -> ConfigurationError:
     return ConfigurationError(
-        "This strategy cannot end a credential. The rotation was cancelled, and nothing was "
-        "changed. End the credential at its service, then rotate again."
+        "This strategy cannot end a credential, because it has no end_others. The rotation was "
+        "cancelled, and nothing was changed. Add end_others to the file, or set revocation to "
+        "null, apply, then rotate again. If a credential has leaked, end it at its service."
     )
 
 

@@ -45,7 +45,7 @@ class LocalRedis:
         self.administrator = {"username": _ADMINISTRATOR, "password": secrets.token_hex(16)}
         self._certificate = certificate
         acl = folder / "users.acl"
-        rules = f"on #{digest(self.administrator['password'])} +auth +acl"
+        rules = f"on #{digest(self.administrator['password'])} +auth +acl +client|kill"
         acl.write_text(f"user default off\nuser {_ADMINISTRATOR} {rules}\n", encoding="utf-8")
         options = {
             "aclfile": acl,

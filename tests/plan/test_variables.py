@@ -697,7 +697,7 @@ CASES = [
         "revocation must be null for ",
         {"rotation": EXISTING, "revocation": RESPONDER},
         '{"events":null,"responders":["arn:aws:iam::123456789012:role/reporter"]}.',
-        {"rotation": RANDOM, "revocation": RESPONDER},
+        custom() | {"revocation": RESPONDER},
         id="revocation-by-another-function",
     ),
     pytest.param(
@@ -947,7 +947,6 @@ _OTHERS: Final = [
         )
         for name, variables in {
             "a-fixed-value": {},
-            "custom": custom(),
             "managed": managed(),
         }.items()
     ),

@@ -16,7 +16,7 @@ from rotation.strategies import CUSTOM_MODULE
 from rotation.strategy import Generator, Issuer
 from testing.harness.account import Aws, Secret
 from tests.e2e.redis import redis_users
-from tests.e2e.scenarios import Grants, a_clean_rotation
+from tests.e2e.scenarios import REVOKE, Grants, a_clean_rotation
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
 from tests.leaks.failures import Leaks, wrong_content
@@ -25,7 +25,7 @@ from tests.strategies import Change, Effect, RotatorUnderTest, Rule
 from tests.unit.bad_input import ABSENT, UNKNOWN, BadInput
 from tests.unit.cloud import Cloud, FakeClients
 from tests.unit.rotator import Rotation
-from tests.unit.services import Database, DatabasePassword
+from tests.unit.services import Database, RevocablePassword
 from tests.unit.subject import CONSTANTS, Kind, Unit, built, held_by_service
 
 _SECRETS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
@@ -160,10 +160,10 @@ def _built(
 ) -> Generator | Issuer:
     file = ModuleType(CUSTOM_MODULE)
 
-    def build_it(options: OptionReader, clients: Clients) -> DatabasePassword:
+    def build_it(options: OptionReader, clients: Clients) -> RevocablePassword:
         assert options.text("user") == "app"
         assert clients("secretsmanager")
-        return DatabasePassword(database)
+        return RevocablePassword(database)
 
     vars(file)["build"] = build_it
     sys.modules[CUSTOM_MODULE] = file
@@ -254,7 +254,10 @@ STRATEGY = RotatorUnderTest(
                 }
             },
         },
-        scenarios={("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation},
+        scenarios={
+            ("ReadTheAdministrator", "secretsmanager:GetSecretValue"): a_clean_rotation,
+            **REVOKE,
+        },
         reads="grants/administrator",
     ),
     leaks=Leaks(

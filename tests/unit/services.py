@@ -202,6 +202,13 @@ class DatabasePassword(_Password):
         self._set(*([current] if current else []), pending)
 
 
+class RevocablePassword(DatabasePassword):
+    """The same, which can also end all passwords but one."""
+
+    def end_others(self, current: Credential) -> None:
+        self._set(current)
+
+
 class OnlyPassword(_Password):
     """The strategy for a database that accepts one password, which its user changes."""
 

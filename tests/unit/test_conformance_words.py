@@ -105,7 +105,7 @@ def test_the_suite_runs_as_the_documentation_says(
     )
     # Of the service alone.
     monkeypatch.setenv("PYTHONPATH", module)
-    pytester.runpytest_subprocess().assert_outcomes(passed=16)
+    pytester.runpytest_subprocess().assert_outcomes(passed=17)
 
 
 def _run(checks: Iterable[Callable[[], None]]) -> None:
@@ -126,6 +126,7 @@ _MAKES: Final = "it_makes_each_value_without_a_call"
 _REJECTS: Final = "it_rejects_what_the_service_does_not_accept"
 _WRITER: Final = "it_sets_no_value_of_another_writer"
 _CHECK: Final = "its_check_changes_nothing"
+_ENDS: Final = "it_ends_what_may_have_leaked"
 _LISTS: Final = "its_list_shows_what_it_issues"
 _TWICE: Final = "each_step_may_be_delivered_twice"
 _SECOND: Final = "a_second_delivery_may_run_at_any_point"
@@ -295,6 +296,28 @@ _BUGS: Final = {
         "(pending,)",
         _CLEAN,
         "Rotation 2 .*does not accept the value of AWSCURRENT.*apply gets both",
+    ),
+    "end-others-ends-nothing": _Bug(
+        "setter",
+        "(self.user, [_password(current)])",
+        "(self.user, service.passwords(self.user))",
+        _ENDS,
+        "end_others was called .*accepts the previous credential.*must end each credential",
+    ),
+    "end-others-has-a-gap": _Bug(
+        "setter",
+        "            service.set_passwords(self.user, [_password(current)])",
+        "            service.set_passwords(self.user, [])\n"
+        "            service.set_passwords(self.user, [_password(current)])",
+        _ENDS,
+        r"AWSCURRENT \(before line \d+, in end_others.*accept at any line",
+    ),
+    "end-others-adds": _Bug(
+        "setter",
+        "(self.user, [_password(current)])",
+        '(self.user, [_password(current), "unknown"])',
+        _ENDS,
+        "an orphan was left.*must end each credential",
     ),
     "apply-adds": _Bug(
         "setter",

@@ -18,6 +18,7 @@ output "strategy" {
     files            = { "custom_strategy.py" = file(var.options.source_file) }
     issuer           = var.options.issuer
     records_attempts = var.options.slots != null
+    revocable        = true
     rotates_on_change = [sha256(jsonencode({
       for name, value in merge(var.options, { constants = null, source_file = file(var.options.source_file) }) : name => value
       if name != "searches_versions" # Only a grant depends on it.

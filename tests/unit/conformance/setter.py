@@ -50,6 +50,12 @@ class Passwords:
         if password not in accepted:
             raise CredentialRejected(owner=self.owner, identity=credential.identity)
 
+    def end_others(self, current: Credential) -> None:
+        try:
+            service.set_passwords(self.user, [_password(current)])
+        except service.UnreachableError:
+            raise ServiceUnavailable(action="end", resource=self.owner, answer_lost=True) from None
+
 
 def _password(credential: Credential) -> str:
     value: Any = credential.value

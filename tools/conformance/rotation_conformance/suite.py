@@ -35,6 +35,7 @@ from rotation.api import (
     Issuer,
     OptionReader,
     Replacer,
+    Revoker,
     RotationError,
     ServiceUnavailable,
     Setter,
@@ -63,6 +64,7 @@ from rotation_conformance.rotator import (
     assert_current_works,
     assert_foreign_untouched,
     assert_invariants,
+    works,
 )
 from rotation_conformance.words import BrokenPromiseError, family_of, promised
 
@@ -342,6 +344,26 @@ class Conformance:
             cure="check must change nothing. replace must set the new value.",
         )
 
+    def test_it_ends_what_may_have_leaked(self, begin: Begin) -> None:
+        rotation = self._steady(begin)
+        strategy = _built(rotation)
+        if not isinstance(strategy, Revoker):
+            return
+        current = strategy.parse(rotation.secret.value())
+        assert current is not None
+        done = "end_others was called with the current credential, twice"
+        cure = (
+            "end_others must end each credential of the owner but the current one, which the "
+            "service must accept at any line. The next rotation must work."
+        )
+        with promised(done, family_of(strategy), self._file(), cure=cure):
+            for _ in range(2):
+                self._watch(rotation, partial(strategy.end_others, current))
+            assert_converged(rotation)
+            assert not works(rotation, "AWSPREVIOUS"), "the service accepts the previous credential"
+            rotation.rotate()
+            assert_converged(rotation)
+
     def test_its_list_shows_what_it_issues(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         issuer = _built(rotation)
@@ -522,6 +544,8 @@ class Conformance:
             calls["inventory"] = strategy.inventory
             calls["issue"] = partial(strategy.issue, _MARK)
             calls["retire"] = partial(strategy.retire, *self._previous(strategy, rotation))
+        if isinstance(strategy, Revoker):
+            calls["end_others"] = partial(strategy.end_others, current)
         return calls
 
     def test_nothing_that_it_shows_has_a_secret(self, begin: Begin) -> None:

@@ -58,6 +58,8 @@ _METHODS: Final[Mapping[str, str]] = {
     "if the service already accepts the pending one.",
     "verify": "verify must raise CredentialRejected if the service rejects the credential, and "
     "ServiceUnavailable if no response arrived.",
+    "end_others": f"{_REPEAT} end_others must end each credential of the owner but the current "
+    "one, also if none is left.",
     "inventory": "inventory must return a list, which is empty if the owner has no credential.",
     "issue": "issue must ask the service only once. slots must be the number of credentials that "
     "the service allows at a time.",
