@@ -23,9 +23,11 @@ _LEFT_BEHIND: Final = shutil.ignore_patterns(
 )
 SETTINGS: Final = {
     "CHECKPOINT_DISABLE": "1",
-    # A quarter less processor time than with the default, for some more memory.
+    # A third less processor time than with the defaults: no garbage collection for up to this
+    # much memory, and one processor, because pages that two share cost time.
     "GOGC": "off",
-    "GOMEMLIMIT": "700MiB",
+    "GOMAXPROCS": "1",
+    "GOMEMLIMIT": "300MiB",
     "TF_CLI_CONFIG_FILE": str(_CLI_CONFIG),
     "TF_IN_AUTOMATION": "1",
     "TF_INPUT": "0",

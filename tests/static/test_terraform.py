@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from testing.harness.provider import VARIABLE, AwsProvider
+from testing.harness.terraform import SETTINGS
 from tests.conftest import Terraform
 from tests.strategies import ALL
 
@@ -92,11 +93,12 @@ def _tflint(folder: Path, cache: Path, *options: str) -> None:
     """Inspect a folder and those below it."""
     result = subprocess.run(
         [
-            *(cache / "bin" / "tflint", "--recursive"),
+            *(cache / "bin" / "tflint", "--recursive", "--max-workers=1"),
             *(f"--config={_REPOSITORY / '.tflint.hcl'}", *options),
         ],
         check=False,
         cwd=folder,
+        env={**os.environ, **SETTINGS},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

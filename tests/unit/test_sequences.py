@@ -323,7 +323,7 @@ class _Sequence(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
 def test_every_sequence_converges(subject: str, cases: CountCases) -> None:
-    cases(_run(subject, hypothesis.settings(max_examples=30, stateful_step_count=20)))
+    cases(_run(subject, hypothesis.settings(max_examples=20, stateful_step_count=20)))
 
 
 @pytest.mark.slow
