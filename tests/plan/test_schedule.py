@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from rotating_secret.secret import window
 from testing.local_aws.cron import next_occurrence
 from testing.local_aws.secretsmanager.rotation_schedule import next_window
 from tests.plan.conftest import RefuseEach, copy_variables
@@ -271,6 +272,7 @@ _READ = {
     "is_fast": "local.schedule_is_fast",
     "longest_interval_in_days": "local.schedule.longest_interval_in_days",
     "secrets_manager_expression": "local.schedule.secrets_manager_expression",
+    "window_in_minutes": "local.schedule.window_in_minutes",
     "shortest_interval_in_minutes": "local.schedule.shortest_interval_in_minutes",
     "scheduler_expression": "local.schedule.scheduler_expression",
 }
@@ -281,6 +283,9 @@ def test_secrets_manager_keeps_the_schedules_that_it_supports(
     expression: str, written: str | None, read: dict[str, dict[str, Any]]
 ) -> None:
     assert not read[expression]["is_fast"]
+    # The command status knows only what AWS has.
+    length = window({"ScheduleExpression": read[expression]["secrets_manager_expression"]})
+    assert length == timedelta(minutes=read[expression]["window_in_minutes"])
     assert read[expression]["secrets_manager_expression"] == (written or expression)
 
 
@@ -343,10 +348,10 @@ def test_the_backstop_never_rotates_in_between(
     rotations = _rotations(read[expression]["scheduler_expression"])
     # Four hundred fifth Sundays have the longest interval, around the year 2100.
     for rotation, following in itertools.pairwise(itertools.islice(rotations, 400)):
-        window = next_window(rules, rotation)
-        assert window is not None
+        opened = next_window(rules, rotation)
+        assert opened is not None
         # The clock may go forward an hour, and a rotation takes a while.
-        assert window[0] - following > timedelta(hours=2), (rotation, following)
+        assert opened[0] - following > timedelta(hours=2), (rotation, following)
 
 
 def test_the_time_zones_are_those_of_the_database(repository: Path) -> None:

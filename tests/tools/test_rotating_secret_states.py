@@ -80,11 +80,17 @@ CASES = [
     ("overdue", replace(SECRET, next_rotation=HOUR_AGO), State.OVERDUE, "due by 2026-03-01 11:00"),
     (
         "fast",
-        replace(SECRET, schedule=every("rate(36 hours)"), next_rotation=HOUR_AGO),
+        replace(SECRET, schedule=every("rate(71 hours)"), next_rotation=HOUR_AGO),
         State.HEALTHY,
         "",
     ),
-    ("fast-overdue", replace(SECRET, schedule=every("rate(30 hours)")), State.OVERDUE, "due by"),
+    ("fast-overdue", replace(SECRET, schedule=every("rate(70 hours)")), State.OVERDUE, "due by"),
+    (
+        "fast-stuck",
+        replace(SECRET, schedule=every("rate(71 hours)"), versions=pending(minutes=9)),
+        State.STUCK,
+        "Its rotation window has passed.",
+    ),
     (
         "fast-cron",
         replace(SECRET, schedule=every("cron(30 8 * * ? *)"), next_rotation=HOUR_AGO),
@@ -118,7 +124,7 @@ def test_a_state_follows_from_what_aws_knows(secret: Secret, state: State, advic
         ({"AutomaticallyAfterDays": 30}, 24),
         ({"ScheduleExpression": "rate(10 days)"}, 24),
         ({"ScheduleExpression": "rate(4 hours)"}, 1),
-        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, 24),
+        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, 16),
         ({"ScheduleExpression": "cron(0 0/8 * * ? *)"}, 1),
         ({"ScheduleExpression": "rate(10 days)", "Duration": "2h"}, 2),
     ],

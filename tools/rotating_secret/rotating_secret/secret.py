@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 
+# As long as the watcher of the notifications waits.
+_ROTATION: Final = timedelta(hours=1)
 _STEPS: Final = 4
 _LONGEST_STEP: Final = timedelta(minutes=15)
 _RATE: Final = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _HOURS: Final = re.compile(r"(\d+)h")
-_ONE_HOUR_A_DAY: Final = re.compile(r"cron\(\S+ \d+ .*\)")
+_ONE_HOUR_A_DAY: Final = re.compile(r"cron\(\S+ (\d+) .*\)")
 
 
 class State(StrEnum):
@@ -192,7 +194,8 @@ def _judge_unfinished(
         return State.ROTATING, ""
     began = f"The rotation that began at {pending.created:%Y-%m-%d %H:%M} UTC has not succeeded."
     look = f"The {log} has the error."
-    if age <= window(secret.rules):
+    # EventBridge's schedule has no window, and that of the backstop isn't open.
+    if not secret.schedule and age <= window(secret.rules):
         retry = "Secrets Manager retries it while the rotation window is open."
         return State.FAILED, f"{began} {look} {retry}"
     cure = f"Fix the error, then run: rotating-secret rotate {secret.name}"
@@ -208,14 +211,14 @@ def window(rules: Mapping[str, Any]) -> timedelta:
     if hours := _HOURS.fullmatch(rules.get("Duration", "")):
         return timedelta(hours=int(hours[1]))
     expression = rules.get("ScheduleExpression", "")
-    cron_in_hours = expression.startswith("cron") and not _ONE_HOUR_A_DAY.fullmatch(expression)
-    return timedelta(hours=1 if "hour" in expression or cron_in_hours else 24)
+    if hour := _ONE_HOUR_A_DAY.fullmatch(expression):
+        return timedelta(hours=24 - int(hour[1]))
+    return timedelta(hours=1 if "hour" in expression or expression.startswith("cron") else 24)
 
 
 def _due(secret: Secret) -> datetime | None:
     """Return until when the next rotation must have started."""
     rate = _RATE.fullmatch(secret.schedule.expression) if secret.schedule else None
     if rate and secret.last_rotation:
-        # Two intervals: EventBridge may be late, and a rotation takes its time.
-        return secret.last_rotation + 2 * timedelta(**{f"{rate[2]}s": int(rate[1])})
+        return secret.last_rotation + timedelta(**{f"{rate[2]}s": int(rate[1])}) + _ROTATION
     return secret.next_rotation
