@@ -76,9 +76,7 @@ def root(names: Collection[str] | None = None) -> Json:
                     "constants": {"engine": "redis"},
                     "environment": {"UNUSED": "1"},
                     "options": {**server, "user": "upgrade"},
-                    # A rotator belongs to its user, who follows rotation.api's changelog. It is
-                    # replaced together with the module, because f846c1b is older than rotation.api.
-                    "source_file": "${path.module}/../module/examples/custom/rotate.py",
+                    "source_file": "${path.module}/rotate.py",
                     "statements": {
                         "ReadTheAdministrator": {
                             "actions": ["secretsmanager:GetSecretValue"],

@@ -53,6 +53,8 @@ class Release:
     """The ends of other addresses, and the attributes that change there."""
     null_by_default: AbstractSet[str] = frozenset()
     """Inputs without which nothing changes: null means what an empty list meant."""
+    has_api: bool = True
+    """Whether a rotator of the user's imports from rotation.api, and so needs no change."""
 
     def announces(self, address: str, name: str) -> bool:
         """Return whether the changelog names the change of an attribute."""
@@ -87,6 +89,7 @@ RELEASES: Final = (
             ".terraform_data.start[0]": {"id", "input", "output", "triggers_replace"},
         },
         null_by_default={"alarm_actions", "readers"},
+        has_api=False,
     ),
     # Before the engine and the strategies for databases.
     Release(
@@ -95,6 +98,7 @@ RELEASES: Final = (
     ),
 )
 
+_ROTATOR: Final = "examples/custom/rotate.py"
 # One without rotation, one that EventBridge keeps, and one with all that adds a resource.
 _SOME: Final = ("fixed", "custom", "iam_access_key")
 
@@ -136,7 +140,7 @@ def write_release(repository: Path, commit: str, destination: Path) -> None:
     Raises:
         NoHistoryError: The clone doesn't contain the commit.
     """
-    parts = ["lambda", "modules", "examples/custom/rotate.py", ":(top,glob)*.tf"]
+    parts = ["lambda", "modules", _ROTATOR, ":(top,glob)*.tf"]
     git = ["git", "-C", str(repository)]
     found = subprocess.run(
         [*git, "cat-file", "-e", f"{commit}^{{commit}}"], check=False, capture_output=True
@@ -224,6 +228,7 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
         variables = {**github_app, **server, **prepare(aws, github, logins)}
         terraform = Terraform(folder, "root", aws.environment, variables)
         terraform.folder.mkdir()
+        shutil.copy(module / _ROTATOR, terraform.folder)
         (terraform.folder / "main.tf.json").write_text(json.dumps(root(names)))
         terraform.init()
         created_by_release = _planned(terraform, "release.tfplan")
@@ -237,6 +242,8 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
         shutil.rmtree(module)
         module.mkdir()
         copy_module(module)
+        if not release.has_api:
+            shutil.copy(module / _ROTATOR, terraform.folder)
         terraform.init()
         yield Before(
             release=release,
