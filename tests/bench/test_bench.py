@@ -1,5 +1,6 @@
 """The bench runs, and writes its tables into the page."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,11 @@ def test_the_page_has_a_section_of_each_group(repository: Path) -> None:
         section = text.partition(f"<!-- BEGIN_{group.upper()} -->")[2]
         lines = section.partition(f"<!-- END_{group.upper()} -->")[0].splitlines()
         assert "Not measured yet." in lines or any(line.startswith("| ") for line in lines), group
+
+
+def test_the_page_of_postgresql_has_the_measured_gap(repository: Path) -> None:
+    measured = (repository / "docs" / "performance.md").read_text()
+    row = re.search(r"^\| this module, `single_user` \| (\d+) \|", measured, re.MULTILINE)
+    assert row
+    page = (repository / "examples" / "postgres" / "README.md").read_text()
+    assert f"| `single_user` | a reconnect, with a gap of {row[1]} ms |" in page
