@@ -92,9 +92,11 @@ resource "aws_secretsmanager_secret" "this" {
   tags = var.tags
 
   lifecycle {
-    # The function records an attempt in the first tag before it asks for a credential. Responders report a leak in the other.
+    # The function records an attempt in the first tag before it asks for a credential, and what it knows about the previous
+    # one in the second. Responders report a leak in the third.
     ignore_changes = [
-      tags["rotation-attempt"], tags_all["rotation-attempt"], tags["rotation-revocation"], tags_all["rotation-revocation"],
+      tags["rotation-attempt"], tags_all["rotation-attempt"], tags["rotation-previous"], tags_all["rotation-previous"],
+      tags["rotation-revocation"], tags_all["rotation-revocation"],
     ]
 
     precondition {
@@ -119,6 +121,18 @@ resource "aws_secretsmanager_secret" "this" {
       error_message = "${local._secret}: The environment of the function must have at most 4096 bytes as JSON, Lambda's limit. Shorten the options of rotation: fewer or shorter texts. Found: ${local._environment_bytes} bytes with ${local._strategy_found}."
     }
   }
+}
+
+locals {
+  # The tags of the secret that only the function writes.
+  _function_tags = [for key, is_written in {
+    rotation-attempt  = local.records_attempts
+    rotation-previous = local.retires_previous
+  } : key if is_written]
+
+  _retiring_statements = flatten([for retirement in local.retirement[*] : [
+    retirement.statements, [for statement in retirement.verifying_statements : statement if var.previous_credential.verify_unused],
+  ] if local.retires_previous])
 }
 
 locals {
@@ -169,7 +183,7 @@ locals {
       )...)
     } if var.readers_exclusive],
 
-    # A false record makes the function delete a credential that it didn't create. Terraform's own tags have other keys.
+    # A false record, or a false time in the other tag, makes the function delete a credential that it didn't create. Terraform's own tags have other keys.
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tagkeys
     [for role_arn in module.function[*].role_arn : {
       Sid       = "OnlyTheFunctionRecordsAttempts"
@@ -179,7 +193,7 @@ locals {
       Resource  = "*"
       Condition = {
         ArnNotEquals               = { "aws:PrincipalArn" = role_arn }
-        "ForAnyValue:StringEquals" = { "aws:TagKeys" = ["rotation-attempt"] }
+        "ForAnyValue:StringEquals" = { "aws:TagKeys" = local._function_tags }
       }
     } if local.records_attempts],
 
@@ -269,7 +283,7 @@ locals {
     minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
-  }, var.metrics ? { metrics = true } : {}) : null
+  }, var.metrics ? { metrics = true } : {}, { for name, options in { previous_credential = var.previous_credential } : name => options if options != null }) : null
 
   # Lambda measures the JSON of all variables, in which each quote of the settings counts two. Three bytes are four
   # characters in Base64.
@@ -282,7 +296,7 @@ locals {
 locals {
   # The hash distinguishes secret names that differ only in characters that these names can't have, or after the first 55.
   # It includes the region, because a role has the same name and IAM has no regions.
-  _default_names = { for prefix in ["audit", "respond", "rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
+  _default_names = { for prefix in ["audit", "previous", "respond", "rotate", "rotation-failures", "schedule", "watch"] : prefix => join("-", [
     substr("${prefix}-${replace(local.secret_name, "/[^0-9A-Za-z_]+/", "-")}", 0, 55),
     substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
   ]) }
@@ -297,16 +311,20 @@ module "function" {
   source = "./modules/function"
   count  = local.makes_function ? 1 : 0
 
-  account             = local.account
-  alarm_actions       = var.alarm_actions
-  core                = concat(local.strategy.core, var.revocation == null ? [] : ["revocation.py"])
+  account       = local.account
+  alarm_actions = var.alarm_actions
+  core = concat(
+    local.strategy.core,
+    [for name in ["previous.py"] : name if local.retires_previous],
+    var.revocation == null ? [] : ["revocation.py"],
+  )
   default_name        = local._default_names["rotate"]
   environment         = local.strategy.environment
   files               = local.strategy.files
   function            = var.function
   former_kms_key_arns = var.former_kms_key_arns
   kms_key_arn         = var.kms_key_arn
-  records_attempts    = local.strategy.records_attempts
+  previous            = local.retires_previous ? { rule_name = local._default_names["previous"], secret_arn = local.secret_arn } : null
   revocable           = var.revocation != null
   role_name           = local._role_names["rotate"]
   searches_versions   = local.strategy.searches_versions || (var.revocation != null && local.issues)
@@ -315,9 +333,10 @@ module "function" {
   secrets_manager     = jsonencode(local.secrets_manager_hosts[local.account.region])
   services            = local.strategy.services
   settings            = jsonencode(local.settings)
-  statements          = local.strategy.statements
+  statements          = concat(local.strategy.statements, local._retiring_statements)
   strategy            = local.strategy.name
   tags                = var.tags
+  written_tags        = local._function_tags
 }
 
 locals {
@@ -464,6 +483,7 @@ module "notifications" {
   metrics             = var.metrics
   name                = local._default_names["watch"]
   publishers          = local._audit_role_arns
+  reactivate_with     = local.retires_previous ? local.retirement.reactivate_with : null
   rotates_immediately = var.rotate_immediately
   secret_arn          = local.secret_arn
   secret_arn_pattern  = local.secret_arn_pattern

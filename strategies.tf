@@ -126,6 +126,9 @@ locals {
     searches_versions = false
     # The input that has former names of the owner; null if the owner can't be renamed.
     renamed_with = null
+    # How var.previous_credential works: { reactivate_with, statements, verifying_statements }; null refuses it. reactivate_with
+    # is the command that undoes a deactivation, without its last argument, the credential.
+    retirement = null
     # If a credential has leaked, the function can end it and all older ones.
     revocable = false
     # Options that rotate the secret when they change: a mistake in them shows in this apply, not at the next rotation.
@@ -166,6 +169,7 @@ locals {
   overlaps         = anytrue([for strategy in local.chosen_strategies : strategy.issuer || strategy.overlaps])
   records_attempts = anytrue(local.chosen_strategies[*].records_attempts)
   exposed_user     = one(local.chosen_strategies[*].exposed_user)
+  retirement       = one(local.chosen_strategies[*].retirement)
   revocable        = anytrue(local.chosen_strategies[*].revocable)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

@@ -216,6 +216,33 @@ variable "policy_statements" {
   }
 }
 
+variable "previous_credential" {
+  description = "Retires the previous credential if nothing has used it for retire_after_days: it is deactivated, and deleted after the same time again. One that is used is kept, and notifications say where it is used. Null: it stays valid until the next rotation, and no resource is made. See docs/previous.md."
+  type = object({
+    retire_after_days = number
+    verify_unused     = optional(bool, true) # false retires it after that time without a look at its last use
+  })
+  default = null
+
+  validation {
+    condition     = var.previous_credential == null || local.retirement != null
+    error_message = "${local._secret}: previous_credential must be null for ${local._strategy_found}, because its service doesn't say when a credential was last used, or can't deactivate one. Remove previous_credential. Found: ${jsonencode(var.previous_credential)}."
+  }
+  validation {
+    condition     = alltrue([for days in var.previous_credential[*].retire_after_days : try(days >= 2 && days <= 999 && floor(days) == days, false)])
+    error_message = "${local._secret}: previous_credential.retire_after_days must be a whole number from 2 to 999, because a service shows a use up to a day late. Write e.g. 7. Found: ${jsonencode(one(var.previous_credential[*].retire_after_days))}."
+  }
+  validation {
+    condition     = alltrue([for days in var.previous_credential[*].retire_after_days : days * 1440 >= coalesce(var.minimum_overlap_minutes, 60) if days != null])
+    error_message = "${local._secret}: previous_credential.retire_after_days must be at least minimum_overlap_minutes. Write at least ${ceil(coalesce(var.minimum_overlap_minutes, 60) / 1440)}, or a shorter overlap. Found: ${jsonencode(one(var.previous_credential[*].retire_after_days))} days."
+  }
+  # Until the first look, for uses that show late, and until the look that acts: a day each.
+  validation {
+    condition     = alltrue([for days in var.previous_credential[*].retire_after_days : days + 3 <= local.schedule.longest_interval_in_days if days != null])
+    error_message = "${local._secret}: previous_credential.retire_after_days must be at least three days shorter than the rotation interval, or the next rotation ends each previous credential first. Write at most ${max(floor(local.schedule.longest_interval_in_days) - 3, 0)}, or rotate less often. Found: ${jsonencode(one(var.previous_credential[*].retire_after_days))} days with ${local.schedule_expression}."
+  }
+}
+
 variable "readers" {
   description = "Principals that the secret's resource policy allows to read it: ARNs of roles, users, sessions, federated users or accounts, or account numbers. Unless null, the secret has a resource policy, even if the list is empty. Write compact(…) around a list if Terraform reports an invalid count argument."
   type        = list(string)
@@ -454,8 +481,10 @@ variable "rotation_triggers" {
 }
 
 locals {
-  # AWS allows 50. The function needs one, and another for the report of a leak.
-  most_tags    = var.revocation == null ? 49 : 48
+  retires_previous = var.previous_credential != null
+
+  # AWS allows 50. The function needs one, another for the previous credential, and another for the report of a leak.
+  most_tags    = 49 - (local.retires_previous ? 1 : 0) - (var.revocation == null ? 0 : 1)
   writes_tags  = local.records_attempts || var.revocation != null
   _written_tag = local.records_attempts ? "rotation-attempt, in which the function of ${local._strategy_found} records an attempt" : "rotation-revocation, in which responders report a leak"
 
@@ -470,14 +499,14 @@ variable "tags" {
   nullable    = false
 
   validation {
-    condition     = length(setintersection(keys(var.tags), ["rotation-attempt", "rotation-revocation"])) == 0
-    error_message = "${local._secret}: tags must not have the keys rotation-attempt and rotation-revocation, which the function sets on the secret. Choose other keys. Found: ${jsonencode(keys(var.tags))}."
+    condition     = length(setintersection(keys(var.tags), ["rotation-attempt", "rotation-previous", "rotation-revocation"])) == 0
+    error_message = "${local._secret}: tags must not have the keys rotation-attempt, rotation-previous and rotation-revocation, which the function sets on the secret. Choose other keys. Found: ${jsonencode(keys(var.tags))}."
   }
   validation {
     condition = length(var.tags) <= local.most_tags && alltrue([
       for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && try(length(value) <= 256, false) && !startswith(lower(key), "aws:")
     ])
-    error_message = "${local._secret}: tags must have at most 49 keys, or 48 with revocation. Keys must have 1 to 128 characters and not begin with aws:, and values at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
+    error_message = "${local._secret}: tags must have at most 49 keys, and one less with each of previous_credential and revocation. Keys must have 1 to 128 characters and not begin with aws:, and values at most 256 characters. Write e.g. { team = \"reports\" }. Found: ${jsonencode(var.tags)}."
   }
   validation {
     condition     = alltrue([for text in concat(keys(var.tags), values(var.tags)) : can(regex(local._tag_pattern, text)) if text != null && local.makes_role])

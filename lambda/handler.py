@@ -136,6 +136,12 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     _denials.begin(sleep=clock.sleep, left=clock.left)
     if settings.audit is not None:
         return _audit(settings, settings.audit, clock, record)
+    if settings.previous is not None:
+        from rotation.previous import look  # Only a package that needs it has it.
+
+        outcome = look(event, settings, settings.previous, _clients, clock, record)
+        if outcome is not None:
+            return outcome
     request = Event.parse(event, secret_arn_pattern=settings.secret_arn_pattern)
     record[Key.STEP] = request.step
     record[Key.SECRET_ARN] = request.secret_arn
@@ -168,6 +174,7 @@ def _audit(
         secret=Secret(_clients, audit.secret_arn, constants=settings.constants),
         settings=audit,
         strategy=build(settings.strategy, settings.options, _clients),
+        retires_previous=settings.previous is not None,
     ).run()
     if not findings:
         return Outcome.CLEAN

@@ -107,6 +107,8 @@ class Audit:
     secret: Secret
     settings: AuditSettings
     strategy: Generator | Issuer
+    # Whether the function retires the previous credential once it is unused.
+    retires_previous: bool = False
 
     def run(self) -> Sequence[Finding]:
         """Look, rotate if an option allows it, and notify the topic of findings.
@@ -163,7 +165,13 @@ class Audit:
         keeps = isinstance(strategy, Setter) or (
             isinstance(strategy, Issuer) and not strategy.retires_demoted
         )
-        if not keeps or isinstance(strategy, Replacer) or _is_unfinished(description):
+        # To use the credential here would count as a use.
+        if (
+            self.retires_previous
+            or not keeps
+            or isinstance(strategy, Replacer)
+            or description.is_unfinished()
+        ):
             return
         if current is not None and _was_revoked(description, current):
             return
@@ -203,7 +211,7 @@ class Audit:
     def _of_inventory(self, description: Description) -> Iterator[Finding]:
         """Look for credentials at the service that no labelled version has."""
         issuer = self.strategy
-        if not isinstance(issuer, Issuer) or _is_unfinished(description):
+        if not isinstance(issuer, Issuer) or description.is_unfinished():
             return
         try:
             held = issuer.inventory()
@@ -290,12 +298,6 @@ class Audit:
         except RotationError as error:
             message = f"The audit could not start a rotation. {error}"
             yield Finding(kind=Kind.NOT_ROTATED, message=message)
-
-
-def _is_unfinished(description: Description) -> bool:
-    """Say whether a rotation is running, or was not completed."""
-    pending = description.holder(Stage.PENDING)
-    return pending is not None and pending != description.holder(Stage.CURRENT)
 
 
 def _was_revoked(description: Description, current: Version) -> bool:

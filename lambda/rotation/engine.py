@@ -34,11 +34,14 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How a step or an audit ended that did not fail."""
+    """How a step, an audit or a look at the previous credential ended that did not fail."""
 
     CLEAN = "clean"
+    DEACTIVATED = "deactivated"
+    DELETED = "deleted"
     DONE = "done"
     FINDINGS = "findings"
+    IN_USE = "in_use"
     NOTHING_TO_DO = "nothing_to_do"
     NOTHING_TO_TEST = "nothing_to_test"
     REVOKED = "revoked"

@@ -55,17 +55,20 @@ class Event:
         """
         if not isinstance(event, Mapping):
             raise ProtocolError.event(field="(all)", given=event, allowed="an object")
-        prefix = secret_arn_pattern.removesuffix("-??????")
         return cls(
             step=Step(_matching(event, "Step", "|".join(Step), f"one of {', '.join(Step)}")),
-            secret_arn=_matching(
-                event, "SecretId", rf"{re.escape(prefix)}-[A-Za-z0-9]{{6}}", secret_arn_pattern
-            ),
+            secret_arn=secret_arn_of(event, secret_arn_pattern),
             token=_matching(
                 event, "ClientRequestToken", r"[A-Za-z0-9-]{32,64}", "32 to 64 letters, digits, -"
             ),
             rotation_token=_rotation_token(event),
         )
+
+
+def secret_arn_of(event: Mapping[object, object], pattern: str) -> str:
+    """Return the secret in an event, which must be the configured one."""
+    prefix = re.escape(pattern.removesuffix("-??????"))
+    return _matching(event, "SecretId", rf"{prefix}-[A-Za-z0-9]{{6}}", pattern)
 
 
 def _rotation_token(event: Mapping[object, object]) -> str | None:

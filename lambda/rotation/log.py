@@ -31,6 +31,7 @@ class Key(StrEnum):
     MESSAGE = "message"
     DURATION_MS = "duration_ms"
     FAILURES = "failures"
+    PREVIOUS_IN_USE = "previous_in_use"
     REQUEST_ID = "request_id"
 
 
@@ -38,30 +39,35 @@ LogRecord: TypeAlias = dict[Key, str | int | float | bool]
 
 # CloudWatch makes metrics of a record with these directives under _aws:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-_METRICS = [
-    {
-        "Namespace": "RotatingSecret",
-        "Dimensions": [[Key.SECRET_ARN]],
-        "Metrics": [{"Name": Key.FAILURES, "Unit": "Count"}],
-    },
-    {
-        "Namespace": "RotatingSecret",
-        "Dimensions": [[Key.SECRET_ARN, Key.STEP]],
-        "Metrics": [{"Name": Key.DURATION_MS, "Unit": "Milliseconds"}],
-    },
-]
+_METRICS = {
+    Key.FAILURES: [
+        ([Key.SECRET_ARN], Key.FAILURES, "Count"),
+        ([Key.SECRET_ARN, Key.STEP], Key.DURATION_MS, "Milliseconds"),
+    ],
+    Key.PREVIOUS_IN_USE: [([Key.SECRET_ARN], Key.PREVIOUS_IN_USE, "Count")],
+}
 
 
 def write(stream: TextIO, record: LogRecord) -> None:
-    """Write a record as one line, with the current time; one that counts failures is a metric."""
+    """Write a record as one line, with the current time; one that counts is a metric."""
     now = datetime.now(UTC)
     text = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     fields = {Key.TIMESTAMP: text, **record}
     written: dict[str, object] = {key: fields[key] for key in Key if key in fields}
-    if Key.FAILURES in fields:
+    metrics = [
+        {
+            "Namespace": "RotatingSecret",
+            "Dimensions": [dimensions],
+            "Metrics": [{"Name": name, "Unit": unit}],
+        }
+        for key, found in _METRICS.items()
+        if key in fields
+        for dimensions, name, unit in found
+    ]
+    if metrics:
         written["_aws"] = {
             "Timestamp": round(now.timestamp() * 1000),
-            "CloudWatchMetrics": _METRICS,
+            "CloudWatchMetrics": metrics,
         }
     line = json.dumps(written)
     stream.write(f"{line}\n")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MOST_PAGES = 100
 # A request to end leaked credentials, see rotation.revocation.
 REVOCATION_TAG: Final = "rotation-revocation"
+# The note about the previous credential, see rotation.previous.
+PREVIOUS_TAG: Final = "rotation-previous"
 _READ: Final = "secretsmanager:GetSecretValue"
 
 
@@ -51,10 +53,16 @@ class Description:
     last_rotated: datetime | None
     record: Record | None
     revocation: str | None
+    previous: str | None
 
     def holder(self, stage: Stage) -> str | None:
         """Return the id of the version with the label."""
         return next((version for version, stages in self.stages.items() if stage in stages), None)
+
+    def is_unfinished(self) -> bool:
+        """Say whether a rotation is running, or was not completed."""
+        pending = self.holder(Stage.PENDING)
+        return pending is not None and pending != self.holder(Stage.CURRENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +117,7 @@ class Secret:
             last_rotated=response.optional_time("LastRotatedDate"),
             record=parse(tags.get(TAG) or NO_RECORD),
             revocation=tags.get(REVOCATION_TAG),
+            previous=tags.get(PREVIOUS_TAG),
         )
 
     def read(self, version_id: str) -> Version | None:

@@ -139,6 +139,8 @@ class Settings:
     constants: Mapping[str, str]
     # The options of an audit; None: the function rotates.
     audit: OptionReader | None
+    # The options for the previous credential; None: only a rotation ends it.
+    previous: OptionReader | None
     # Whether a record of a step is also a metric.
     metrics: bool
     # Whether responders may have leaked credentials ended.
@@ -165,6 +167,7 @@ class Settings:
             ),
             constants=fields.text_map("constants"),
             audit=fields.optional_nested("audit"),
+            previous=fields.optional_nested("previous_credential"),
             metrics=fields.optional_flag("metrics"),
             revocable=fields.optional_flag("revocable"),
             options=fields.nested("options"),

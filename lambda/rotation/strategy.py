@@ -50,6 +50,18 @@ class Issued:
     created: datetime
     # The mark that it was issued with, if the service keeps it.
     mark: str | None = None
+    # Whether the service accepts it. Someone may deactivate a credential, and undo that.
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """The last use of a credential, as its service shows it."""
+
+    time: datetime
+    # Which service was called with it, and in which region.
+    service: str
+    region: str
 
 
 class Strategy(Protocol):

@@ -7,6 +7,7 @@ look.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,9 @@ _BETWEEN_REMINDERS = timedelta(days=1)
 # Four steps take at most an hour, because Lambda stops an invocation after 15 minutes:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ROTATION = timedelta(hours=1)
+# A look may read an earlier state of a tag, which AWS shows within seconds.
+_READING = timedelta(minutes=1)
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
 class Cause(StrEnum):
@@ -32,6 +36,8 @@ class Cause(StrEnum):
     NEVER_STARTED = "never_started"
     OVERDUE = "overdue"
     POLICY_CHANGED = "policy_changed"
+    PREVIOUS_DEACTIVATED = "previous_deactivated"
+    PREVIOUS_IN_USE = "previous_in_use"
     STUCK = "stuck"
     SUCCEEDED = "succeeded"
     SWITCHED_OFF = "switched_off"
@@ -57,13 +63,65 @@ class Finding:
 
     cause: Cause
     since: datetime
+    repeats: bool = True
 
     def is_said_by(self, look: datetime) -> bool:
-        """Return whether this look is the first one in a day of the finding."""
+        """Return whether this look is the first one in a day of the finding, or the first one."""
         before = look - BETWEEN_LOOKS - self.since
+        if not self.repeats and before >= timedelta():
+            return False
         return look >= self.since and before // _BETWEEN_REMINDERS != (
             (look - self.since) // _BETWEEN_REMINDERS
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previous:
+    """The note of the rotation function about the previous credential."""
+
+    identity: str
+    active: bool
+    since: datetime
+    """Since when it is active or inactive."""
+    reactivate_with: str
+    """The command that reactivates it."""
+    reported: datetime | None = None
+    """When the function found its last use, and what that was."""
+    use: str = ""
+
+
+def previous_of(described: Mapping[str, Any], reactivate_with: str) -> Previous | None:
+    """Read the tag of lambda/rotation/previous.py; None if the function has not written it."""
+    tags = {tag["Key"]: tag.get("Value", "") for tag in described.get("Tags", [])}
+    found = re.fullmatch(
+        rf"(active|inactive) ([0-9A-Za-z_-]+) ({_TIME})"
+        rf"(?: used ({_TIME}) ({_TIME}) ([\w.-]+) ([\w.-]+))?",
+        tags.get("rotation-previous", ""),
+        re.ASCII,
+    )
+    if found is None:
+        return None
+    state, identity, since, reported, used, service, region = found.groups()
+    return Previous(
+        identity=identity,
+        active=state == "active",
+        since=datetime.fromisoformat(since),
+        reactivate_with=f"{reactivate_with} {identity}",
+        reported=datetime.fromisoformat(reported) if reported else None,
+        use=f"at {used} for {service} in {region}" if used else "",
+    )
+
+
+def find_previous(previous: Previous) -> list[Finding]:
+    """Find what is to be said about the previous credential; each is said once."""
+    found = []
+    if not previous.active:
+        since = previous.since + _READING
+        found.append(Finding(Cause.PREVIOUS_DEACTIVATED, since, repeats=False))
+    if previous.reported is not None:
+        since = previous.reported + _READING
+        found.append(Finding(Cause.PREVIOUS_IN_USE, since, repeats=False))
+    return found
 
 
 def look_at(moment: datetime) -> datetime:

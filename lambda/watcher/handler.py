@@ -11,7 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from watcher import messages
-from watcher.findings import Schedule, find, look_at, pending_version
+from watcher.findings import (
+    Schedule,
+    find,
+    find_previous,
+    look_at,
+    pending_version,
+    previous_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +113,12 @@ def _look(
     since = next((one["CreatedDate"] for one in versions if one["VersionId"] == pending), None)
     valid = [one["CreatedDate"] for one in versions if _has_any(one, settings["valid_labels"])]
     findings = find(described, since, min(valid, default=None), schedule)
-    sent = [_message(one.cause, settings) for one in findings if one.is_said_by(look)]
+    command = settings["reactivate_with"]
+    previous = previous_of(described, command) if exists and command and described else None
+    findings += find_previous(previous) if previous else []
+    sent = [
+        _message(one.cause, settings, previous=previous) for one in findings if one.is_said_by(look)
+    ]
     current = [one["CreatedDate"] for one in versions if _has_any(one, ["AWSCURRENT"])]
     return sent, max(look - current[0], timedelta()) if current else None
 
@@ -127,12 +139,12 @@ def _metric(age: timedelta, now: datetime) -> dict[str, Any]:
     }
 
 
-def _message(cause: Cause, settings: Mapping[str, Any], **event: Any) -> Message:  # noqa: ANN401
+def _message(cause: Cause, settings: Mapping[str, Any], **details: Any) -> Message:  # noqa: ANN401
     return messages.message(
         cause,
         arn=settings["secret_arn"],
         log_group_name=settings["log_group_name"],
-        **event,
+        **details,
     )
 
 

@@ -11,6 +11,8 @@ from watcher.findings import Cause
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from watcher.findings import Previous
+
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
 _CAUSES = {
     "CancelRotateSecret": Cause.SWITCHED_OFF,
@@ -32,6 +34,10 @@ _RETRIES = (
     f"open. After that, {_ROTATE}"
 )
 _FAILURES = "docs/troubleshooting.md of the module lists every error and what to do."
+_PREVIOUS = (
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/id-credentials-access-keys-update.html",
+    "docs/previous.md of the module says when a credential is deactivated and deleted.",
+)
 _CHANGES = "CloudTrail has the whole event, with the address and the program of the caller."
 
 
@@ -89,6 +95,20 @@ _TEXTS = {
         "get-resource-policy --secret-id {arn}",
         (f"{_GUIDE}/auth-and-access_resource-policies.html", _CHANGES),
     ),
+    Cause.PREVIOUS_DEACTIVATED: _Text(
+        "the previous credential was deactivated",
+        "The previous credential is deactivated, and will be deleted if nothing uses it.",
+        "Check that no application reports a rejected credential. If one does, {undo}",
+        _PREVIOUS,
+    ),
+    Cause.PREVIOUS_IN_USE: _Text(
+        "the previous credential is in use",
+        "Something uses the previous credential, which must read the secret again. The next "
+        "rotation ends the credential.",
+        "Find what uses it, and restart it or have it read the secret. If the credential is "
+        "inactive, {undo}",
+        (*_PREVIOUS, _CHANGES),
+    ),
     Cause.STUCK: _Text(
         "a rotation is stuck",
         "A rotation has not ended in its window. The current value still works. The next rotation "
@@ -141,8 +161,9 @@ def message(
     arn: str,
     log_group_name: str | None,
     event: Mapping[str, Any] | None = None,
+    previous: Previous | None = None,
 ) -> Message:
-    """Write a message about a secret, with what its event says."""
+    """Write a message about a secret, with what its event or its previous credential says."""
     text = _TEXTS[cause]
     # The name is the part before the hyphen and six random characters.
     name = arn.split(":", 6)[-1][:-7]
@@ -151,13 +172,27 @@ def message(
         pages.insert(0, f"aws logs tail {log_group_name} --since 7d --filter-pattern failed")
     lines = [
         f"Secret: {arn}",
-        f"What happened: {text.happened}{_origin(event)}",
-        f"Next step: {text.to_do.format(arn=arn)}",
+        f"What happened: {text.happened}{_origin(event)}{_state(previous)}",
+        f"Next step: {text.to_do.format(arn=arn, undo=_undo(previous))}",
         "Where to look:",
         *(f"- {page}" for page in pages),
     ]
     ending = f": {text.title}"
     return Message(cause, f"{name[: _LONGEST_SUBJECT - len(ending)]}{ending}", "\n".join(lines))
+
+
+def _state(previous: Previous | None) -> str:
+    """Say which credential it is, and its last use."""
+    if previous is None:
+        return ""
+    state = "active" if previous.active else "inactive"
+    use = f", and was last used {previous.use}" if previous.use else ""
+    since = f"{previous.since:%Y-%m-%dT%H:%M:%SZ}"
+    return f" Credential: {previous.identity}. It is {state} since {since}{use}."
+
+
+def _undo(previous: Previous | None) -> str:
+    return f"run: {previous.reactivate_with}" if previous else "reactivate it."
 
 
 def _detail(event: Mapping[str, Any]) -> Mapping[str, Any]:

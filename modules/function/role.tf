@@ -71,10 +71,10 @@ resource "aws_iam_role_policy" "rotation" {
         Action   = ["secretsmanager:TagResource"]
         Resource = pattern
         Condition = {
-          "ForAllValues:StringEquals" = { "aws:TagKeys" = ["rotation-attempt"] }
+          "ForAllValues:StringEquals" = { "aws:TagKeys" = var.written_tags }
           Null                        = { "aws:TagKeys" = "false" }
         }
-      } if var.records_attempts],
+      } if length(var.written_tags) > 0],
       [for pattern in [var.secret_arn_pattern] : {
         Sid      = "AnswerTheReportOfALeak"
         Effect   = "Allow"

@@ -78,10 +78,12 @@ variable "kms_key_arn" {
   type        = string
 }
 
-variable "records_attempts" {
-  description = "Whether the function records each attempt in a tag of the secret."
-  type        = bool
-  nullable    = false
+variable "previous" {
+  description = "The rule that has the function look at the previous credential each day, and the secret; null makes none."
+  type = object({
+    rule_name  = string
+    secret_arn = string
+  })
 }
 
 variable "revocable" {
@@ -153,5 +155,11 @@ variable "strategy" {
 variable "tags" {
   description = "Tags of the function, its role, its log group and its alarm."
   type        = map(string)
+  nullable    = false
+}
+
+variable "written_tags" {
+  description = "Keys of the secret's tags in which the function records what it knows, besides the report of a leak."
+  type        = list(string)
   nullable    = false
 }

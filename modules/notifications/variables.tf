@@ -70,6 +70,11 @@ variable "publishers" {
   nullable    = false
 }
 
+variable "reactivate_with" {
+  description = "Command that reactivates a previous credential, without its last argument, the credential; null if none is deactivated."
+  type        = string
+}
+
 variable "rotates_immediately" {
   description = "Whether the first rotation starts when the rotation is set up."
   type        = bool

@@ -38,6 +38,9 @@ class Switches:
     deleted_key_seconds: float = 0.0
     """How long services still accept a deleted access key or credential."""
 
+    key_use_lag_seconds: float = 0.0
+    """After how long IAM shows the last use of an access key."""
+
     policy_propagation_seconds: float = 0.0
     """How long a change of a policy of a user or role isn't enforced yet."""
 

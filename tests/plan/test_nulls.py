@@ -59,7 +59,11 @@ CALLS: list[Mapping[str, Any]] = [
         "schedule_timezone": "Europe/Berlin",
         "scheduler": {},
     },
-    {**REPRESENTATIVE.module_call, "schedule_duration": "1h"},
+    {
+        **REPRESENTATIVE.module_call,
+        "previous_credential": {"retire_after_days": 7},
+        "schedule_duration": "1h",
+    },
     *(strategy.module_call_with(rule.accepted) for strategy in ALL for rule in strategy.rules),
 ]
 

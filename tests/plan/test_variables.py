@@ -694,6 +694,46 @@ CASES = [
         id="rotation_triggers",
     ),
     pytest.param(
+        "previous_credential must be null for ",
+        {"rotation": RANDOM, "previous_credential": {"retire_after_days": 7}},
+        '{"retire_after_days":7,"verify_unused":true}.',
+        {"rotation": IAM, "previous_credential": {"retire_after_days": 7}},
+        id="previous_credential-of-a-value",
+    ),
+    pytest.param(
+        "previous_credential.retire_after_days must be a whole number from 2 to 999",
+        {"rotation": IAM, "previous_credential": {"retire_after_days": 1}},
+        "1.",
+        {
+            "rotation": IAM,
+            "previous_credential": {"retire_after_days": 2, "verify_unused": False},
+            "schedule_expression": "rate(5 days)",
+        },
+        id="previous_credential-too-early",
+    ),
+    pytest.param(
+        "previous_credential.retire_after_days must be at least minimum_overlap_minutes",
+        {
+            "rotation": IAM,
+            "minimum_overlap_minutes": 7 * 1440 + 1,
+            "previous_credential": {"retire_after_days": 7},
+        },
+        "7 days.",
+        {
+            "rotation": IAM,
+            "minimum_overlap_minutes": 7 * 1440,
+            "previous_credential": {"retire_after_days": 7},
+        },
+        id="previous_credential-within-the-overlap",
+    ),
+    pytest.param(
+        "previous_credential.retire_after_days must be at least three days shorter than",
+        {"rotation": IAM, "previous_credential": {"retire_after_days": 28}},
+        "28 days with rate(30 days).",
+        {"rotation": IAM, "previous_credential": {"retire_after_days": 27}},
+        id="previous_credential-too-late",
+    ),
+    pytest.param(
         "revocation must be null for ",
         {"rotation": EXISTING, "revocation": RESPONDER},
         '{"events":null,"responders":["arn:aws:iam::123456789012:role/reporter"]}.',
@@ -729,7 +769,7 @@ CASES = [
         id="revocation-by-an-account",
     ),
     pytest.param(
-        "tags must not have the keys rotation-attempt and rotation-revocation",
+        "tags must not have the keys rotation-attempt, rotation-previous and rotation-revocation",
         {"tags": {"rotation-attempt": "x"}},
         '["rotation-attempt"].',
         {"tags": {"team": "reports"}},
@@ -981,8 +1021,41 @@ _OTHERS: Final = [
             "revocation": RESPONDER,
             "tags": {f"tag{number}": "x" for number in range(49)},
         },
-        "tags must have at most 49 keys, or 48 with revocation",
+        "tags must have at most 49 keys, and one less with each of previous_credential",
         id="tags-beside-a-report",
+    ),
+    pytest.param(
+        {
+            "rotation": IAM,
+            "previous_credential": {"retire_after_days": 7},
+            "revocation": RESPONDER,
+            "tags": {f"tag{number}": "x" for number in range(48)},
+        },
+        "tags must have at most 49 keys, and one less with each of previous_credential",
+        id="tags-beside-two-more",
+    ),
+    pytest.param(
+        {"tags": {"rotation-previous": "x"}},
+        "tags must not have the keys rotation-attempt",
+        id="tags-of-the-previous-credential",
+    ),
+    *(
+        pytest.param(
+            variables | {"previous_credential": {"retire_after_days": 7}},
+            "previous_credential must be null for",
+            id=f"previous_credential-of-{name}",
+        )
+        for name, variables in {
+            "a-fixed-value": {},
+            "an-issuer": custom(issuer=True),
+            "a-function": {"rotation": EXISTING},
+            "managed": managed(),
+        }.items()
+    ),
+    pytest.param(
+        {"rotation": IAM, "previous_credential": {"retire_after_days": 7.5}},
+        "previous_credential.retire_after_days must be a whole number",
+        id="previous_credential-after-half-a-day",
     ),
     pytest.param({"name": "n" * 513}, "name must have", id="name-too-long"),
     pytest.param(

@@ -182,6 +182,7 @@ def test_the_search_finds_each_operation(newest: Models) -> None:
         "DeleteAccessKey",
         "DeleteServiceSpecificCredential",
         "DescribeSecret",
+        "GetAccessKeyLastUsed",
         "GetCallerIdentity",
         "GetSecretValue",
         "ListAccessKeys",
@@ -191,5 +192,6 @@ def test_the_search_finds_each_operation(newest: Models) -> None:
         "RotateSecret",
         "Sign",
         "TagResource",
+        "UpdateAccessKey",
         "UpdateSecretVersionStage",
     }

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
         CreateServiceSpecificCredentialRequestTypeDef,
         DeleteAccessKeyRequestTypeDef,
         DeleteServiceSpecificCredentialRequestTypeDef,
+        GetAccessKeyLastUsedRequestTypeDef,
         ListAccessKeysRequestTypeDef,
         ListServiceSpecificCredentialsRequestTypeDef,
+        UpdateAccessKeyRequestTypeDef,
     )
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ class Key:
     gone: datetime | None = None
     # When it expires.
     expires: datetime | None = None
+    uses: list[datetime] = field(default_factory=list)
 
 
 class Cloud(Account):
@@ -75,6 +78,8 @@ class Cloud(Account):
         self.list_lag = 0.0
         self.quota_lag = 0.0
         self.iam_ahead = 0.0
+        # After how many seconds IAM shows a use of a key, by the number of the use.
+        self.use_lag: Callable[[int], float] = _at_once
         self._out = False
 
     def clients(self) -> FakeClients:
@@ -155,6 +160,10 @@ class Cloud(Account):
 
 def _never(_age: float) -> bool:
     return False
+
+
+def _at_once(_number: int) -> float:
+    return 0
 
 
 # The two fields of a service-specific credential that log in.
@@ -272,6 +281,36 @@ class FakeIam:
 
         return self._cloud.request("delete_access_key", effect)
 
+    def update_access_key(self, **request: Unpack[UpdateAccessKeyRequestTypeDef]) -> Answer:
+        def effect() -> Answer:
+            keys = self._keys("UpdateAccessKey", request["UserName"])
+            found = [key for key in keys if key.key_id == request["AccessKeyId"]]
+            if not found:
+                self._cloud.refuse("UpdateAccessKey", "NoSuchEntity", status=404)
+            found[0].active = request["Status"] == "Active"
+            return {}
+
+        return self._cloud.request("update_access_key", effect)
+
+    def get_access_key_last_used(
+        self, **request: Unpack[GetAccessKeyLastUsedRequestTypeDef]
+    ) -> Answer:
+        def effect() -> Answer:
+            key = self._cloud.key(request["AccessKeyId"])
+            if key is None:
+                self._cloud.refuse("GetAccessKeyLastUsed", "AccessDenied", status=403)
+            shown = [
+                use
+                for number, use in enumerate(key.uses)
+                if use + timedelta(seconds=self._cloud.use_lag(number)) <= self._cloud.time.now
+            ]
+            last: Answer = {"ServiceName": "N/A", "Region": "N/A"}
+            if shown:
+                last = {"LastUsedDate": max(shown), "ServiceName": "s3", "Region": "eu-west-1"}
+            return {"UserName": key.user, "AccessKeyLastUsed": last}
+
+        return self._cloud.request("get_access_key_last_used", effect)
+
     def list_service_specific_credentials(
         self, **request: Unpack[ListServiceSpecificCredentialsRequestTypeDef]
     ) -> Answer:
@@ -344,6 +383,7 @@ class FakeSts:
                 self._cloud.refuse("GetCallerIdentity", "InvalidClientTokenId", status=403)
             if key.secret != self._secret:
                 self._cloud.refuse("GetCallerIdentity", "SignatureDoesNotMatch", status=403)
+            key.uses.append(self._cloud.time.now.replace(microsecond=0))
             return {"Account": ACCOUNT_ID, "Arn": f"arn:aws:iam::{ACCOUNT_ID}:user/apps/{key.user}"}
 
         return self._cloud.request("get_caller_identity", effect)

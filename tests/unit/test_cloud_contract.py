@@ -57,7 +57,9 @@ class Target:
     as_key: Callable[[str, str], Client]
     arn: str
     user: str
-    deactivate: Callable[[str], object]
+
+    def update_key(self, key_id: str, status: str) -> None:
+        self.iam.update_access_key(UserName=self.user, AccessKeyId=key_id, Status=status)
 
     def put(self, text: str, *labels: str, token: str | None = None) -> str:
         token = token or str(uuid.uuid4())
@@ -205,7 +207,7 @@ def a_tag_is_overwritten(cloud: Target) -> None:
 
 def a_third_key_is_refused(cloud: Target) -> None:
     cloud.create_key()
-    cloud.deactivate(cloud.create_key()["AccessKeyId"])
+    cloud.update_key(cloud.create_key()["AccessKeyId"], "Inactive")
     _refused("LimitExceeded", cloud.create_key)
 
 
@@ -221,7 +223,7 @@ def an_unknown_key_is_no_such_entity(cloud: Target) -> None:
 
 def keys_are_listed_with_the_second_of_their_making(cloud: Target) -> None:
     keys = [cloud.create_key(), cloud.create_key()]
-    cloud.deactivate(keys[1]["AccessKeyId"])
+    cloud.update_key(keys[1]["AccessKeyId"], "Inactive")
     listed = cloud.iam.list_access_keys(UserName=cloud.user)["AccessKeyMetadata"]
     found = {key["AccessKeyId"]: key["Status"] for key in listed}
     assert found == {keys[0]["AccessKeyId"]: "Active", keys[1]["AccessKeyId"]: "Inactive"}
@@ -282,8 +284,32 @@ def a_deleted_key_is_refused(cloud: Target) -> None:
 
 def a_deactivated_key_is_refused(cloud: Target) -> None:
     key = cloud.create_key()
-    cloud.deactivate(key["AccessKeyId"])
+    cloud.update_key(key["AccessKeyId"], "Inactive")
     _refused("InvalidClientTokenId", cloud.identity, key=key)
+
+
+def a_reactivated_key_is_accepted(cloud: Target) -> None:
+    key = cloud.create_key()
+    for status in ("Inactive", "Active"):
+        cloud.update_key(key["AccessKeyId"], status)
+    assert cloud.identity(key=key)
+
+
+def a_key_that_nobody_has_used_has_no_last_use(cloud: Target) -> None:
+    response = cloud.iam.get_access_key_last_used(AccessKeyId=cloud.create_key()["AccessKeyId"])
+    found = response["AccessKeyLastUsed"]
+    assert response["UserName"] == cloud.user
+    assert found.get("LastUsedDate") is None
+    assert (found["ServiceName"], found["Region"]) == ("N/A", "N/A")
+
+
+def the_last_use_of_a_key_is_known(cloud: Target) -> None:
+    key = cloud.create_key()
+    cloud.identity(key=key)
+    response = cloud.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
+    found = response["AccessKeyLastUsed"]
+    assert found["LastUsedDate"].astimezone(UTC).microsecond == 0
+    assert found["ServiceName"] != "N/A"
 
 
 def a_wrong_secret_is_refused(cloud: Target) -> None:
@@ -316,6 +342,9 @@ _CONTRACT = (
     a_key_tells_whose_it_is,
     a_deleted_key_is_refused,
     a_deactivated_key_is_refused,
+    a_reactivated_key_is_accepted,
+    a_key_that_nobody_has_used_has_no_last_use,
+    the_last_use_of_a_key_is_known,
     a_wrong_secret_is_refused,
 )
 
@@ -327,18 +356,12 @@ def _fake() -> Iterator[Target]:
     for service in (_BEDROCK, "codecommit.amazonaws.com"):
         cloud.add_user(credentials_of("uploader", service))
 
-    def deactivate(key_id: str) -> None:
-        key = cloud.key(key_id)
-        assert key is not None
-        key.active = False
-
     yield Target(
         secrets=FakeSecretsManager(cloud),
         iam=FakeIam(cloud),
         as_key=lambda key_id, secret: FakeSts(cloud, key_id=key_id, secret=secret),
         arn=cloud.add_secret("contract").arn,
         user="uploader",
-        deactivate=deactivate,
     )
 
 
@@ -352,9 +375,6 @@ def _boto3(*, has_credentials: bool, **options: Any) -> Iterator[Target]:  # noq
     def as_key(key_id: str, secret: str) -> Client:
         key = {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
         return make("sts", **{**options, **key})
-
-    def deactivate(key_id: str) -> None:
-        iam.update_access_key(UserName=name, AccessKeyId=key_id, Status="Inactive")
 
     def delete_keys() -> None:
         for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
@@ -376,7 +396,7 @@ def _boto3(*, has_credentials: bool, **options: Any) -> Iterator[Target]:  # noq
         later.callback(delete_keys)
         if has_credentials:
             later.callback(delete_credentials)
-        yield Target(secrets, iam, as_key, arn, name, deactivate)
+        yield Target(secrets, iam, as_key, arn, name)
 
 
 @contextmanager

@@ -156,7 +156,7 @@ def test_each_step_writes_one_record(harness: Harness, strategy: str) -> None:
     records = harness.records()
     assert [record["step"] for record in records] == [step.value for step in Step]
     for record in records:
-        unused = {"error", "failures", "findings", "message"}
+        unused = {"error", "failures", "findings", "message", "previous_in_use"}
         assert list(record) == [key for key in Key if key not in unused]
         assert record["level"] == "INFO"
         assert record["event"] == "rotation_step"
@@ -299,3 +299,71 @@ def test_the_record_of_an_audit_has_its_findings(
         "no_value",
     )
     assert "AWSCURRENT has no value" in record["message"]
+
+
+_PREVIOUS: dict[str, object] = {"retire_after_days": 7, "verify_unused": True}
+
+
+def _look(harness: Harness) -> Record:
+    """Send the event of the daily rule, and return the record of the look."""
+    harness.records()
+    handler.lambda_handler({"Step": "lookAtPrevious", "SecretId": harness.arn}, harness.context)
+    (record,) = harness.records()
+    return record
+
+
+def test_a_look_at_the_previous_credential_writes_a_record(harness: Harness) -> None:
+    harness.patch.setattr(time, "sleep", lambda _seconds: None)
+    harness.configure(FEW_SLOTS, previous_credential=_PREVIOUS)
+    harness.rotate()
+    previous = harness.current()["AccessKeyId"]
+    harness.rotate()
+    record = _look(harness)
+    assert (record["event"], record["outcome"]) == ("previous_credential", "nothing_to_do")
+    assert (record["level"], record["previous_in_use"]) == ("INFO", 0)
+    (directive,) = record["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [{"Name": "previous_in_use", "Unit": "Count"}]
+
+    # The first rotation has used the key.
+    note = f"active {previous} 2020-01-01T00:00:00Z"
+    tags: Any = [{"Key": "rotation-previous", "Value": note}]
+    harness.secrets.tag_resource(SecretId=harness.arn, Tags=tags)
+    record = _look(harness)
+    assert (record["level"], record["outcome"]) == ("WARN", "in_use")
+    assert (previous in record["message"], record["previous_in_use"]) == (True, 1)
+
+    harness.configure(FEW_SLOTS, previous_credential={**_PREVIOUS, "verify_unused": False})
+    record = _look(harness)
+    assert (record["level"], record["outcome"]) == ("INFO", "deactivated")
+    listed = harness.iam.list_access_keys(UserName="uploader")["AccessKeyMetadata"]
+    assert {key["AccessKeyId"] for key in listed if key["Status"] == "Inactive"} == {previous}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "settings", "error"),
+    [
+        pytest.param(FEW_SLOTS, {}, ProtocolError, id="not-configured"),
+        pytest.param(
+            GENERATOR, {"previous_credential": _PREVIOUS}, ConfigurationError, id="no-deactivation"
+        ),
+        pytest.param(
+            FEW_SLOTS,
+            {"previous_credential": {**_PREVIOUS, "retire_after_days": 1}},
+            ConfigurationError,
+            id="too-early",
+        ),
+    ],
+)
+def test_a_look_that_no_plan_allows_is_refused(
+    harness: Harness, strategy: str, settings: Record, error: type[RotationError]
+) -> None:
+    harness.configure(strategy, **settings)
+    with pytest.raises(error):
+        _look(harness)
+
+
+def test_a_look_at_another_secret_is_refused(harness: Harness) -> None:
+    harness.configure(FEW_SLOTS, previous_credential=_PREVIOUS)
+    event = {"Step": "lookAtPrevious", "SecretId": harness.arn.replace("reports", "others")}
+    with pytest.raises(ProtocolError, match="SecretId"):
+        handler.lambda_handler(event, harness.context)

@@ -59,6 +59,10 @@ _CORE = {
         *("aws", "errors", "event", "issuing", "ownership", "pending", "proof", "revocation"),
         *("secret", "setting", "strategy"),
     },
+    "previous": {
+        *("attempt", "aws", "engine", "event", "log", "ownership", "proof", "response", "secret"),
+        *("settings", "strategies", "strategy"),
+    },
     "api": {"aws", "errors", "response", "settings", "strategy"},
     "users": {"errors", "strategy"},
 }
@@ -78,7 +82,7 @@ def _allowed(module: str) -> set[str]:
     match module.split("."):
         case ["handler"]:
             core = {"audit", "aws", "engine", "errors", "event", "log", "proof", "secret"}
-            core |= {"settings", "silence"}
+            core |= {"previous", "settings", "silence"}
             return {"rotation", "rotation.strategies", *_full(core)}
         case ["rotation", "services", *_]:
             return {name for name in MODULES if "services" in name} | _full(_FOR_SERVICES)

@@ -79,14 +79,16 @@ _SHOWN: Final = {
     },
     # No password and no hash is kept in it.
     "Definition": {"mariadb", "plugin", "default_roles", "clauses", "limits"},
-    "Description": {"stages", "last_rotated", "record", "revocation"},
+    "Description": {"stages", "last_rotated", "record", "revocation", "previous"},
     "Event": {"step", "secret_arn", "token"},
     # It is written to be read.
     "Finding": {"kind", "message"},
     "Grants": {"privileges", "roles", "default_roles"},
     "Greeting": {"plugin", "number"},
     "KeyPair": {"public_key"},
-    "Issued": {"identity", "owner", "created", "mark"},
+    # It is written into a tag.
+    "Note": {"identity", "active", "since", "reported"},
+    "Issued": {"identity", "owner", "created", "mark", "active"},
     "Limits": {"seconds", "most_bytes"},
     # How they are drawn.
     "Passwords": {"length", "classes"},
@@ -94,6 +96,7 @@ _SHOWN: Final = {
     "RandomValue": {"length", "classes", "json_key"},
     "Reply": {"status"},
     "Request": {"version_id", "time"},
+    "Retirement": {"after", "verifies"},
     "Role": {"is_superuser", "connection_limit", "valid_until", "settings"},
     "Rollback": {"version_id", "seen"},
     "_Server": {"place", "database", "hashed", "log_in"},
@@ -101,9 +104,10 @@ _SHOWN: Final = {
     # A plan shows all of them, and so do errors: no setting is a credential.
     "Settings": {
         *("audit", "constants", "metrics", "minimum_overlap", "options", "revocable"),
-        *("secret_arn_pattern", "strategy"),
+        *("previous", "secret_arn_pattern", "strategy"),
     },
     "Token": {"expires_at"},
+    "Use": {"time", "service", "region"},
     "User": {"arn", "former_names"},
     # Of a secret, and of a server.
     "Version": {"version_id", "created", "stages", "mariadb", "number"},

@@ -14,7 +14,16 @@ import pytest
 
 from tests.readme.blocks import block
 from tests.unit.cases import SEED
-from watcher.findings import BETWEEN_LOOKS, Cause, Schedule, find, look_at, pending_version
+from watcher.findings import (
+    BETWEEN_LOOKS,
+    Cause,
+    Schedule,
+    find,
+    find_previous,
+    look_at,
+    pending_version,
+    previous_of,
+)
 from watcher.messages import cause_of, message
 
 ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-a1B2c3"
@@ -255,6 +264,49 @@ def test_no_version_is_asked_for_if_nothing_rotates_the_secret() -> None:
     labels = {"b": ["AWSPENDING"]}
     assert pending_version(sick(VersionIdsToStages=labels, DeletedDate=NOW)) is None
     assert pending_version(sick(VersionIdsToStages=labels, RotationEnabled=False)) is None
+
+
+_TAG: Final = "active AKIAIOSFODNN7EXAMPLE 2026-03-01T08:07:11Z"
+_USE: Final = " used 2026-03-09T08:07:11Z 2026-03-08T22:00:00Z s3 eu-west-1"
+_INACTIVE: Final = _TAG.replace("active", "inactive")
+
+
+@pytest.mark.parametrize(
+    ("tag", "causes"),
+    [
+        pytest.param(_TAG, {}, id="active"),
+        pytest.param(_TAG + _USE, {Cause.PREVIOUS_IN_USE: NOW + 8 * DAY}, id="used"),
+        pytest.param(_INACTIVE, {Cause.PREVIOUS_DEACTIVATED: NOW}, id="inactive"),
+        pytest.param(
+            _INACTIVE + _USE,
+            {Cause.PREVIOUS_DEACTIVATED: NOW, Cause.PREVIOUS_IN_USE: NOW + 8 * DAY},
+            id="inactive-and-used",
+        ),
+        pytest.param(f"{_INACTIVE}\nrun this", {}, id="of-another-form"),
+        pytest.param("none", {}, id="none"),
+    ],
+)
+def test_the_state_of_a_previous_credential_is_said_once(
+    tag: str, causes: Mapping[Cause, datetime]
+) -> None:
+    previous = previous_of({"Tags": [{"Key": "rotation-previous", "Value": tag}]}, "reactivate")
+    findings = find_previous(previous) if previous else []
+    said_at = [
+        (f.cause, look) for look in looks(NOW, 20 * DAY) for f in findings if f.is_said_by(look)
+    ]
+    assert {cause for cause, _ in said_at} == causes.keys()
+    assert len(said_at) == len(causes)
+    for cause, look in said_at:
+        assert timedelta() < look - causes[cause] <= BETWEEN_LOOKS + timedelta(minutes=1)
+        written = message(cause, arn=ARN, log_group_name=None, previous=previous).text
+        assert "AKIAIOSFODNN7EXAMPLE" in written
+        assert "run: reactivate AKIAIOSFODNN7EXAMPLE" in written
+        used = "last used at 2026-03-08T22:00:00Z for s3 in eu-west-1" in written
+        assert used == (" used " in tag)
+
+
+def test_a_secret_without_the_tag_has_no_state_of_a_previous_credential() -> None:
+    assert previous_of({}, "reactivate") is None
 
 
 @pytest.mark.parametrize("cause", Cause)

@@ -27,7 +27,7 @@ _PATH: Final = (
 )
 
 
-class _AlreadyGone(Exception):  # noqa: N818 -- for delete this is a success
+class _AlreadyGone(Exception):  # noqa: N818 -- for end this is a success
     pass
 
 
@@ -97,7 +97,7 @@ def create_credential(action: str, user_arn: str, effect: Callable[[], object]) 
     return ask(action, user_arn, effect, known={"LimitExceeded": taken})
 
 
-def delete(action: str, user_arn: str, effect: Callable[[], object]) -> None:
-    """Delete a user's credential; it is a success if it is already gone."""
+def end(action: str, user_arn: str, effect: Callable[[], object]) -> None:
+    """Delete or deactivate a user's credential; it is a success if it is already gone."""
     with suppress(_AlreadyGone):
         call(action, user_arn, effect, known={"NoSuchEntity": _AlreadyGone()})

@@ -6,8 +6,9 @@ constants, which every SDK accepts from a `credential_process`
 `ses_smtp_region` also `{"SmtpUserName": …, "SmtpPassword": …}`, for SES's SMTP endpoint there.
 Idempotency: issue makes a second key when repeated, so it is sent once; retire succeeds if the
 key is gone.
-Privileges: iam:CreateAccessKey, iam:DeleteAccessKey, iam:ListAccessKeys on the user. verify needs
-none: sts:GetCallerIdentity cannot be denied
+Privileges: iam:CreateAccessKey, iam:DeleteAccessKey, iam:ListAccessKeys on the user; to retire its
+previous key early, iam:UpdateAccessKey and iam:GetAccessKeyLastUsed. verify needs none:
+sts:GetCallerIdentity cannot be denied
 (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
 Promised by IAM: two keys per user, inactive ones included
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html); it takes seconds
@@ -22,12 +23,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from rotation.aws import ask
 from rotation.errors import ConfigurationError, CredentialRejected
 from rotation.services import iam
-from rotation.strategy import Credential, Issued, Value
+from rotation.strategy import Credential, Issued, Use, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,12 @@ class IamAccessKey:
             lambda: client.list_access_keys(UserName=self._user.name),
         ).parts("AccessKeyMetadata")
         return [
-            Issued(identity=self._key_id(key), owner=self.owner, created=key.time("CreateDate"))
+            Issued(
+                identity=self._key_id(key),
+                owner=self.owner,
+                created=key.time("CreateDate"),
+                active=key.text("Status") == "Active",
+            )
             for key in keys
         ]
 
@@ -156,10 +162,46 @@ class IamAccessKey:
     def retire(self, issued: Issued, credential: Credential | None) -> None:  # noqa: ARG002 -- the Protocol's
         """Delete a key of the user."""
         client: IAMClient = self._clients("iam")
-        iam.delete(
+        iam.end(
             "iam:DeleteAccessKey",
             self._user.arn,
             lambda: client.delete_access_key(UserName=self._user.name, AccessKeyId=issued.identity),
+        )
+
+    def last_use(self, issued: Issued) -> Use | None:
+        """Return when a request was last signed with a key of the user.
+
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html
+        """
+        client: IAMClient = self._clients("iam")
+        response = ask(
+            "iam:GetAccessKeyLastUsed",
+            self._user.arn,
+            lambda: client.get_access_key_last_used(AccessKeyId=issued.identity),
+        )
+        iam.require_user(response, self._user.name)
+        found = response.part("AccessKeyLastUsed")
+        time = found.optional_time("LastUsedDate")
+        if time is None:
+            return None
+        return Use(time=time, service=found.text("ServiceName"), region=found.text("Region"))
+
+    def deactivate(self, issued: Issued) -> None:
+        """Make a key of the user inactive."""
+        self._update(issued, "Inactive")
+
+    def reactivate(self, issued: Issued) -> None:
+        """Make a key of the user active."""
+        self._update(issued, "Active")
+
+    def _update(self, issued: Issued, status: Literal["Active", "Inactive"]) -> None:
+        client: IAMClient = self._clients("iam")
+        iam.end(
+            "iam:UpdateAccessKey",
+            self._user.arn,
+            lambda: client.update_access_key(
+                UserName=self._user.name, AccessKeyId=issued.identity, Status=status
+            ),
         )
 
     def _key_id(self, key: Response) -> str:

@@ -216,7 +216,7 @@ class IamServiceCredential:
         client: IAMClient = self._clients("iam")
         denial: PermissionDenied | None = None
         try:
-            iam.delete(
+            iam.end(
                 "iam:DeleteServiceSpecificCredential",
                 self._user.arn,
                 lambda: client.delete_service_specific_credential(

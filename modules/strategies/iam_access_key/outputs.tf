@@ -17,6 +17,22 @@ output "strategy" {
     records_attempts  = true
     renamed_with      = "rotation.iam_access_key.former_user_names"
     rotates_on_change = [var.options.user_path]
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+    retirement = {
+      reactivate_with = "aws iam update-access-key --user-name ${var.options.user_name} --status Active --access-key-id"
+      statements = [{
+        Sid      = "DeactivateKeysOfThisUser"
+        Effect   = "Allow"
+        Action   = ["iam:UpdateAccessKey"]
+        Resource = local._user_arn
+      }]
+      verifying_statements = [{
+        Sid      = "ReadTheLastUseOfKeys"
+        Effect   = "Allow"
+        Action   = ["iam:GetAccessKeyLastUsed"]
+        Resource = local._user_arn
+      }]
+    }
     searches_versions = true
     services          = ["iam.py"]
     settling_seconds  = var.options.settling_seconds

@@ -1,4 +1,4 @@
-"""Access keys of IAM users: their quota, their last use, and the delay of changes."""
+"""Access keys of IAM users: their quota, their last uses, and the delay of changes."""
 
 from __future__ import annotations
 
@@ -129,20 +129,22 @@ def enforce(  # noqa: PLR0913, PLR0917 - MiniStack's signature
     denied = original(access_key_id, action, service, region, resource_arn, service_context)
     key = iam._access_keys.get(access_key_id)
     if key is not None and not isinstance(denied, iam_evaluator.AuthError):
-        key["LastUsed"] = (iam._now(), region, service)
+        key.setdefault("Uses", []).append((time.monotonic(), iam._now(), region, service))
     return denied
 
 
 @around(iam._IAM_HANDLERS, "GetAccessKeyLastUsed")
 def get_access_key_last_used(original: Handler, parameters: Json) -> Response:
-    """Return the recorded last use.
+    """Return the last use, of those that IAM shows already.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
     """
     status, headers, body = original(parameters)
     key = iam._access_keys.get(_value(parameters, "AccessKeyId"), {})
-    if "LastUsed" in key:
-        date, region, service = key["LastUsed"]
+    latest = time.monotonic() - Current.switches.key_use_lag_seconds
+    shown = [use for use in key.get("Uses", []) if use[0] <= latest]
+    if shown:
+        _, date, region, service = shown[-1]
         body = body.replace(
             b"<Region>N/A</Region><ServiceName>N/A</ServiceName>",
             f"<LastUsedDate>{date}</LastUsedDate><Region>{region}</Region>"

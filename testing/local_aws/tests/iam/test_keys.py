@@ -170,6 +170,21 @@ def test_a_new_key_can_be_missing_from_the_list(
     assert (at_first, listed()) == (0, 1)
 
 
+def test_a_use_can_show_late(local: LocalAws, iam: Client, create_user: CreateUser) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html"""
+    user = create_user()
+    identify(user)
+
+    def last_used() -> dict[str, object]:
+        return dict(iam.get_access_key_last_used(AccessKeyId=key_id(user))["AccessKeyLastUsed"])
+
+    with local.switched(key_use_lag_seconds=3600):
+        at_first = last_used()
+
+    assert at_first == {"ServiceName": "N/A", "Region": "N/A"}
+    assert last_used()["ServiceName"] == "sts"
+
+
 def test_a_deleted_key_can_still_be_accepted(
     local: LocalAws, iam: Client, create_key: CreateKey, name: str
 ) -> None:
