@@ -475,7 +475,9 @@ module "notifications" {
 
   account             = local.account
   alarm_actions       = var.alarm_actions
+  dashboard           = var.notifications.dashboard == true
   function            = var.function
+  function_name       = one(module.function[*].name)
   include_successes   = var.notifications.include_successes == true
   kms_key_arn         = var.notifications.kms_key_arn
   log_group_name      = one(module.function[*].log_group_name)

@@ -29,11 +29,16 @@ variable "metrics" {
     condition     = !var.metrics || var.notifications != null
     error_message = "${local._secret}: metrics must be false if notifications is null, because the watcher of the notifications measures the age. Remove metrics, or set notifications = {}. Found: no notifications."
   }
+  validation {
+    condition     = var.metrics || try(var.notifications.dashboard, null) != true
+    error_message = "${local._secret}: metrics must be true if notifications.dashboard is true, because the dashboard shows them. Set metrics = true, or remove dashboard. Found: false."
+  }
 }
 
 variable "notifications" {
   description = "Options of the notifications about rotations that go wrong and about changes of the secret; null makes no resource. An option that is null or absent has the default in its comment. Write format(\"%s\", …) around topic_arn if Terraform reports an invalid count argument."
   type = object({
+    dashboard         = optional(bool)   # false; true makes a CloudWatch dashboard of the metrics
     include_successes = optional(bool)   # false
     kms_key_arn       = optional(string) # null: AWS's own key encrypts the topic; of a topic of yours, its customer key
     topic_arn         = optional(string) # null: a topic is made, to which only the watcher may publish

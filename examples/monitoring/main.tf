@@ -1,11 +1,11 @@
-# A signing key with metrics, whose owner hears by email of each rotation that goes wrong, and of each that succeeds.
+# A signing key with metrics on a dashboard, whose owner hears by email of each rotation that goes wrong, and of each that succeeds.
 
 module "rotating_secret" {
   source = "../.."
 
   name                    = "reports/signing"
   metrics                 = true
-  notifications           = { include_successes = true }
+  notifications           = { dashboard = true, include_successes = true }
   rotation                = { random_value = {} }
   schedule_expression     = "cron(0 3 ? * SUN *)"
   recovery_window_in_days = var.recovery_window_in_days

@@ -16,6 +16,12 @@ variable "alarm_actions" {
   type        = list(string)
 }
 
+variable "dashboard" {
+  description = "Whether there is a dashboard of the metrics."
+  type        = bool
+  nullable    = false
+}
+
 variable "function" {
   description = "Options of the rotation function that the watcher's function, role and log group share; null is all defaults."
   type = object({
@@ -29,6 +35,11 @@ variable "function" {
   })
   default  = {}
   nullable = false
+}
+
+variable "function_name" {
+  description = "Name of the rotation function; null if this module made none."
+  type        = string
 }
 
 variable "include_successes" {

@@ -33,6 +33,7 @@ PRICES: Final[Mapping[str, Price]] = {
     ),
     "key": Price("1.00 / 730", 1.00 / 730, "https://aws.amazon.com/kms/pricing/"),
     "alarm": Price("0.10 / 730", 0.10 / 730, "https://aws.amazon.com/cloudwatch/pricing/"),
+    "dashboard": Price("3.00 / 730", 3.00 / 730, "https://aws.amazon.com/cloudwatch/pricing/"),
     # A db.t4g.micro with PostgreSQL, 20 GB of gp2, and the secret of its master user.
     "database": Price(
         "0.016 + 20 * 0.115 / 730 + 0.40 / 730",
@@ -56,6 +57,7 @@ _TYPES: Final = {
     "aws_secretsmanager_secret": "secret",
     "aws_kms_key": "key",
     "aws_cloudwatch_metric_alarm": "alarm",
+    "aws_cloudwatch_dashboard": "dashboard",
     "aws_db_instance": "database",
 }
 _ROOT: Final = Path(__file__).resolve().parents[2]

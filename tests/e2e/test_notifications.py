@@ -34,11 +34,16 @@ module "rotating_secret" {
   name                    = "notified/key"
   alarm_actions           = []
   metrics                 = true
-  notifications           = { include_successes = true, kms_key_arn = aws_kms_key.topic.arn }
   recovery_window_in_days = 0
   rotate_immediately      = false
   rotation                = { random_value = {} }
   schedule_expression     = "rate(4 hours)"
+
+  notifications = {
+    dashboard         = true
+    include_successes = true
+    kms_key_arn       = aws_kms_key.topic.arn
+  }
 }
 
 output "rotating_secret" {
@@ -169,10 +174,27 @@ def _require_metrics(notified: Notified) -> None:
     ages = [record["age_hours"] for record in _records(notified, "watcher_log_group_name")]
     now = timedelta(seconds=notified.ahead) / _HOUR
     assert now - 1 < ages[-1] <= now + 1
+    made = set()
     for record in (*steps, *_records(notified, "watcher_log_group_name")):
         for directive in record["_aws"]["CloudWatchMetrics"]:
-            (dimensions,) = directive["Dimensions"]
-            assert {*dimensions, directive["Metrics"][0]["Name"]} <= record.keys()
+            (dimensions,), name = directive["Dimensions"], directive["Metrics"][0]["Name"]
+            assert {*dimensions, name} <= record.keys()
+            pairs = (pair for key in dimensions for pair in (key, record[key]))
+            made.add((directive["Namespace"], name, *pairs))
+    _require_dashboard(notified, made)
+
+
+def _require_dashboard(notified: Notified, made: set[tuple[str, ...]]) -> None:
+    """Check that the dashboard shows each metric, each alarm and the log."""
+    watch = notified.aws.client("cloudwatch")
+    (entry,) = watch.list_dashboards()["DashboardEntries"]
+    dashboard = watch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
+    shown = [one["properties"] for one in json.loads(dashboard)["widgets"]]
+    assert {tuple(one) for each in shown for one in each.get("metrics", [])} == made
+    alarms = {one["AlarmArn"] for one in watch.describe_alarms()["MetricAlarms"]}
+    assert {one for each in shown for one in each.get("alarms", [])} == alarms
+    (query,) = (one["query"] for one in shown if "query" in one)
+    assert query.startswith(f"SOURCE '{notified.outputs['log_group_name']}' | ")
 
 
 def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:

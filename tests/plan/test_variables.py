@@ -326,6 +326,13 @@ CASES = [
         id="metrics-without-notifications",
     ),
     pytest.param(
+        "metrics must be true if notifications.dashboard is true",
+        {"notifications": {"dashboard": True}, "rotation": RANDOM},
+        "false.",
+        {"metrics": True, "notifications": {"dashboard": True}, "rotation": RANDOM},
+        id="dashboard-without-metrics",
+    ),
+    pytest.param(
         "notifications must be null if rotation is null",
         {"notifications": {}},
         "no rotation.",
