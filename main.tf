@@ -283,7 +283,7 @@ locals {
     minimum_overlap_minutes = coalesce(var.minimum_overlap_minutes, 60)
     secret_arn_pattern      = local.secret_arn_pattern
     strategy                = local.strategy.name
-  }, var.metrics ? { metrics = true } : {}, { for name, options in { previous_credential = var.previous_credential } : name => options if options != null }) : null
+  }, var.metrics ? { metrics = true } : {}, { for name, options in { previous_credential = var.previous_credential } : name => options if options != null }, { for hours in var.give_up_after_hours[*] : "give_up_after_hours" => hours }) : null
 
   # Lambda measures the JSON of all variables, in which each quote of the settings counts two. Three bytes are four
   # characters in Base64.
@@ -315,6 +315,7 @@ module "function" {
   alarm_actions = var.alarm_actions
   core = concat(
     local.strategy.core,
+    [for name in ["giving_up.py"] : name if var.give_up_after_hours != null],
     [for name in ["previous.py"] : name if local.retires_previous],
     var.revocation == null ? [] : ["revocation.py"],
   )
@@ -327,7 +328,7 @@ module "function" {
   previous            = local.retires_previous ? { rule_name = local._default_names["previous"], secret_arn = local.secret_arn } : null
   revocable           = var.revocation != null
   role_name           = local._role_names["rotate"]
-  searches_versions   = local.strategy.searches_versions || (var.revocation != null && local.issues)
+  searches_versions   = local.strategy.searches_versions || (var.revocation != null && local.issues) || var.give_up_after_hours != null
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name
   secrets_manager     = jsonencode(local.secrets_manager_hosts[local.account.region])
@@ -478,6 +479,7 @@ module "notifications" {
   dashboard           = var.notifications.dashboard == true
   function            = var.function
   function_name       = one(module.function[*].name)
+  give_up             = one([for hours in var.give_up_after_hours[*] : { after_hours = hours, function_arn = one(module.function[*].planned_arn) }])
   include_successes   = var.notifications.include_successes == true
   kms_key_arn         = var.notifications.kms_key_arn
   log_group_name      = one(module.function[*].log_group_name)

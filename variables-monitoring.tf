@@ -19,6 +19,31 @@ variable "audit" {
   }
 }
 
+variable "give_up_after_hours" {
+  description = "After how many hours the function gives up a rotation that has not ended, if the service accepts the current credential. The next rotation then begins with a new version. Null gives none up."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = alltrue([for hours in var.give_up_after_hours[*] : hours <= 23976 && floor(hours) == hours])
+    error_message = "${local._secret}: give_up_after_hours must be a whole number to 23976, which is 999 days. Write e.g. 48. Found: ${jsonencode(var.give_up_after_hours)}."
+  }
+  validation {
+    condition     = var.give_up_after_hours == null || local.makes_function
+    error_message = "${local._secret}: give_up_after_hours must be null if this module makes no function, which alone knows whether the current credential works. Remove it, or set rotation to another strategy. Found: ${local._strategy_found}."
+  }
+  validation {
+    condition     = var.give_up_after_hours == null || var.notifications != null
+    error_message = "${local._secret}: give_up_after_hours must be null if notifications is null, because the watcher of the notifications finds the rotation. Remove it, or set notifications = {}. Found: no notifications."
+  }
+  # Secrets Manager repeats a rotation while its window is open, and its four steps take at most an hour.
+  # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+  validation {
+    condition     = alltrue([for hours in var.give_up_after_hours[*] : hours * 60 > local.schedule.window_in_minutes + 60 if var.rotation != null])
+    error_message = "${local._secret}: give_up_after_hours must be longer than the rotation window and an hour, in which Secrets Manager repeats a rotation. Write at least ${floor(local.schedule.window_in_minutes / 60) + 2}, or set a shorter schedule_duration. Found: ${jsonencode(var.give_up_after_hours)}."
+  }
+}
+
 variable "metrics" {
   description = "Whether the functions make CloudWatch metrics of the age of the current value, of failed steps, and of the milliseconds of each step. With alarm_actions, two alarms watch the age and the watcher. Each metric and alarm costs money, see docs/operations.md."
   type        = bool

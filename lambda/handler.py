@@ -156,6 +156,7 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
         clock=clock,
         minimum_overlap=settings.minimum_overlap,
         revocable=settings.revocable,
+        give_up_after=settings.give_up_after,
     )
     return engine.run(request)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from rotation.aws import STORING_SECONDS
 from rotation.errors import AlreadyStored, CredentialRejected, RotationError
-from rotation.event import Step
+from rotation.event import Step, WatcherRequest
 from rotation.ownership import kept_fields, parse_ours
 from rotation.pending import Pending
 from rotation.proof import prove
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 class Engine:
     """Carries out the steps of the rotation of one secret."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- they are named
         self,
         secret: Secret,
         strategy: Generator | Issuer,
@@ -58,6 +58,7 @@ class Engine:
         clock: Clock,
         minimum_overlap: timedelta,
         revocable: bool = False,
+        give_up_after: timedelta | None = None,
     ) -> None:
         """Take the parts; no call is made.
 
@@ -67,12 +68,14 @@ class Engine:
             clock: the time, and how much of it the invocation has left.
             minimum_overlap: how long a credential stays valid after its successor became current.
             revocable: whether a responder's request ends older credentials before that.
+            give_up_after: the age of a rotation that the watcher may have given up; None: never.
         """
         self._secret = secret
         self._strategy = strategy
         self._clock = clock
         self._minimum_overlap = minimum_overlap
         self._revocable = revocable
+        self._give_up_after = give_up_after
 
     def run(self, event: Event) -> Outcome:
         """Carry out one step.
@@ -104,6 +107,8 @@ class Engine:
                 return self._test(pending)
             case Step.FINISH:
                 return self._finish(pending, event)
+            case WatcherRequest.GIVE_UP:
+                return self._give_up(pending)
 
     def _create(self, pending: Pending, event: Event) -> Outcome:
         """Store a new credential as AWSPENDING."""
@@ -199,6 +204,14 @@ class Engine:
         self._secret.promote(pending.token, demoted=current)
         self._retire_demoted(current, pending.token)
         return self._revoke(pending, event, description) or Outcome.DONE
+
+    def _give_up(self, pending: Pending) -> Outcome:
+        """Give a rotation up that cannot end, if an option allows it."""
+        if self._give_up_after is not None:
+            from rotation.giving_up import GivingUp  # Only a package that may need it has it.
+
+            GivingUp(pending=pending, after=self._give_up_after).run()
+        return Outcome.NOTHING_TO_DO
 
     def _revokes(self, pending: Pending, event: Event, description: Description) -> bool:
         """Say whether a responder has requested to end older credentials."""

@@ -5,6 +5,7 @@
     ├── ConfigurationError   a variable is wrong: change it, then apply
     ├── CredentialRejected   the service rejects a credential
     ├── ForeignCredential    a credential that is not ours takes the slot: decide about it
+    ├── GivenUp              a rotation could not end, and was given up: find out why
     ├── InternalError        a bug: report it, or fix the custom rotator
     ├── NotYet               another invocation may still run, or a value is not readable: wait
     ├── OutOfTime            raise the function's timeout
@@ -159,6 +160,10 @@ class ForeignCredential(RotationError):
             f"{', '.join(sorted(identities))}. Nothing was changed. Delete a credential that "
             f"nothing uses, {adopt}or use another owner, then rotate again."
         )
+
+
+class GivenUp(RotationError):
+    """A rotation could not end for the time of an option. The next one has a new version."""
 
 
 class InternalError(RotationError):

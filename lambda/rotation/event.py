@@ -27,11 +27,17 @@ class Step(StrEnum):
     FINISH = "finishSecret"
 
 
+class WatcherRequest(StrEnum):
+    """A request of the watcher, which is no step of Secrets Manager."""
+
+    GIVE_UP = "giveUp"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One step of one rotation. The token is the id of the version that gets the new value."""
 
-    step: Step
+    step: Step | WatcherRequest
     secret_arn: str
     token: str
     rotation_token: str | None = field(repr=False)
@@ -55,8 +61,11 @@ class Event:
         """
         if not isinstance(event, Mapping):
             raise ProtocolError.event(field="(all)", given=event, allowed="an object")
+        step = _matching(
+            event, "Step", "|".join([*Step, *WatcherRequest]), f"one of {', '.join(Step)}"
+        )
         return cls(
-            step=Step(_matching(event, "Step", "|".join(Step), f"one of {', '.join(Step)}")),
+            step=WatcherRequest(step) if step in {*WatcherRequest} else Step(step),
             secret_arn=secret_arn_of(event, secret_arn_pattern),
             token=_matching(
                 event, "ClientRequestToken", r"[A-Za-z0-9-]{32,64}", "32 to 64 letters, digits, -"

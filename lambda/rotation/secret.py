@@ -208,25 +208,22 @@ class Secret:
     def promote(self, version_id: str, *, demoted: str | None) -> None:
         """Move AWSCURRENT to a version. AWS moves AWSPREVIOUS to the demoted one."""
         source = {"RemoveFromVersionId": demoted} if demoted else {}
-        response = ask(
-            "secretsmanager:UpdateSecretVersionStage",
-            self.arn,
-            lambda: self._client.update_secret_version_stage(
-                SecretId=self.arn,
-                VersionStage=Stage.CURRENT,
-                MoveToVersionId=version_id,
-                **source,
-            ),
-        )
-        self._require_this_secret(response)
+        self._move(Stage.CURRENT, MoveToVersionId=version_id, **source)
 
     def cancel(self, version_id: str) -> None:
         """Remove AWSPENDING, so that the next rotation gets a new version."""
+        self._move(Stage.PENDING, RemoveFromVersionId=version_id)
+
+    def resume(self, version_id: str) -> None:
+        """Attach AWSPENDING again, so that the rotation goes on."""
+        self._move(Stage.PENDING, MoveToVersionId=version_id)
+
+    def _move(self, stage: Stage, **versions: str) -> None:
         response = ask(
             "secretsmanager:UpdateSecretVersionStage",
             self.arn,
             lambda: self._client.update_secret_version_stage(
-                SecretId=self.arn, VersionStage=Stage.PENDING, RemoveFromVersionId=version_id
+                SecretId=self.arn, VersionStage=stage, **versions
             ),
         )
         self._require_this_secret(response)

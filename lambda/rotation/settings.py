@@ -145,6 +145,8 @@ class Settings:
     metrics: bool
     # Whether responders may have leaked credentials ended.
     revocable: bool
+    # The age of a rotation that the watcher may have given up; None: never.
+    give_up_after: timedelta | None
     options: OptionReader
 
     @classmethod
@@ -155,6 +157,7 @@ class Settings:
             ConfigurationError: It is absent, not JSON, or a field is missing, wrong or unknown.
         """
         fields = OptionReader(_parsed(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
+        hours = fields.optional_number("give_up_after_hours", least=0, most=_MOST_MINUTES // 60)
         settings = cls(
             strategy=fields.text("strategy"),
             secret_arn_pattern=fields.text(
@@ -170,6 +173,7 @@ class Settings:
             previous=fields.optional_nested("previous_credential"),
             metrics=fields.optional_flag("metrics"),
             revocable=fields.optional_flag("revocable"),
+            give_up_after=None if hours is None else timedelta(hours=hours),
             options=fields.nested("options"),
         )
         fields.end()

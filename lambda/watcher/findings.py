@@ -33,6 +33,7 @@ class Cause(StrEnum):
     ABANDONED = "abandoned"
     DELETED = "deleted"
     FAILED = "failed"
+    GIVEN_UP = "given_up"
     NEVER_STARTED = "never_started"
     OVERDUE = "overdue"
     POLICY_CHANGED = "policy_changed"
@@ -55,6 +56,8 @@ class Schedule:
     """When the watcher learned of this schedule. Nothing is overdue that was due before."""
     maximum_age: timedelta | None = None
     """How long a credential may stay valid; None if nothing limits it."""
+    give_up_after: timedelta | None = None
+    """The age at which a rotation is given up; None if none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,8 @@ def find(
     if pending_since is not None:
         # Secrets Manager repeats a failed rotation only while the window is open.
         found.append(Finding(Cause.STUCK, pending_since + schedule.window + _ROTATION))
+        if schedule.give_up_after is not None:
+            found.append(Finding(Cause.GIVEN_UP, pending_since + schedule.give_up_after))
     if oldest is not None and schedule.maximum_age is not None:
         # A rotation ends the previous credential in its first step, and moves the label later.
         found.append(Finding(Cause.TOO_OLD, oldest + schedule.maximum_age + _ROTATION))

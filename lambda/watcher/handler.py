@@ -7,11 +7,13 @@ import json
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from watcher import messages
 from watcher.findings import (
+    Cause,
     Schedule,
     find,
     find_previous,
@@ -23,12 +25,15 @@ from watcher.findings import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from watcher.findings import Cause
     from watcher.messages import Message
 
 
 # The SDK logs at INFO where it found the credentials; the log has only our records and errors.
 logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+# A part of the message of the error GivenUp, and of no other one.
+GIVEN_UP: Final = "and was given up"
 
 
 class Context(Protocol):
@@ -49,19 +54,15 @@ def lambda_handler(event: Mapping[str, Any], context: Context) -> None:
     """
     settings = json.loads(os.environ["WATCHER_SETTINGS"])
     looks = event.get("source") == "aws.events"
-    age = None
-    if looks:
-        sent, age = _look(event, settings)
-    else:
-        sent = list(_report(event, settings))
+    seen = _look(event, settings) if looks else _Seen(list(_report(event, settings)))
+    sent = seen.messages
     for message in sent:
-        _client("sns").publish(
-            TopicArn=settings["topic_arn"],
-            Subject=message.subject,
-            Message=message.text,
-            # Subscribers can filter by it.
-            MessageAttributes={"cause": {"DataType": "String", "StringValue": message.cause}},
-        )
+        _publish(message, settings)
+    # The function may fail, so this comes last.
+    if seen.stuck is not None and _gives_up(seen.stuck, settings):
+        sent.append(_message(Cause.GIVEN_UP, settings))
+        _publish(sent[-1], settings)
+    age = seen.age
     now = datetime.now(UTC)
     record = {
         "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -75,13 +76,54 @@ def lambda_handler(event: Mapping[str, Any], context: Context) -> None:
     sys.stdout.write(f"{json.dumps(record)}\n")
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The messages to send, and the result of a look."""
+
+    messages: list[Message]
+    age: timedelta | None = None
+    """The age of the current value, if it was looked at."""
+    stuck: str | None = None
+    """The version of a rotation that this look must have given up."""
+
+
+def _publish(message: Message, settings: Mapping[str, Any]) -> None:
+    _client("sns").publish(
+        TopicArn=settings["topic_arn"],
+        Subject=message.subject,
+        Message=message.text,
+        # Subscribers can filter by it.
+        MessageAttributes={"cause": {"DataType": "String", "StringValue": message.cause}},
+    )
+
+
+def _gives_up(version_id: str, settings: Mapping[str, Any]) -> bool:
+    """Have the rotation function give up a rotation, and say whether it did.
+
+    The function does so only if the current credential works. Otherwise its log says why not, and
+    the look of the next day has it try again.
+    """
+    options = settings["give_up"]
+    client = _client("lambda", read_timeout=options["timeout"] + 5, attempts=1)
+    event = {
+        "Step": "giveUp",
+        "SecretId": settings["secret_arn"],
+        "ClientRequestToken": version_id,
+    }
+    answer = client.invoke(FunctionName=options["function_arn"], Payload=json.dumps(event))
+    # If the function raises an error, this is its message.
+    return GIVEN_UP in answer["Payload"].read().decode()
+
+
 @functools.cache
-def _client(service: str) -> Any:  # noqa: ANN401 -- boto3 makes the type
+def _client(service: str, *, read_timeout: int = 7, attempts: int = 3) -> Any:  # noqa: ANN401 -- boto3 makes the type
     import boto3
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=3, read_timeout=7, retries={"mode": "standard", "total_max_attempts": 3}
+        connect_timeout=3,
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     client: Callable[..., Any] = boto3.client  # its stubs accept only literal names
     return client(service, config=config)
@@ -93,17 +135,16 @@ def _report(event: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[M
         yield _message(cause, settings, event=event)
 
 
-def _look(
-    event: Mapping[str, Any], settings: Mapping[str, Any]
-) -> tuple[list[Message], timedelta | None]:
-    """Return what to say, and the age of the current value if it was looked at."""
+def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> _Seen:
     look = look_at(datetime.fromisoformat(event["time"]))
+    gives_up = "give_up" in settings
     schedule = Schedule(
         longest_interval=timedelta(minutes=settings["longest_interval_minutes"]),
         window=timedelta(minutes=settings["window_minutes"]),
         rotates_immediately=settings["rotates_immediately"],
         since=datetime.fromisoformat(settings["since"]),
         maximum_age=timedelta(days=days) if (days := settings["maximum_age_days"]) else None,
+        give_up_after=timedelta(hours=settings["give_up"]["after_hours"]) if gives_up else None,
     )
     described = _described(settings["secret_arn"])
     pending = pending_version(described or {})
@@ -116,11 +157,17 @@ def _look(
     command = settings["reactivate_with"]
     previous = previous_of(described, command) if exists and command and described else None
     findings += find_previous(previous) if previous else []
-    sent = [
-        _message(one.cause, settings, previous=previous) for one in findings if one.is_said_by(look)
-    ]
+    causes = [one.cause for one in findings if one.is_said_by(look)]
     current = [one["CreatedDate"] for one in versions if _has_any(one, ["AWSCURRENT"])]
-    return sent, max(look - current[0], timedelta()) if current else None
+    return _Seen(
+        [
+            _message(cause, settings, previous=previous)
+            for cause in causes
+            if cause is not Cause.GIVEN_UP
+        ],
+        age=max(look - current[0], timedelta()) if current else None,
+        stuck=pending if Cause.GIVEN_UP in causes else None,
+    )
 
 
 def _metric(age: timedelta, now: datetime) -> dict[str, Any]:

@@ -72,6 +72,14 @@ _TEXTS = {
         (f"{_GUIDE}/troubleshoot_rotation.html", _FAILURES),
         log=True,
     ),
+    Cause.GIVEN_UP: _Text(
+        "a rotation was given up",
+        "A rotation has not ended for the time of give_up_after_hours, so the function gave it up. "
+        "The current value is unchanged. The next rotation begins with a new version.",
+        "Find the cause and fix it. Then wait for the schedule, or " + _ROTATE,
+        (f"{_GUIDE}/troubleshoot_rotation.html", _FAILURES),
+        log=True,
+    ),
     Cause.NEVER_STARTED: _Text(
         "the first rotation did not start",
         "The secret should have rotated, and no rotation has started since it was created.",

@@ -57,7 +57,7 @@ resource "aws_iam_role_policy" "watcher" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       # Both return no value of the secret. Only the second one has dates of versions.
       # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
       {
@@ -72,6 +72,12 @@ resource "aws_iam_role_policy" "watcher" {
         Action   = ["sns:Publish"]
         Resource = local.topic_arn
       },
+      ], [for options in var.give_up[*] : {
+        Sid      = "HaveARotationGivenUp"
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = options.function_arn
+      }], [
       # Denies the code of another function that was given this role; see modules/function.
       # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
       {
@@ -84,7 +90,7 @@ resource "aws_iam_role_policy" "watcher" {
           Null       = { "lambda:SourceFunctionArn" = "false" }
         }
       },
-    ]
+    ])
   })
 }
 
@@ -158,10 +164,10 @@ resource "aws_lambda_function" "this" {
   memory_size      = 256
   runtime          = var.function.runtime
   source_code_hash = module.package.source_code_hash
-  timeout          = 60
+  timeout          = var.give_up == null ? 60 : min(60 + var.function.timeout, 900)
 
   environment {
-    variables = { WATCHER_SETTINGS = jsonencode({
+    variables = { WATCHER_SETTINGS = jsonencode(merge({
       log_group_name           = var.log_group_name
       longest_interval_minutes = var.schedule.longest_interval_in_minutes
       maximum_age_days         = var.maximum_age_days
@@ -173,7 +179,8 @@ resource "aws_lambda_function" "this" {
       topic_arn                = local.topic_arn
       valid_labels             = var.valid_labels
       window_minutes           = var.schedule.window_in_minutes
-    }) }
+      }, { for options in var.give_up[*] : "give_up" => merge(options, { timeout = var.function.timeout }) }
+    )) }
   }
 
   # WARN keeps the platform's records of timeouts and crashes, and drops those of each start and end.

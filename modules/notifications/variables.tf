@@ -32,6 +32,7 @@ variable "function" {
     permissions_boundary  = optional(string)
     role_path             = optional(string, "/")
     runtime               = optional(string, "python3.13")
+    timeout               = optional(number, 120)
   })
   default  = {}
   nullable = false
@@ -40,6 +41,14 @@ variable "function" {
 variable "function_name" {
   description = "Name of the rotation function; null if this module made none."
   type        = string
+}
+
+variable "give_up" {
+  description = "After how many hours a rotation is given up, and the ARN of the function that does it; null gives none up."
+  type = object({
+    after_hours  = number
+    function_arn = string
+  })
 }
 
 variable "include_successes" {

@@ -15,6 +15,7 @@ from testing.local_aws import LocalAws
 from tests.e2e.notifications import Notified, received, subscribed
 from tests.e2e.roles import Grant, as_role, denied_at_once, error_code, granted, without
 from tests.e2e.walk import denied
+from watcher.findings import BETWEEN_LOOKS, look_at
 
 pytestmark = [
     pytest.mark.xdist_group("notifications"),
@@ -33,6 +34,7 @@ module "rotating_secret" {
   maximum_age_days        = 1
   name                    = "notified/key"
   alarm_actions           = []
+  give_up_after_hours     = 3
   metrics                 = true
   recovery_window_in_days = 0
   rotate_immediately      = false
@@ -77,13 +79,24 @@ def notified(aws: Aws, module: Path) -> Iterator[Notified]:
     assert inventory(aws) == before
 
 
+def _created(notified: Notified, version_id: str) -> datetime:
+    secrets = notified.aws.client("secretsmanager")
+    listed = secrets.list_secret_version_ids(SecretId=notified.secret.secret_id)["Versions"]
+    (created,) = (one["CreatedDate"] for one in listed if one["VersionId"] == version_id)
+    assert isinstance(created, datetime)
+    return created
+
+
 _LOOK: Final = {"source": "aws.events", "time": "2026-03-01T08:00:00Z"}
+# Without a time, it is the look that has the pending version given up.
+_GIVE_UP: Final = {"source": "aws.events"}
 _REPORT: Final = {"source": "aws.secretsmanager", "detail": {"eventName": "RotationFailed"}}
 # For each grant of the watcher: an event that needs it, and the error without it. Without those on
 # its log, the watcher still works.
 _GRANTS: Final[dict[Grant, tuple[dict[str, Any], str]]] = {
     ("LookAtThisSecret", "secretsmanager:DescribeSecret"): (_LOOK, "AccessDeniedException"),
     ("LookAtThisSecret", "secretsmanager:ListSecretVersionIds"): (_LOOK, "AccessDeniedException"),
+    ("HaveARotationGivenUp", "lambda:InvokeFunction"): (_GIVE_UP, "AccessDeniedException"),
     ("Notify", "sns:Publish"): (_REPORT, "AuthorizationError"),
     ("UseTheKeyOfTheTopic", "kms:Decrypt"): (_REPORT, "KMSAccessDenied"),
     ("UseTheKeyOfTheTopic", "kms:GenerateDataKey"): (_REPORT, "KMSAccessDenied"),
@@ -103,7 +116,11 @@ def test_the_watcher_needs_each_of_its_grants_and_has_no_other(notified: Notifie
         SecretId=secret.secret_id, SecretString="pending", VersionStages=["AWSPENDING"]
     )["VersionId"]
 
-    for grant, (event, error) in _GRANTS.items():
+    # The function is invoked, and gives up no version that is seconds old.
+    given_up = look_at(_created(notified, pending) + 3 * _HOUR) + BETWEEN_LOOKS
+
+    for grant, (event_without_time, error) in _GRANTS.items():
+        event = {"time": given_up.isoformat(), **event_without_time}
         logged = len(messages(aws, notified.outputs["watcher_log_group_name"]))
         with without(aws, role, grant):
             assert error in notified.invoke(**event), grant
@@ -197,10 +214,23 @@ def _require_dashboard(notified: Notified, made: set[tuple[str, ...]]) -> None:
     assert query.startswith(f"SOURCE '{notified.outputs['log_group_name']}' | ")
 
 
+def _failed_rotation(notified: Notified) -> Rotation:
+    """Let a rotation fail before its version has a value."""
+    iam = notified.aws.client("iam")
+    broken = {"RoleName": notified.outputs["function_role_name"], "PolicyName": "broken"}
+    iam.put_role_policy(**broken, PolicyDocument=denied("secretsmanager:PutSecretValue"))
+    with denied_at_once(notified.aws):
+        rotation = notified.secret.rotate()
+        text = notified.next_message("failed")
+    assert notified.outputs["log_group_name"] in text
+    iam.delete_role_policy(**broken)
+    return rotation
+
+
 def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
     aws, secret = notified.aws, notified.secret
     named = {"SecretId": secret.secret_id}
-    secrets, iam = aws.client("secretsmanager"), aws.client("iam")
+    secrets = aws.client("secretsmanager")
     caller = aws.client("sts").get_caller_identity()["Arn"]
 
     # The first rotation should have come in its window.
@@ -210,20 +240,9 @@ def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
     secret.rotate_and_wait()
     notified.next_message("succeeded")
 
-    broken = {"RoleName": notified.outputs["function_role_name"], "PolicyName": "broken"}
-    iam.put_role_policy(**broken, PolicyDocument=denied("secretsmanager:PutSecretValue"))
-    with denied_at_once(aws):
-        rotation = secret.rotate()
-        text = notified.next_message("failed")
-    assert notified.outputs["log_group_name"] in text
-    iam.delete_role_policy(**broken)
-
+    rotation = _failed_rotation(notified)
     # Each day, also if Secrets Manager said nothing.
-    (pending,) = (
-        one["CreatedDate"]
-        for one in secrets.list_secret_version_ids(**named)["Versions"]
-        if one["VersionId"] == rotation.token
-    )
+    pending = _created(notified, rotation.token)
     for _ in range(2):
         notified.look_after(pending + 2 * _HOUR)
         notified.next_message("stuck")

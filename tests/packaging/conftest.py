@@ -22,7 +22,7 @@ WATCHER = "watcher"
 
 def unused_core(strategy: RotatorUnderTest) -> set[str]:
     """Name the modules of the core that only other functions or kinds of strategies need."""
-    optional = {"audit", "previous", "revocation", "users"} - {
+    optional = {"audit", "giving_up", "previous", "revocation", "users"} - {
         name.removeprefix("rotation.")
         for name in imported(MODULES[f"rotation.strategies.{strategy.name}"])
     }

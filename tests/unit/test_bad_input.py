@@ -159,6 +159,8 @@ SETTINGS: Final[Sequence[Row]] = [
     ("secret_arn_pattern", "wildcard-name", THE_ARN.replace("reports", "*"), AN_ARN_PATTERN),
     ("secret_arn_pattern", "other-service", THE_ARN.replace("secretsm", "m"), AN_ARN_PATTERN),
     ("secret_arn_pattern", "line-end", f"{THE_ARN}\n", AN_ARN_PATTERN),
+    ("give_up_after_hours", "negative", -1, "a whole number from 0 to 23976"),
+    ("give_up_after_hours", "half", 0.5, "a whole number from 0 to 23976"),
     ("metrics", "null", None, "true or false"),
     ("metrics", "text", "true", "true or false"),
     ("minimum_overlap_minutes", "absent", ABSENT, MINUTES),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from rotation.event import Event, Step
+from rotation.event import Event, Step, WatcherRequest
 
 _PATTERN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/a.b-??????"
 _ARN = _PATTERN.replace("??????", "Ab12Cd")
@@ -22,6 +22,12 @@ def _parsed(event: object) -> Event:
 def test_each_step_is_read(step: Step) -> None:
     event = _parsed({**_GOOD, "Step": step.value})
     assert event == Event(step=step, secret_arn=_ARN, token=_TOKEN, rotation_token=None)
+
+
+def test_a_request_of_the_watcher_is_read() -> None:
+    event = _parsed({**_GOOD, "Step": "giveUp"})
+    assert event.step is WatcherRequest.GIVE_UP
+    assert event.token == _TOKEN
 
 
 def test_a_rotation_token_is_read_and_never_shown() -> None:

@@ -18,9 +18,11 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
 
 import handler
+import watcher.handler
 from rotation.errors import (
     ConfigurationError,
     ForeignCredential,
+    GivenUp,
     InternalError,
     ProtocolError,
     RotationError,
@@ -191,6 +193,25 @@ def test_the_records_show_the_steps_with_nothing_to_do(harness: Harness, strateg
     tested = {FEW_SLOTS: "done", GENERATOR: "nothing_to_do"}[strategy]
     outcomes = [record["outcome"] for record in harness.records()]
     assert outcomes == ["done", "nothing_to_do", tested, "done"]
+
+
+def test_a_rotation_that_is_given_up_is_a_failure_in_the_record(harness: Harness) -> None:
+    harness.configure(GENERATOR, give_up_after_hours=0, metrics=True)
+    harness.rotate()
+    harness.records()
+    token = harness.stage()
+    with pytest.raises(GivenUp, match=token) as caught:
+        harness.invoke("giveUp", token)
+    (record,) = harness.records()
+    assert record["level"] == "ERROR"
+    assert record["step"] == "giveUp"
+    assert record["error"] == "GivenUp"
+    assert record["message"] == str(caught.value)
+    assert record["failures"] == 1
+    assert watcher.handler.GIVEN_UP in record["message"]
+    # What an asynchronous caller repeats has nothing to do.
+    harness.invoke("giveUp", token)
+    assert [one["outcome"] for one in harness.records()] == ["nothing_to_do"]
 
 
 def test_keys_rotate_on_one_warm_function(harness: Harness) -> None:

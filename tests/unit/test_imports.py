@@ -55,9 +55,12 @@ _CORE = {
         *("attempt", "aws", "errors", "issuing", "ownership", "pending", "proof", "response"),
         *("secret", "strategy"),
     },
+    "giving_up": {
+        *("attempt", "errors", "ownership", "pending", "proof", "secret", "strategy"),
+    },
     "engine": {
-        *("aws", "errors", "event", "issuing", "ownership", "pending", "proof", "revocation"),
-        *("secret", "setting", "strategy"),
+        *("aws", "errors", "event", "giving_up", "issuing", "ownership", "pending", "proof"),
+        *("revocation", "secret", "setting", "strategy"),
     },
     "previous": {
         *("attempt", "aws", "engine", "event", "log", "ownership", "proof", "response", "secret"),

@@ -104,7 +104,7 @@ _SHOWN: Final = {
     # A plan shows all of them, and so do errors: no setting is a credential.
     "Settings": {
         *("audit", "constants", "metrics", "minimum_overlap", "options", "revocable"),
-        *("previous", "secret_arn_pattern", "strategy"),
+        *("give_up_after", "previous", "secret_arn_pattern", "strategy"),
     },
     "Token": {"expires_at"},
     "Use": {"time", "service", "region"},

@@ -17,6 +17,13 @@ _GOOD: dict[str, object] = {
 }
 
 
+def test_a_time_after_which_rotations_are_given_up_is_read() -> None:
+    text = json.dumps({**_GOOD, "give_up_after_hours": 26})
+    assert Settings.from_environment({"ROTATION_SETTINGS": text}).give_up_after == timedelta(
+        hours=26
+    )
+
+
 def test_all_valid_settings_are_read() -> None:
     settings = Settings.from_environment({"ROTATION_SETTINGS": json.dumps(_GOOD)})
     assert settings.strategy == _GOOD["strategy"]

@@ -8,6 +8,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -226,6 +227,18 @@ def test_a_credential_that_is_older_than_the_maximum_is_found() -> None:
     }
 
 
+def test_a_look_of_each_day_has_a_stuck_rotation_given_up() -> None:
+    """If the function refuses, e.g. because the service does not answer, it is asked again."""
+    stuck = sick(VersionIdsToStages={"old": ["AWSCURRENT"], "new": ["AWSPENDING"]})
+    schedule = dataclasses.replace(MONTHLY, give_up_after=48 * HOUR)
+    found = said(lambda _: (stuck, NOW + HOUR, None), schedule, 5 * DAY)
+    times = [look for cause, look in found if cause is Cause.GIVEN_UP]
+    assert timedelta() <= times[0] - (NOW + HOUR + 48 * HOUR) < BETWEEN_LOOKS
+    assert [later - one for one, later in pairwise(times)] == [DAY, DAY]
+    without = said(lambda _: (stuck, NOW + HOUR, None), MONTHLY, 5 * DAY)
+    assert Cause.GIVEN_UP not in {cause for cause, _ in without}
+
+
 def test_a_changed_schedule_makes_nothing_overdue_before_it_is_due_again() -> None:
     described = sick(LastRotatedDate=NOW - 80 * DAY, NextRotationDate=NOW + 31 * DAY)
     found = said(lambda _: (described, None, None), MONTHLY, 40 * DAY)
@@ -324,7 +337,14 @@ def test_a_message_says_which_secret_what_happened_what_to_do_and_where_to_look(
     assert re.search(r"https://docs\.aws\.amazon\.com/", written.text)
     assert not re.search(r"[{}]|None", written.text)
     logged = cause in {
-        *(Cause.FAILED, Cause.NEVER_STARTED, Cause.OVERDUE, Cause.STUCK, Cause.TOO_OLD),
+        *(
+            Cause.FAILED,
+            Cause.GIVEN_UP,
+            Cause.NEVER_STARTED,
+            Cause.OVERDUE,
+            Cause.STUCK,
+            Cause.TOO_OLD,
+        ),
     }
     assert ("aws logs tail" in written.text) == (logged and group is not None)
 

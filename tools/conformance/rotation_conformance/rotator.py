@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 from rotation.api import Clients, Generator, Issuer, Replacer, RotationError, Setter
 from rotation.engine import Engine, Outcome
 from rotation.errors import TooSoon
-from rotation.event import Event, Step
+from rotation.event import Event, Step, WatcherRequest
 from rotation.secret import Secret
 from rotation_conformance.account import Account, Killed, Side, StoredSecret, StoredVersion, Trouble
 
@@ -69,6 +69,7 @@ class Rotation:
     minimum_overlap: timedelta = timedelta(hours=1)
     timeout: float = 120
     revocable: bool = False
+    give_up_after: timedelta | None = None
     # The versions whose value a setSecret step has set on the service.
     set_versions: set[str] = field(default_factory=set)
 
@@ -93,7 +94,7 @@ class Rotation:
 
     def step(
         self,
-        step: Step,
+        step: Step | WatcherRequest,
         token: str,
         *,
         clients: Clients | None = None,
@@ -111,6 +112,7 @@ class Rotation:
                 clock=clock,
                 minimum_overlap=self.minimum_overlap,
                 revocable=self.revocable,
+                give_up_after=self.give_up_after,
             )
             outcome = engine.run(event)
         if step is Step.SET:
