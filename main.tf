@@ -360,7 +360,7 @@ resource "aws_lambda_permission" "existing" {
 
 resource "aws_secretsmanager_secret_rotation" "this" {
   #checkov:skip=CKV_AWS_304:The schedule is the caller's choice (schedule_expression); without one the secret rotates every 30 days
-  count = local.strategy == null ? 0 : 1
+  count = local.rotates ? 1 : 0
 
   rotate_immediately  = var.rotate_immediately
   rotation_lambda_arn = local.function_arn
@@ -386,6 +386,24 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   ]
 }
 
+# Terraform switches off a rotation by deleting the resource above. A service switches its rotation on when it makes the secret,
+# and then there is no resource to delete. In the apply that deletes it, Terraform reads this after that.
+# https://developer.hashicorp.com/terraform/language/data-sources#dependencies
+data "aws_secretsmanager_secret_rotation" "switched_off" {
+  count = length(local.chosen_strategies) > 0 && !local.rotates ? 1 : 0
+
+  secret_id = local.secret_arn
+
+  lifecycle {
+    postcondition {
+      condition     = !self.rotation_enabled
+      error_message = "${local._secret}: rotation_enabled must be true in one apply before it is false, because Terraform can switch off only a rotation that it has set up. The service, or someone else, has switched on the rotation of ${local.secret_name}. Set it to true, with rotate_immediately = false, and apply. Then set it to false. Found: false."
+    }
+  }
+
+  depends_on = [aws_secretsmanager_secret_rotation.this]
+}
+
 module "responder" {
   source = "./modules/responder"
   count  = local.hears_leaks ? 1 : 0
@@ -404,7 +422,7 @@ module "responder" {
 
 module "schedule" {
   source = "./modules/schedule"
-  count  = local.schedule_is_fast ? 1 : 0
+  count  = local.schedule_is_fast && local.rotates ? 1 : 0
 
   account                      = local.account
   alarm_actions                = var.alarm_actions
@@ -488,6 +506,7 @@ module "notifications" {
   name                = local._default_names["watch"]
   publishers          = local._audit_role_arns
   reactivate_with     = local.retires_previous ? local.retirement.reactivate_with : null
+  rotates             = local.rotates
   rotates_immediately = var.rotate_immediately
   secret_arn          = local.secret_arn
   secret_arn_pattern  = local.secret_arn_pattern

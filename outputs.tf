@@ -140,7 +140,7 @@ output "responder_policy_json" {
 
 output "rotation_enabled" {
   description = "Whether the secret rotates."
-  value       = local.strategy != null
+  value       = local.rotates
 }
 
 output "schedule_arn" {

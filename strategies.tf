@@ -131,6 +131,8 @@ locals {
     retirement = null
     # If a credential has leaked, the function can end it and all older ones.
     revocable = false
+    # Whether the secret rotates; false switches off the rotation of an AWS service.
+    rotation_enabled = true
     # Options that rotate the secret when they change: a mistake in them shows in this apply, not at the next rotation.
     rotates_on_change = []
     # Files of the function's package below lambda/rotation/services, as patterns.
@@ -171,5 +173,6 @@ locals {
   exposed_user     = one(local.chosen_strategies[*].exposed_user)
   retirement       = one(local.chosen_strategies[*].retirement)
   revocable        = anytrue(local.chosen_strategies[*].revocable)
+  rotates          = anytrue(local.chosen_strategies[*].rotation_enabled)
   _strategy_found  = length(local.chosen_strategies) == 0 ? "no rotation" : "the strategy ${local.chosen_strategies[0].name}"
 }

@@ -39,8 +39,8 @@ variable "maximum_age_days" {
     error_message = "${local._secret}: maximum_age_days must be a whole number from 1. Write e.g. 90. Found: ${jsonencode(var.maximum_age_days)}."
   }
   validation {
-    condition     = var.maximum_age_days == null || var.rotation != null
-    error_message = "${local._secret}: maximum_age_days must be null if rotation is null. Remove it, or set rotation. Found: no rotation."
+    condition     = var.maximum_age_days == null || local.rotates
+    error_message = "${local._secret}: maximum_age_days must be null if rotation is null or switched off. Remove it, or switch rotation on. Found: ${var.rotation == null ? "no rotation" : "rotation_enabled = false"}."
   }
   validation {
     condition     = alltrue([for days in var.maximum_age_days[*] : local._oldest_age_in_days <= days if var.rotation != null])

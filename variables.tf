@@ -409,7 +409,8 @@ variable "rotation" {
       user_path             = optional(string, "/")
     }))
     managed = optional(object({
-      secret_arn = string
+      rotation_enabled = optional(bool, true)
+      secret_arn       = string
     }))
     mysql = optional(object({
       admin_kms_key_arn  = optional(string)

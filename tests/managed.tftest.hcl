@@ -79,3 +79,19 @@ run "alarm_actions_accepts_an_empty_list_for_a_managed_secret" {
     error_message = "The alarm depends on the length of the list."
   }
 }
+
+run "rotation_enabled_accepts_false" {
+  command = plan
+
+  variables {
+    notifications       = {}
+    rotation            = { managed = { rotation_enabled = false, secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!cluster-0e1f2a3b-a1B2c3" } }
+    schedule_expression = "rate(1 hour)"
+    scheduler           = { name = "rotate-master" }
+  }
+
+  assert {
+    condition     = !output.rotation_enabled && length(aws_secretsmanager_secret_rotation.this) + length(module.schedule) == 0
+    error_message = "The secret still rotates."
+  }
+}

@@ -56,6 +56,8 @@ class Schedule:
     """When the watcher learned of this schedule. Nothing is overdue that was due before."""
     maximum_age: timedelta | None = None
     """How long a credential may stay valid; None if nothing limits it."""
+    rotates: bool = True
+    """Whether the secret must rotate; False if the configuration has switched it off."""
     give_up_after: timedelta | None = None
     """The age at which a rotation is given up; None if none is."""
 
@@ -164,6 +166,8 @@ def find(
     # AWS gives no time for these two, so each day since the set-up of the watcher says them.
     if described is None or described.get("DeletedDate"):
         return [Finding(Cause.DELETED, schedule.since)]
+    if not schedule.rotates:
+        return []
     if not described.get("RotationEnabled"):
         return [Finding(Cause.SWITCHED_OFF, schedule.since)]
     found = []

@@ -141,6 +141,7 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> _Seen:
     schedule = Schedule(
         longest_interval=timedelta(minutes=settings["longest_interval_minutes"]),
         window=timedelta(minutes=settings["window_minutes"]),
+        rotates=settings["rotates"],
         rotates_immediately=settings["rotates_immediately"],
         since=datetime.fromisoformat(settings["since"]),
         maximum_age=timedelta(days=days) if (days := settings["maximum_age_days"]) else None,

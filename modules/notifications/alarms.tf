@@ -2,7 +2,7 @@
 
 # A look has each age, so the metric of a healthy secret always has data. Only a watcher that fails leaves a gap.
 resource "aws_cloudwatch_metric_alarm" "age" {
-  count = var.metrics && var.alarm_actions != null ? 1 : 0 # Invalid count argument? Write compact(…) around alarm_actions.
+  count = var.metrics && var.rotates && var.alarm_actions != null ? 1 : 0 # Invalid count argument? Write compact(…) around alarm_actions.
 
   alarm_name          = "${var.name}-age"
   alarm_description   = "The current value of ${var.secret_name} is older than its schedule allows."

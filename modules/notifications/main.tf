@@ -173,6 +173,7 @@ resource "aws_lambda_function" "this" {
       maximum_age_days         = var.maximum_age_days
       metrics                  = var.metrics
       reactivate_with          = var.reactivate_with
+      rotates                  = var.rotates
       rotates_immediately      = terraform_data.schedule.output.rotates_immediately
       secret_arn               = var.secret_arn
       since                    = terraform_data.schedule.output.since

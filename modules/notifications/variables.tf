@@ -95,6 +95,12 @@ variable "reactivate_with" {
   type        = string
 }
 
+variable "rotates" {
+  description = "Whether the secret must rotate; false if the caller has switched off the rotation of an AWS service."
+  type        = bool
+  nullable    = false
+}
+
 variable "rotates_immediately" {
   description = "Whether the first rotation starts when the rotation is set up."
   type        = bool

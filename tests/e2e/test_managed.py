@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from testing.harness.account import Aws, Secret, eventually, inventory
-from testing.harness.terraform import Terraform
+from testing.harness.terraform import Terraform, TerraformError
 from testing.local_aws import LocalAws
 from tests.e2e.roles import acting, error_code, granted
 from tests.readme.blocks import block
@@ -35,6 +35,11 @@ data "aws_iam_session_context" "current" {
 variable "policy_statements" {
   type    = any
   default = {}
+}
+
+variable "rotation_enabled" {
+  type    = bool
+  default = true
 }
 
 variable "secret_arn" {
@@ -58,8 +63,11 @@ module "rotating_secret" {
   readers             = [aws_iam_user.reader.arn]
   readers_exclusive   = true
   rotate_immediately  = false
-  rotation            = { managed = { secret_arn = var.secret_arn } }
   schedule_expression = "rate(30 minutes)"
+
+  rotation = {
+    managed = { rotation_enabled = var.rotation_enabled, secret_arn = var.secret_arn }
+  }
 }
 
 output "rotating_secret" {
@@ -235,6 +243,29 @@ def test_the_alarm_is_only_for_failed_rotations_of_this_secret(managed: Managed)
     assert _matches(managed, eventName="RotationAbandoned")
     assert not _matches(managed, eventName="RotationSucceeded")
     assert not _matches(managed, eventName="RotationFailed", additionalEventData=another)
+
+
+def test_the_rotation_is_switched_off_and_on_again(managed: Managed) -> None:
+    terraform, before = managed.terraform, managed.secret.text()
+    secrets, named = managed.aws.client("secretsmanager"), {"SecretId": managed.secret.secret_id}
+    terraform.set(rotation_enabled=False)
+    assert "0 added, 0 changed" in terraform.apply()
+    assert not managed.rotates()
+    assert not terraform.outputs()["rotating_secret"]["rotation_enabled"]
+    terraform.require_empty_plan()
+
+    # The service, or an operator, switches it on. Terraform has no resource that it could delete.
+    secrets.rotate_secret(
+        **named, RotationRules={"AutomaticallyAfterDays": 7}, RotateImmediately=False
+    )
+    with pytest.raises(TerraformError, match=r"rotation_enabled must be true in one apply"):
+        terraform.run("plan")
+
+    terraform.set(rotation_enabled=None)
+    terraform.apply()
+    assert managed.rotates()
+    terraform.require_empty_plan()
+    assert managed.secret.text() == before
 
 
 def test_destroying_stops_the_rotation_and_a_command_starts_it_again(

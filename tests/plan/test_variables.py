@@ -572,7 +572,7 @@ CASES = [
         id="maximum_age_days",
     ),
     pytest.param(
-        "maximum_age_days must be null if rotation is null",
+        "maximum_age_days must be null if rotation is null or switched off",
         {"maximum_age_days": 90},
         "no rotation.",
         schedule("rate(30 days)", maximum_age_days=90),

@@ -58,6 +58,7 @@ STRATEGY = StrategyUnderTest(
     name="managed",
     rules=_RULES,
     changes={
+        "rotation_enabled": Change(effect=Effect.CARRIED, after=False),
         "secret_arn": Change(
             effect=Effect.ROTATES,
             after="arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1f2a3b4c-d4E5f6",

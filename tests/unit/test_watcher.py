@@ -239,6 +239,13 @@ def test_a_look_of_each_day_has_a_stuck_rotation_given_up() -> None:
     assert Cause.GIVEN_UP not in {cause for cause, _ in without}
 
 
+def test_a_rotation_that_the_configuration_has_switched_off_is_no_finding() -> None:
+    off = dataclasses.replace(MONTHLY, rotates=False)
+    assert said(lambda _: (sick(RotationEnabled=False), None, NOW), off, 90 * DAY) == []
+    deleted = said(lambda _: (None, None, None), off, DAY)
+    assert [cause for cause, _ in deleted] == [Cause.DELETED]
+
+
 def test_a_changed_schedule_makes_nothing_overdue_before_it_is_due_again() -> None:
     described = sick(LastRotatedDate=NOW - 80 * DAY, NextRotationDate=NOW + 31 * DAY)
     found = said(lambda _: (described, None, None), MONTHLY, 40 * DAY)

@@ -7,5 +7,6 @@ output "strategy" {
     existing_secret_arn = var.options.secret_arn
     issuer              = true
     makes_secret        = false
+    rotation_enabled    = var.options.rotation_enabled
   }
 }

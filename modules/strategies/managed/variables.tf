@@ -17,7 +17,8 @@ locals {
 variable "options" {
   description = "Options of rotation.managed."
   type = object({
-    secret_arn = string
+    rotation_enabled = optional(bool, true)
+    secret_arn       = string
   })
   nullable = false
 
