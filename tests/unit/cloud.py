@@ -59,7 +59,8 @@ class Key:
     gone: datetime | None = None
     # When it expires.
     expires: datetime | None = None
-    uses: list[datetime] = field(default_factory=list)
+    # A use changes nothing that rotations compare.
+    uses: list[datetime] = field(default_factory=list, compare=False)
 
 
 class Cloud(Account):

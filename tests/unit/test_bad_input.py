@@ -372,6 +372,7 @@ ANSWERS: Final[Mapping[str, Sequence[Row]]] = {
         ("AccessKeyMetadata.CreateDate", "no-zone", "2030-01-01T00:00:00", TIME),
         ("AccessKeyMetadata.CreateDate", "year-1", "0001-01-01T00:00:00Z", TIME),
         ("AccessKeyMetadata.CreateDate", "year-9999", "9999-12-31T23:59:59Z", TIME),
+        ("AccessKeyMetadata.Status", "absent", ABSENT, NOT_FOUND),
     ],
     "create_access_key": [
         ("AccessKey", "absent", ABSENT, NOT_FOUND),

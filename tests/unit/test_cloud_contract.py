@@ -40,6 +40,7 @@ _NOT_KEPT = {
         "a_deactivated_key_is_refused": "STS accepts any key",
         "a_wrong_secret_is_refused": "STS checks no signature",
         "keys_are_listed_with_the_second_of_their_making": "it tells microseconds",
+        "the_last_use_of_a_key_is_known": "it tells microseconds",
         "a_third_credential_for_a_service_is_refused": "it knows no such credentials",
         "credentials_are_listed_for_their_service": "it knows no such credentials",
         "a_credential_ends_after_the_days_asked_for": "it knows no such credentials",

@@ -209,7 +209,7 @@ def test_a_rotation_that_is_given_up_is_a_failure_in_the_record(harness: Harness
     assert record["message"] == str(caught.value)
     assert record["failures"] == 1
     assert watcher.handler.GIVEN_UP in record["message"]
-    # What an asynchronous caller repeats has nothing to do.
+    # Lambda repeats an asynchronous call that failed. Then there is nothing to do.
     harness.invoke("giveUp", token)
     assert [one["outcome"] for one in harness.records()] == ["nothing_to_do"]
 
