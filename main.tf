@@ -389,6 +389,7 @@ resource "aws_secretsmanager_secret_rotation" "this" {
 # Terraform switches off a rotation by deleting the resource above. A service switches its rotation on when it makes the secret,
 # and then there is no resource to delete. In the apply that deletes it, Terraform reads this after that.
 # https://developer.hashicorp.com/terraform/language/data-sources#dependencies
+# tflint-ignore: terraform_unused_declarations # Only its postcondition is used.
 data "aws_secretsmanager_secret_rotation" "switched_off" {
   count = length(local.chosen_strategies) > 0 && !local.rotates ? 1 : 0
 

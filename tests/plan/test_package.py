@@ -55,6 +55,8 @@ output "functions" {
 """
 
 
+# tests/packaging compares each package with its files.
+@pytest.mark.slow
 def test_many_instances_deploy_the_package_of_their_module_and_strategy(
     aws: LocalAws, copy_module: Callable[[Path], Path], tmp_path: Path
 ) -> None:
