@@ -120,6 +120,11 @@ class Note:
     # The use that was reported last.
     reported: datetime | None = None
 
+    def is_of(self, issued: Issued, now: datetime) -> bool:
+        """Say whether it describes this credential in its present state."""
+        is_same = (self.identity, self.active) == (issued.identity, issued.active)
+        return is_same and self.since <= now + SKEW
+
     def text(self) -> str:
         """Return the note as the tag's value."""
         state = "active" if self.active else "inactive"
@@ -187,12 +192,7 @@ class Previous:
             return Outcome.NOTHING_TO_DO, ""
         now = self.clock.now().replace(microsecond=0)
         note = parse(description.previous)
-        is_known = (
-            note is not None
-            and (note.identity, note.active) == (issued.identity, issued.active)
-            and note.since <= now + SKEW
-        )
-        if note is None or not is_known:
+        if note is None or not note.is_of(issued, now):
             self._write(issued, now)
             return Outcome.NOTHING_TO_DO, ""
         use = issuer.last_use(issued) if self.settings.verifies else None
