@@ -15,11 +15,13 @@ _TEST = re.compile(r"`((?:modules|tests)/\S+\.(?:py|tftest\.hcl))`")
 _QUERY = re.compile(r"`(docs/queries/\S+)`")
 _RESOURCE = re.compile(r"`(aws_\w+)`")
 _LINK = re.compile(r"\]\([^)]+\)")
-# How many rows the sections have, in their order.
+# A row about the text of an activity of SAMM, which is no quality criterion.
+_ACTIVITY = "*Activity*: "
+# How many criteria the sections have, in their order.
 _CRITERIA = {
     "Level 1: Protect application secrets in configuration and code": 3,
     "Level 2: Include application secrets during deployment": 3,
-    "Level 3: Enforce lifecycle management of application secrets": 4,
+    "Level 3: Enforce lifecycle management of application secrets": 3,
     "PCI DSS 4.0.1": 4,
     "CIS AWS Foundations Benchmark 7.0": 1,
     "NIST SP 800-53 revision 5": 1,
@@ -55,7 +57,7 @@ _ROWS = _rows()
 def test_each_section_has_its_criteria() -> None:
     found = dict.fromkeys(_CRITERIA, 0)
     for row in _ROWS:
-        found[row.section] += 1
+        found[row.section] += not row.criterion.startswith(_ACTIVITY)
     assert found == _CRITERIA
     for name in ("8.3.9", "8.6.3", "[2.12]", "[AC-2(1)]"):
         assert any(row.criterion.startswith(name) for row in _ROWS), name
