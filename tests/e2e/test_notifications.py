@@ -1,5 +1,6 @@
 """Each cause of a notification is caused, and its message ends at a subscriber of the topic."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -226,6 +227,33 @@ def _failed_rotation(notified: Notified) -> Rotation:
     assert notified.outputs["log_group_name"] in text
     iam.delete_role_policy(**broken)
     return rotation
+
+
+@contextlib.contextmanager
+def _gives_up_at_once(notified: Notified) -> Iterator[None]:
+    """Set the age of a rotation that the function gives up to 0: its own clock cannot change."""
+    functions, named = notified.aws.client("lambda"), notified.outputs["function_name"]
+    before = functions.get_function_configuration(FunctionName=named)["Environment"]
+    settings = json.loads(before["Variables"]["ROTATION_SETTINGS"])
+    assert settings["give_up_after_hours"] == 3
+    changed = {"ROTATION_SETTINGS": json.dumps({**settings, "give_up_after_hours": 0})}
+    environment = {"Variables": {**before["Variables"], **changed}}
+    functions.update_function_configuration(FunctionName=named, Environment=environment)
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=named, Environment=before)
+
+
+def test_a_rotation_that_is_given_up_ends_at_a_subscriber(notified: Notified) -> None:
+    rotation = _failed_rotation(notified)
+    with _gives_up_at_once(notified):
+        notified.look_after(_created(notified, rotation.token) + 3 * _HOUR)
+        assert "begins with a new version" in notified.next_message("given_up")
+    assert rotation.token not in notified.secret.versions()
+    record = _records(notified, "log_group_name")[-1]
+    assert (record["step"], record["error"]) == ("giveUp", "GivenUp")
+    assert record["version_id"] == rotation.token
 
 
 def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
