@@ -301,6 +301,8 @@ locals {
     substr(sha256("${local.account.region}/${local.secret_name}"), 0, 8),
   ]) }
 
+  _schedule_name = coalesce(one(var.scheduler[*].name), local._default_names["schedule"])
+
   # The caller may set the same name in each region, and for the schedule, too.
   _role_names = { for prefix, name in { rotate = one(var.function[*].name), schedule = one(var.scheduler[*].name) } : prefix => (
     name == null ? local._default_names[prefix] : "${substr(name, 0, 55)}-${substr(sha256("${local.account.region}/${prefix}/${name}"), 0, 8)}"
@@ -427,9 +429,9 @@ module "schedule" {
 
   account                      = local.account
   alarm_actions                = var.alarm_actions
-  default_name                 = local._default_names["schedule"]
   expression                   = local.schedule.scheduler_expression
   function_arn                 = one(concat(local._existing[*].arn, module.function[*].planned_arn))
+  name                         = local._schedule_name
   options                      = var.scheduler
   role_name                    = local._role_names["schedule"]
   secret_arn                   = one(aws_secretsmanager_secret_rotation.this[*].secret_id)
@@ -509,6 +511,7 @@ module "notifications" {
   reactivate_with     = local.retires_previous ? local.retirement.reactivate_with : null
   rotates             = local.rotates
   rotates_immediately = var.rotate_immediately
+  schedule_name       = local.schedule_is_fast && local.rotates ? local._schedule_name : null
   secret_arn          = local.secret_arn
   secret_arn_pattern  = local.secret_arn_pattern
   secret_name         = local.secret_name

@@ -22,8 +22,10 @@ _BETWEEN_REMINDERS = timedelta(days=1)
 # Four steps take at most an hour, because Lambda stops an invocation after 15 minutes:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _ROTATION = timedelta(hours=1)
-# A look may read an earlier state of a tag, which AWS shows within seconds.
+# A look may read an earlier state, e.g. of a tag, which AWS shows within seconds.
 _READING = timedelta(minutes=1)
+# An apply makes the watcher before the schedule.
+_SET_UP = timedelta(hours=1)
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
 
@@ -148,11 +150,26 @@ def pending_version(described: Mapping[str, Any]) -> str | None:
     return None
 
 
+def unscheduled_since(found: Mapping[str, Any] | None, set_up: datetime) -> datetime | None:
+    """Return since when no EventBridge schedule rotates the secret; None if one does.
+
+    https://docs.aws.amazon.com/scheduler/latest/APIReference/API_GetSchedule.html
+
+    Args:
+        found: the response of GetSchedule; None if there is no schedule.
+        set_up: when the watcher was set up, which is before the schedule is made.
+    """
+    if found is None:
+        return set_up + _SET_UP
+    return found["LastModificationDate"] + _READING if found["State"] == "DISABLED" else None
+
+
 def find(
     described: Mapping[str, Any] | None,
     pending_since: datetime | None,
     oldest: datetime | None,
     schedule: Schedule,
+    unscheduled: datetime | None = None,
 ) -> list[Finding]:
     """Find what is wrong.
 
@@ -162,6 +179,7 @@ def find(
         oldest: when the oldest version was created whose credential is valid; None if nothing
             limits its age.
         schedule: when the secret must rotate.
+        unscheduled: since when its EventBridge schedule is disabled or gone; None if it has none.
     """
     # AWS gives no time for these two, so each day since the set-up of the watcher says them.
     if described is None or described.get("DeletedDate"):
@@ -170,7 +188,7 @@ def find(
         return []
     if not described.get("RotationEnabled"):
         return [Finding(Cause.SWITCHED_OFF, schedule.since)]
-    found = []
+    found = [] if unscheduled is None else [Finding(Cause.SWITCHED_OFF, unscheduled)]
     if pending_since is not None:
         # Secrets Manager repeats a failed rotation only while the window is open.
         found.append(Finding(Cause.STUCK, pending_since + schedule.window + _ROTATION))

@@ -20,6 +20,7 @@ from watcher.findings import (
     look_at,
     pending_version,
     previous_of,
+    unscheduled_since,
 )
 
 if TYPE_CHECKING:
@@ -154,18 +155,18 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> _Seen:
     versions = _versions(settings["secret_arn"]) if needed else []
     since = next((one["CreatedDate"] for one in versions if one["VersionId"] == pending), None)
     valid = [one["CreatedDate"] for one in versions if _has_any(one, settings["valid_labels"])]
-    findings = find(described, since, min(valid, default=None), schedule)
     command = settings["reactivate_with"]
     previous = previous_of(described, command) if exists and command and described else None
+    name = settings["schedule_name"]
+    rotates = exists and described is not None and described.get("RotationEnabled")
+    unscheduled = unscheduled_since(_schedule(name), schedule.since) if name and rotates else None
+    details = {"previous": previous, "schedule_name": name if unscheduled else None}
+    findings = find(described, since, min(valid, default=None), schedule, unscheduled)
     findings += find_previous(previous) if previous else []
     causes = [one.cause for one in findings if one.is_said_by(look)]
     current = [one["CreatedDate"] for one in versions if _has_any(one, ["AWSCURRENT"])]
     return _Seen(
-        [
-            _message(cause, settings, previous=previous)
-            for cause in causes
-            if cause is not Cause.GIVEN_UP
-        ],
+        [_message(cause, settings, **details) for cause in causes if cause is not Cause.GIVEN_UP],
         age=max(look - current[0], timedelta()) if current else None,
         stuck=pending if Cause.GIVEN_UP in causes else None,
     )
@@ -203,6 +204,15 @@ def _described(arn: str) -> dict[str, Any] | None:
     except client.exceptions.ResourceNotFoundException:
         return None
     return described
+
+
+def _schedule(name: str) -> dict[str, Any] | None:
+    client = _client("scheduler")
+    try:
+        found: dict[str, Any] = client.get_schedule(Name=name)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return found
 
 
 def _versions(arn: str) -> list[dict[str, Any]]:

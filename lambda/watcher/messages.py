@@ -28,6 +28,7 @@ _CAUSES = {
 _LONGEST_SUBJECT = 100
 
 _GUIDE = "https://docs.aws.amazon.com/secretsmanager/latest/userguide"
+_SCHEDULER_GUIDE = "https://docs.aws.amazon.com/scheduler/latest/UserGuide"
 _ROTATE = "run: aws secretsmanager rotate-secret --secret-id {arn}"
 _RETRIES = (
     "Fix the cause. Secrets Manager repeats a failed rotation only while a rotation window is "
@@ -149,6 +150,17 @@ _TEXTS = {
 }
 
 
+# Of the cause SWITCHED_OFF, if it is EventBridge's schedule.
+_UNSCHEDULED = _Text(
+    "rotation is off",
+    "The EventBridge schedule that rotates the secret is disabled or deleted. Until it is back, "
+    "only Secrets Manager's own schedule rotates the secret, days later.",
+    "To restore it, run: terraform apply. If AWS rejects its start date, use the command in "
+    "docs/schedule.md of the module.",
+    (f"{_SCHEDULER_GUIDE}/managing-schedule-state.html", _CHANGES),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A notification."""
@@ -163,16 +175,21 @@ def cause_of(event: Mapping[str, Any]) -> Cause | None:
     return _CAUSES.get(_detail(event).get("eventName", ""))
 
 
-def message(
+def message(  # noqa: PLR0913 -- what the message is about
     cause: Cause,
     *,
     arn: str,
     log_group_name: str | None,
     event: Mapping[str, Any] | None = None,
     previous: Previous | None = None,
+    schedule_name: str | None = None,
 ) -> Message:
-    """Write a message about a secret, with what its event or its previous credential says."""
-    text = _TEXTS[cause]
+    """Write a message about a secret, with what its event or its previous credential says.
+
+    If its EventBridge schedule is what is switched off, the message names that.
+    """
+    off = schedule_name if cause is Cause.SWITCHED_OFF else None
+    text = _TEXTS[cause] if off is None else _UNSCHEDULED
     # The name is the part before the hyphen and six random characters.
     name = arn.split(":", 6)[-1][:-7]
     pages = list(text.pages)
@@ -180,7 +197,7 @@ def message(
         pages.insert(0, f"aws logs tail {log_group_name} --since 7d --filter-pattern failed")
     lines = [
         f"Secret: {arn}",
-        f"What happened: {text.happened}{_origin(event)}{_state(previous)}",
+        f"What happened: {text.happened}{_origin(event)}{_state(previous)}{_schedule(off)}",
         f"Next step: {text.to_do.format(arn=arn, undo=_undo(previous))}",
         "Where to look:",
         *(f"- {page}" for page in pages),
@@ -197,6 +214,10 @@ def _state(previous: Previous | None) -> str:
     use = f", and was last used {previous.use}" if previous.use else ""
     since = f"{previous.since:%Y-%m-%dT%H:%M:%SZ}"
     return f" Credential: {previous.identity}. It is {state} since {since}{use}."
+
+
+def _schedule(name: str | None) -> str:
+    return "" if name is None else f" Schedule: {name}."
 
 
 def _undo(previous: Previous | None) -> str:

@@ -77,6 +77,12 @@ resource "aws_iam_role_policy" "watcher" {
         Effect   = "Allow"
         Action   = ["lambda:InvokeFunction"]
         Resource = options.function_arn
+        }], [for name in var.schedule_name[*] : {
+        # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_GetSchedule.html
+        Sid      = "LookAtTheSchedule"
+        Effect   = "Allow"
+        Action   = ["scheduler:GetSchedule"]
+        Resource = "arn:${var.account.partition}:scheduler:${var.account.region}:${var.account.id}:schedule/default/${name}"
       }], [
       # Denies the code of another function that was given this role; see modules/function.
       # https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
@@ -175,6 +181,7 @@ resource "aws_lambda_function" "this" {
       reactivate_with          = var.reactivate_with
       rotates                  = var.rotates
       rotates_immediately      = terraform_data.schedule.output.rotates_immediately
+      schedule_name            = var.schedule_name
       secret_arn               = var.secret_arn
       since                    = terraform_data.schedule.output.since
       topic_arn                = local.topic_arn

@@ -116,6 +116,11 @@ variable "schedule" {
   nullable = false
 }
 
+variable "schedule_name" {
+  description = "Name of the EventBridge schedule; null if Secrets Manager keeps the schedule."
+  type        = string
+}
+
 variable "secret_arn" {
   description = "ARN of the secret."
   type        = string

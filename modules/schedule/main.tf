@@ -1,8 +1,7 @@
 # The EventBridge schedule that calls RotateSecret, its role and its dead-letter queue.
 
 locals {
-  name      = var.options.name != null ? var.options.name : var.default_name
-  queue_arn = "arn:${var.account.partition}:sqs:${var.account.region}:${var.account.id}:${local.name}"
+  queue_arn = "arn:${var.account.partition}:sqs:${var.account.region}:${var.account.id}:${var.name}"
   role_arn  = "arn:${var.account.partition}:iam::${var.account.id}:role${var.options.role_path}${aws_iam_role.this.name}"
 }
 
@@ -76,7 +75,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_sqs_queue" "dead_letter" {
-  name                      = local.name
+  name                      = var.name
   message_retention_seconds = 1209600
   sqs_managed_sse_enabled   = true
   tags                      = var.tags
@@ -100,7 +99,7 @@ locals {
   # Everything about the schedule that a caller can change.
   _schedule = {
     expression = var.expression
-    name       = local.name
+    name       = var.name
     queue_arn  = aws_sqs_queue.dead_letter.arn
     # The scheduler also repeats a call that failed with a 4xx error. A repetition that comes after the running rotation
     # would start a second one.
@@ -159,7 +158,7 @@ resource "aws_scheduler_schedule" "this" {
 resource "aws_cloudwatch_metric_alarm" "this" {
   count = var.alarm_actions == null ? 0 : 1 # Invalid count argument? Write compact(…) around alarm_actions.
 
-  alarm_name          = "${local.name}-dead-letters"
+  alarm_name          = "${var.name}-dead-letters"
   alarm_description   = "A rotation of ${var.secret_name} could not be started; the messages of the queue say why."
   alarm_actions       = var.alarm_actions
   comparison_operator = "GreaterThanThreshold"

@@ -15,12 +15,6 @@ variable "alarm_actions" {
   type        = list(string)
 }
 
-variable "default_name" {
-  description = "Name of the schedule and its queue; the options may set another."
-  type        = string
-  nullable    = false
-}
-
 variable "expression" {
   description = "When the secret rotates, as EventBridge Scheduler reads it."
   type        = string
@@ -32,10 +26,15 @@ variable "function_arn" {
   type        = string
 }
 
+variable "name" {
+  description = "Name of the schedule and its queue."
+  type        = string
+  nullable    = false
+}
+
 variable "options" {
   description = "Options of the schedule, each with its default; null is all defaults."
   type = object({
-    name                 = optional(string)
     permissions_boundary = optional(string)
     role_path            = optional(string, "/")
   })

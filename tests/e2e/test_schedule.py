@@ -1,9 +1,10 @@
 """A schedule that Secrets Manager does not support: its calls, its changes, and its grants."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +12,11 @@ import pytest
 
 from rotating_secret.cli import main
 from testing.harness.account import Aws, Secret, eventually, inventory, step_records
-from testing.harness.terraform import Terraform
+from testing.harness.terraform import Terraform, TerraformError
 from testing.local_aws import LocalAws
+from tests.e2e.notifications import Notified, subscribed
 from tests.e2e.roles import granted, without
+from tests.readme.blocks import block
 
 pytestmark = pytest.mark.xdist_group("schedule")
 
@@ -32,6 +35,7 @@ module "rotating_secret" {
 
   name                    = "schedule/fast"
   alarm_actions           = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
+  notifications           = {}
   recovery_window_in_days = 0
   rotate_immediately      = false
   rotation                = { random_value = {} }
@@ -211,6 +215,97 @@ def test_a_scheduled_call_needs_each_grant_and_does_not_disturb_a_rotation(
     scheduled.tick()
     assert scheduled.wait_for_another(first) == pending
     assert scheduled.secret.text() == value
+
+
+@pytest.fixture
+def notified(scheduled: Scheduled) -> Iterator[Notified]:
+    aws, topic = scheduled.aws, scheduled.outputs["notification_topic_arn"]
+    with subscribed(aws, topic, "schedule") as url:
+        yield Notified(
+            aws=aws,
+            outputs=scheduled.outputs,
+            queue_url=url,
+            secret=scheduled.secret,
+            terraform=scheduled.terraform,
+        )
+
+
+def _schedule_name(scheduled: Scheduled) -> str:
+    return str(scheduled.outputs["schedule_arn"]).rpartition("/")[2]
+
+
+def _disable(scheduled: Scheduled) -> datetime:
+    """Disable the schedule as AWS's page does: an update drops what it doesn't repeat.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-state.html
+    """
+    client, name = scheduled.aws.client("scheduler"), _schedule_name(scheduled)
+    found = client.get_schedule(Name=name)
+    required = ("FlexibleTimeWindow", "Name", "ScheduleExpression", "Target")
+    client.update_schedule(**{key: found[key] for key in required}, State="DISABLED")
+    disabled = client.get_schedule(Name=name)["LastModificationDate"]
+    assert isinstance(disabled, datetime)
+    return disabled
+
+
+def _switched_off(notified: Notified) -> str:
+    """Wait for the message that the schedule is off, among the others of the same look."""
+
+    def texts() -> list[str]:
+        notified.receive()
+        causes = zip(notified.causes, notified.received, strict=True)
+        return [one["Message"] for cause, one in causes if cause == "switched_off"]
+
+    found = eventually("The message", texts)
+    notified.received.clear()
+    (text,) = found
+    return text
+
+
+@pytest.mark.local_only("The clock of a real account cannot change.")
+def test_a_schedule_that_someone_disables_ends_at_a_subscriber(
+    scheduled: Scheduled, notified: Notified
+) -> None:
+    look = {"source": "aws.events", "time": "2026-03-01T08:00:00Z"}
+    grant = ("LookAtTheSchedule", "scheduler:GetSchedule")
+    assert grant in granted(scheduled.aws, notified.name)
+    with without(scheduled.aws, notified.name, grant):
+        assert "AccessDeniedException" in notified.invoke(**look)
+    assert notified.invoke(**look) == ""
+
+    notified.look_after(_disable(scheduled) + timedelta(minutes=1))
+    assert f" Schedule: {_schedule_name(scheduled)}." in _switched_off(notified)
+
+
+def _restore(scheduled: Scheduled) -> None:
+    """Restore a schedule of a rate, whose start date is past."""
+    command = shlex.split(block("run", "restore-schedule"))
+    assert command[:2] == ["terraform", "apply"]
+    with pytest.raises(TerraformError, match="StartDate"):
+        scheduled.terraform.apply()
+    scheduled.move(0)
+    scheduled.terraform.apply(*command[2:])
+    found = scheduled.aws.client("scheduler").get_schedule(Name=_schedule_name(scheduled))
+    assert found["State"] == "ENABLED"
+    assert found["StartDate"] > datetime.now(UTC)
+    scheduled.terraform.require_empty_plan()
+
+
+@pytest.mark.slow
+@pytest.mark.local_only("The clock of a real account cannot change.")
+def test_a_schedule_that_is_gone_or_disabled_is_restored(
+    scheduled: Scheduled, notified: Notified
+) -> None:
+    name = _schedule_name(scheduled)
+    scheduled.aws.client("scheduler").delete_schedule(Name=name)
+    since = datetime.fromisoformat(notified.settings()["since"])
+    notified.look_after(since + timedelta(hours=1))
+    assert f" Schedule: {name}." in _switched_off(notified)
+    _restore(scheduled)
+
+    _disable(scheduled)
+    scheduled.move(24 * 60)
+    _restore(scheduled)
 
 
 @pytest.mark.slow

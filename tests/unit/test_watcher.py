@@ -24,6 +24,7 @@ from watcher.findings import (
     look_at,
     pending_version,
     previous_of,
+    unscheduled_since,
 )
 from watcher.messages import cause_of, message
 
@@ -244,6 +245,43 @@ def test_a_rotation_that_the_configuration_has_switched_off_is_no_finding() -> N
     assert said(lambda _: (sick(RotationEnabled=False), None, NOW), off, 90 * DAY) == []
     deleted = said(lambda _: (None, None, None), off, DAY)
     assert [cause for cause, _ in deleted] == [Cause.DELETED]
+
+
+@pytest.mark.parametrize(
+    ("found", "since"),
+    [
+        pytest.param({"State": "ENABLED", "LastModificationDate": NOW}, None, id="enabled"),
+        pytest.param(
+            {"State": "DISABLED", "LastModificationDate": NOW + 7 * HOUR}, 7 * HOUR, id="disabled"
+        ),
+        # An apply that makes both makes the schedule after the watcher.
+        pytest.param(None, HOUR, id="gone"),
+    ],
+)
+def test_a_schedule_of_eventbridge_that_is_switched_off_is_said_each_day(
+    found: Described | None, since: timedelta | None
+) -> None:
+    unscheduled = unscheduled_since(found, NOW)
+    times = [
+        look
+        for look in looks(NOW, 4 * DAY)
+        for finding in find(sick(), None, None, MONTHLY, unscheduled)
+        if finding.cause is Cause.SWITCHED_OFF and finding.is_said_by(look)
+    ]
+    assert len(times) == (0 if since is None else 4)
+    if since is not None:
+        assert timedelta() <= times[0] - (NOW + since) <= BETWEEN_LOOKS + timedelta(minutes=1)
+        assert [later - one for one, later in pairwise(times)] == [DAY] * 3
+
+
+def test_a_message_names_the_schedule_that_is_switched_off() -> None:
+    named = message(Cause.SWITCHED_OFF, arn=ARN, log_group_name=None, schedule_name="schedule-x")
+    assert "EventBridge schedule" in named.text
+    assert " Schedule: schedule-x.\n" in named.text
+    assert named.subject == message(Cause.SWITCHED_OFF, arn=ARN, log_group_name=None).subject
+    # A look has all its findings.
+    stuck = message(Cause.STUCK, arn=ARN, log_group_name=None, schedule_name="schedule-x")
+    assert stuck == message(Cause.STUCK, arn=ARN, log_group_name=None)
 
 
 def test_a_changed_schedule_makes_nothing_overdue_before_it_is_due_again() -> None:
