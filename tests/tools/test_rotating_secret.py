@@ -28,8 +28,13 @@ pytestmark = pytest.mark.xdist_group("rotating_secret")
 RULES: Final = {"ScheduleExpression": "rate(10 days)", "Duration": "2h"}
 NAME: Final = "reports/uploader"
 USER: Final = "uploader"
+RETIRED: Final = "reports/retired"
 STATUS = json.loads(block("value", "tool-status"))
 ROTATE = json.loads(block("value", "tool-rotate"))
+OWNERS: Final = ("retired", "stranger")
+REACTIVATE = json.loads(
+    block("value", "tool-reactivate").replace(f"user/{USER}", f"user/{OWNERS[0]}")
+)
 
 
 def allow(*actions: str, **rest: object) -> str:
@@ -336,6 +341,86 @@ def test_a_rotation_fails_is_given_up_and_succeeds(
     assert value["SecretAccessKey"] not in shown.screen
 
 
+class Retired:
+    """A secret whose previous key is inactive, and whose user has one more such key."""
+
+    def __init__(self, estate: Estate) -> None:
+        self.iam, self.secrets = estate.aws.client("iam"), estate.aws.client("secretsmanager")
+        for user in OWNERS:
+            self.iam.create_user(UserName=user)
+        self.previous, _, self.foreign = map(self._inactive, (OWNERS[0], *OWNERS))
+        options = {"user_arn": f"arn:aws:iam::{ACCOUNT_ID}:user/path/retired"}
+        estate.add(RETIRED, IDLE, settings={"options": options}, SecretString="v")
+
+    def _inactive(self, user: str) -> str:
+        key_id = str(self.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"])
+        self.iam.update_access_key(UserName=user, AccessKeyId=key_id, Status="Inactive")
+        return key_id
+
+    def note(self, text: str) -> None:
+        tag = {"Key": "rotation-previous", "Value": f"{text} 2099-03-01T08:07:11Z"}
+        self.secrets.tag_resource(SecretId=RETIRED, Tags=[tag])
+
+    @property
+    def active(self) -> set[str]:
+        listed = [
+            one
+            for user in OWNERS
+            for one in self.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+        ]
+        return {one["AccessKeyId"] for one in listed if one["Status"] == "Active"}
+
+
+@pytest.fixture(scope="module")
+def retired(estate: Estate) -> Retired:
+    return Retired(estate)
+
+
+def test_a_previous_key_is_shown_and_reactivated(
+    retired: Retired, act: Act, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the key that the tag names, with the policy that the page shows."""
+    act(STATUS["Statement"])
+    retired.note(f"inactive {retired.previous}")
+    assert main(["status", RETIRED, "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)["secrets"]
+    assert shown["previous"] == {
+        "credential": retired.previous,
+        "state": "inactive",
+        "since": "2099-03-01T08:07:11Z",
+        "last_use": None,
+    }
+    for action in actions(REACTIVATE):
+        act(without(REACTIVATE, action))
+        assert main(["reactivate", RETIRED]) == 3
+        assert f"AWS refused {action} on " in capsys.readouterr().err
+    assert retired.active == set()
+    ended = act(REACTIVATE["Statement"]).run("rotating-secret", "reactivate", RETIRED)
+    assert ended.code == 0, ended.screen
+    assert f"The key {retired.previous} of retired, which was inactive since" in ended.screen
+    assert retired.active == {retired.previous}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("state", "code", "message"),
+    [
+        pytest.param("inactive {0.foreign}", 1, "Found: no key {0.foreign}", id="of-another-user"),
+        pytest.param("active {0.previous}", 0, "is active since 2099-03-01 08:07", id="active"),
+        pytest.param("inactive {0.previous} x", 2, "Found: no tag", id="no-tag"),
+    ],
+)
+def test_no_other_key_is_reactivated(
+    retired: Retired, capsys: pytest.CaptureFixture[str], state: str, code: int, message: str
+) -> None:
+    before = retired.active
+    retired.note(state.format(retired))
+    assert main(["reactivate", RETIRED]) == code
+    printed = capsys.readouterr()
+    assert message.format(retired) in printed.out + printed.err
+    assert retired.active == before
+
+
 def without(policy: Mapping[str, Any], action: str) -> list[Mapping[str, Any]]:
     """Return the statements of a policy without an action."""
     left = [
@@ -398,7 +483,9 @@ def test_status_needs_each_action_of_its_policy(
 
 
 @pytest.mark.slow  # It reads the whole reference.
-@pytest.mark.parametrize("policy", [STATUS, ROTATE], ids=["status", "rotate"])
+@pytest.mark.parametrize(
+    "policy", [STATUS, ROTATE, REACTIVATE], ids=["status", "rotate", "reactivate"]
+)
 def test_the_policies_fit_the_reference_of_aws(policy: Mapping[str, Any]) -> None:
     assert faults(policy) == []
 

@@ -1,21 +1,27 @@
 """Each state of a secret, and which secrets are the module's, without AWS."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
 
+from rotating_secret.report import as_json, as_table
 from rotating_secret.secret import (
     Function,
+    Previous,
     Schedule,
     Secret,
     State,
     Version,
     default_function_name,
     judge,
+    previous_of,
     window,
 )
 from rotating_secret.survey import names_of
+from rotation.previous import Note
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-a1B2c3"
@@ -192,3 +198,62 @@ def test_only_names_of_a_credential_are_read_from_a_value(
     value: str, json_key: str | None, names: list[str]
 ) -> None:
     assert [*names_of(value, hidden=json_key)] == names
+
+
+KEY = "AKIAIOSFODNN7EXAMPLE"
+USED = " used 2026-03-01T09:00:00Z 2026-03-01T08:00:00Z s3 eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("active", "use", "rotated"),
+    [
+        pytest.param(True, "", NOW - timedelta(days=3), id="active"),
+        pytest.param(False, "", None, id="inactive"),
+        pytest.param(True, USED, NOW - timedelta(days=3), id="in-use"),
+    ],
+)
+def test_the_tag_of_the_function_says_the_state_of_the_previous_credential(
+    *, active: bool, use: str, rotated: datetime | None
+) -> None:
+    text = Note(identity=KEY, active=active, since=NOW).text() + use
+    tag = {"Key": "rotation-previous", "Value": text}
+    found = previous_of({"LastRotatedDate": rotated, "Tags": [tag]})
+    assert found is not None
+    assert (found.credential, found.active, found.since) == (KEY, active, NOW)
+    last = {"time": "2026-03-01T08:00:00Z", "service": "s3", "region": "eu-west-1"}
+    assert found.use == (last if use else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "rotated"),
+    [
+        pytest.param(f"active {KEY} 2026-03-01T12:00:00Z", NOW, id="before-the-last-rotation"),
+        pytest.param(f"inactive {KEY}\nrun this 2026-03-01T12:00:00Z", None, id="of-another-form"),
+        pytest.param("", None, id="none"),
+    ],
+)
+def test_a_tag_that_says_nothing_of_the_previous_credential_is_ignored(
+    text: str, rotated: datetime | None
+) -> None:
+    tag = {"Key": "rotation-previous", "Value": text}
+    assert previous_of({"LastRotatedDate": rotated, "Tags": [tag]}) is None
+
+
+@pytest.mark.parametrize(
+    ("active", "use", "state"),
+    [(True, None, "active"), (True, {"service": "s3"}, "in use"), (False, None, "inactive")],
+)
+def test_the_line_of_the_previous_version_has_its_state(
+    *, active: bool, use: dict[str, str] | None, state: str
+) -> None:
+    previous = Previous(credential=KEY, active=active, since=NOW, use=use)
+    old = replace(CURRENT, labels=["AWSPREVIOUS"])
+    secret = replace(SECRET, previous=previous, versions=[CURRENT, old])
+    console = Console(file=io.StringIO(), width=200)
+    console.print(as_table([(secret, State.HEALTHY, "")], NOW, with_region=False))
+    assert isinstance(console.file, io.StringIO)
+    *_, current, line = console.file.getvalue().splitlines()
+    assert line.split(maxsplit=3)[3].rstrip() == f"{state} since 2026-03-01 12:00"
+    assert state not in current.partition("AWSCURRENT")[2]
+    shown = as_json(secret, State.HEALTHY, "")["previous"]
+    assert (shown["state"], shown["last_use"]) == (state, use)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_cloudtrail import CloudTrailClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -60,6 +61,11 @@ class Region:
     def schedules(self) -> EventBridgeSchedulerClient:
         """The client of EventBridge Scheduler."""
         return self.session.client("scheduler", region_name=self.name, config=_CONFIG)
+
+    @functools.cached_property
+    def users(self) -> IAMClient:
+        """The client of IAM."""
+        return self.session.client("iam", region_name=self.name, config=_CONFIG)
 
     @functools.cached_property
     def logs(self) -> CloudWatchLogsClient:

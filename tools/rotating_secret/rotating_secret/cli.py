@@ -17,6 +17,7 @@ from rotating_secret.aws import Region
 from rotating_secret.errors import Exit, StoppedError, UsageError
 from rotating_secret.evidence import Period, seal, verify
 from rotating_secret.keys import KmsKey
+from rotating_secret.previous import reactivate
 from rotating_secret.rotation import Waiting, give_up, rotate
 from rotating_secret.secret import State, judge
 from rotating_secret.survey import describe, survey
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rotating-secret",
-        description="Shows, starts, waits for and gives up rotations, and ends leaked credentials. "
-        "Never prints a secret value.",
+        description="Shows, starts, waits for and gives up rotations, ends leaked credentials, and "
+        "reactivates a previous one. Never prints a secret value.",
         epilog="Exit codes: 0 healthy or succeeded. 1 not healthy or failed. 2 wrong arguments. "
         "3 refused by AWS, or not reachable. 4 not ended in time.",
     )
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     leak.add_argument("--json", action="store_true", help="print JSON at the end")
     _add(commands, one, _wait, "wait", "wait until the rotation has ended", timeout)
     _add(commands, one, _give_up, "give-up", "end a rotation that can't succeed")
+    _add(commands, one, _reactivate, "reactivate", "undo the deactivation of a previous key")
     return parser
 
 
@@ -326,6 +328,22 @@ def _give_up(options: argparse.Namespace) -> Exit:
         sys.stdout.write(
             f"The rotation of {options.name} was given up: version {version} is no longer "
             f"AWSPENDING. To rotate, run: rotating-secret rotate {options.name} --wait\n"
+        )
+    return Exit.OK
+
+
+def _reactivate(options: argparse.Namespace) -> Exit:
+    previous, user = reactivate(_region(options), options.name)
+    if user is None:
+        sys.stdout.write(
+            f"The previous credential {previous.credential} of {options.name} is active since "
+            f"{previous.since:%Y-%m-%d %H:%M} UTC. Nothing was changed.\n"
+        )
+    else:
+        sys.stdout.write(
+            f"The key {previous.credential} of {user}, which was inactive since "
+            f"{previous.since:%Y-%m-%d %H:%M} UTC, is active. The next rotation of {options.name} "
+            "ends it.\n"
         )
     return Exit.OK
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from rotating_secret.secret import State
+from rotating_secret.secret import PREVIOUS, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from rotating_secret.secret import Secret, Version
+    from rotating_secret.secret import Previous, Secret, Version
 
 _STYLES: Final = {
     State.HEALTHY: "green",
@@ -49,6 +49,13 @@ def as_json(secret: Secret, state: State, advice: str) -> dict[str, Any]:
             }
             for one in secret.versions
         ],
+        "previous": secret.previous
+        and {
+            "credential": secret.previous.credential,
+            "state": _state(secret.previous),
+            "since": _iso(secret.previous.since),
+            "last_use": secret.previous.use,
+        },
     }
 
 
@@ -70,7 +77,7 @@ def as_table(
             age(now - secret.current.created) if secret.current else _NONE,
             _minute(secret.last_rotation),
             _next(secret),
-            Text("\n".join(_version(one, now) for one in secret.versions) or _NONE),
+            Text("\n".join(_version(one, secret, now) for one in secret.versions) or _NONE),
         )
     return table
 
@@ -84,9 +91,17 @@ def age(length: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _version(version: Version, now: datetime) -> str:
+def _version(version: Version, secret: Secret, now: datetime) -> str:
     names = list((version.credential or {}).values())
-    return " ".join([*version.labels, age(now - version.created), *names])
+    previous = secret.previous if PREVIOUS in version.labels else None
+    state = [f"{_state(previous)} since {_minute(previous.since)}"] if previous else []
+    return " ".join([*version.labels, age(now - version.created), *names, *state])
+
+
+def _state(previous: Previous) -> str:
+    if not previous.active:
+        return "inactive"
+    return "in use" if previous.use else "active"
 
 
 def _next(secret: Secret) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotating_secret.errors import AwsRefusedError, Exit, StoppedError, UsageError
 from rotating_secret.rotation import MISSED, Waiting, rotate, unfinished
-from rotating_secret.secret import CURRENT
+from rotating_secret.secret import CURRENT, PREVIOUS
 from rotating_secret.survey import describe, read_function
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 _TAG: Final = "rotation-revocation"
 _TOKEN: Final = "1ea4ed00-"  # noqa: S105 -- the beginning of version IDs
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
-_PREVIOUS: Final = "AWSPREVIOUS"
-_LABELS: Final = {"current": CURRENT, "previous": _PREVIOUS}
+_LABELS: Final = {"current": CURRENT, "previous": PREVIOUS}
 _VERSION: Final = r"[A-Za-z0-9-]{32,64}"
 # The function ignores a report that is older.
 _VALID: Final = timedelta(days=1)
@@ -114,7 +113,7 @@ class Revocation(Waiting):
                 return None
             # If the rotation for that report has made the current version, this is a repetition.
             is_successor = self.version == current and current.startswith(_TOKEN)
-            if is_successor and version == _holder(described, _PREVIOUS):
+            if is_successor and version == _holder(described, PREVIOUS):
                 self.version = version
                 return None
             if version in described.get("VersionIdsToStages", {}):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
+PREVIOUS: Final = "AWSPREVIOUS"
 
 # As long as the watcher of the notifications waits.
 _ROTATION: Final = timedelta(hours=1)
@@ -21,6 +22,11 @@ _STEPS: Final = 4
 _LONGEST_STEP: Final = timedelta(minutes=15)
 _RATE: Final = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _HOURS: Final = re.compile(r"(\d+)h")
+_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+_NOTE: Final = re.compile(
+    rf"(active|inactive) ([0-9A-Za-z_-]+) ({_TIME})"
+    rf"(?: used {_TIME} ({_TIME}) ([0-9A-Za-z._-]+) ([0-9A-Za-z._-]+))?"
+)
 _ONE_HOUR_A_DAY: Final = re.compile(r"cron\(\S+ (\d+) .*\)")
 
 
@@ -72,6 +78,18 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Previous:
+    """The state of the previous credential, as the last look of the rotation function found it."""
+
+    credential: str
+    active: bool
+    # The look that first found this state.
+    since: datetime
+    # The use that was reported last: time, service and region.
+    use: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """A secret, with its function and its schedule."""
 
@@ -87,6 +105,7 @@ class Secret:
     versions: Sequence[Version]
     function: Function | None
     schedule: Schedule | None
+    previous: Previous | None = None
 
     @property
     def current(self) -> Version | None:
@@ -144,6 +163,27 @@ class Secret:
             and function.handler == "handler.lambda_handler"
             and function.description == f"Rotates {self.name}"[:256]
         )
+
+
+def previous_of(described: Mapping[str, Any]) -> Previous | None:
+    """Read the tag about the previous credential; None: there is none, or it is about another one.
+
+    A rotation ends the previous credential. So the tag is about another one until the function has
+    looked again.
+    """
+    tags = {tag.get("Key"): tag.get("Value", "") for tag in described.get("Tags", [])}
+    found = _NOTE.fullmatch(tags.get("rotation-previous", ""))
+    if found is None:
+        return None
+    state, credential, since, *use = found.groups()
+    previous = Previous(
+        credential=credential,
+        active=state == "active",
+        since=datetime.fromisoformat(since),
+        use=dict(zip(("time", "service", "region"), use, strict=True)) if use[0] else None,
+    )
+    rotated = described.get("LastRotatedDate")
+    return previous if rotated is None or rotated < previous.since else None
 
 
 def default_function_name(region: str, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rotating_secret.aws import WORKERS
 from rotating_secret.errors import AwsRefusedError, NoSuchSecretError
-from rotating_secret.secret import Function, Schedule, Secret, Version
+from rotating_secret.secret import Function, Schedule, Secret, Version, previous_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -204,6 +204,7 @@ def _secret(
         versions=[],
         function=functions.get(described.get("RotationLambdaARN", "")),
         schedule=schedules.get(described["ARN"]),
+        previous=previous_of(described),
     )
 
 
