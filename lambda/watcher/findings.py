@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 # modules/notifications has the same in the schedule of its rule.
 BETWEEN_LOOKS = timedelta(minutes=15)
@@ -129,6 +129,28 @@ def find_previous(previous: Previous) -> list[Finding]:
         since = previous.reported + _READING
         found.append(Finding(Cause.PREVIOUS_IN_USE, since, repeats=False))
     return found
+
+
+def oldest_valid(
+    versions: Collection[Mapping[str, Any]], labels: Collection[str], previous: Previous | None
+) -> datetime | None:
+    """Return when the oldest version was created whose credential is valid; None: there is none.
+
+    Args:
+        versions: those of ListSecretVersionIds.
+        labels: those of the versions whose credential stays valid.
+        previous: the note about the previous credential.
+    """
+    current = next((one["CreatedDate"] for one in versions if has_any(one, ["AWSCURRENT"])), None)
+    # A note from before the last rotation is about another credential.
+    if previous and not previous.active and current and current < previous.since:
+        labels = [label for label in labels if label != "AWSPREVIOUS"]
+    return min((one["CreatedDate"] for one in versions if has_any(one, labels)), default=None)
+
+
+def has_any(version: Mapping[str, Any], labels: Collection[str]) -> bool:
+    """Return whether a version has one of the labels."""
+    return any(label in labels for label in version.get("VersionStages", []))
 
 
 def look_at(moment: datetime) -> datetime:

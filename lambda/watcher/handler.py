@@ -17,7 +17,9 @@ from watcher.findings import (
     Schedule,
     find,
     find_previous,
+    has_any,
     look_at,
+    oldest_valid,
     pending_version,
     previous_of,
     unscheduled_since,
@@ -154,17 +156,17 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> _Seen:
     needed = exists and (pending or days or settings["metrics"])
     versions = _versions(settings["secret_arn"]) if needed else []
     since = next((one["CreatedDate"] for one in versions if one["VersionId"] == pending), None)
-    valid = [one["CreatedDate"] for one in versions if _has_any(one, settings["valid_labels"])]
     command = settings["reactivate_with"]
     previous = previous_of(described, command) if exists and command and described else None
     name = settings["schedule_name"]
     rotates = exists and described is not None and described.get("RotationEnabled")
     unscheduled = unscheduled_since(_schedule(name), schedule.since) if name and rotates else None
     details = {"previous": previous, "schedule_name": name if unscheduled else None}
-    findings = find(described, since, min(valid, default=None), schedule, unscheduled)
+    oldest = oldest_valid(versions, settings["valid_labels"], previous)
+    findings = find(described, since, oldest, schedule, unscheduled)
     findings += find_previous(previous) if previous else []
     causes = [one.cause for one in findings if one.is_said_by(look)]
-    current = [one["CreatedDate"] for one in versions if _has_any(one, ["AWSCURRENT"])]
+    current = [one["CreatedDate"] for one in versions if has_any(one, ["AWSCURRENT"])]
     return _Seen(
         [_message(cause, settings, **details) for cause in causes if cause is not Cause.GIVEN_UP],
         age=max(look - current[0], timedelta()) if current else None,
@@ -223,7 +225,3 @@ def _versions(arn: str) -> list[dict[str, Any]]:
     """
     listed = _client("secretsmanager").list_secret_version_ids(SecretId=arn)
     return [*listed["Versions"]]
-
-
-def _has_any(version: Mapping[str, Any], labels: list[str]) -> bool:
-    return any(label in labels for label in version.get("VersionStages", []))

@@ -22,6 +22,7 @@ from watcher.findings import (
     find,
     find_previous,
     look_at,
+    oldest_valid,
     pending_version,
     previous_of,
     unscheduled_since,
@@ -361,6 +362,27 @@ def test_the_state_of_a_previous_credential_is_said_once(
         assert "run: reactivate AKIAIOSFODNN7EXAMPLE" in written
         used = "last used at 2026-03-08T22:00:00Z for s3 in eu-west-1" in written
         assert used == (" used " in tag)
+
+
+@pytest.mark.parametrize(
+    ("tag", "rotated", "oldest"),
+    [
+        pytest.param("none", NOW - 9 * DAY, NOW - 40 * DAY, id="without-a-note"),
+        pytest.param(_TAG, NOW - 9 * DAY, NOW - 40 * DAY, id="active"),
+        pytest.param(_INACTIVE, NOW - 9 * DAY, NOW - 9 * DAY, id="inactive"),
+        pytest.param(_INACTIVE, NOW + DAY, NOW - 40 * DAY, id="inactive-before-the-rotation"),
+    ],
+)
+def test_an_inactive_previous_credential_has_no_age(
+    tag: str, rotated: datetime, oldest: datetime
+) -> None:
+    versions: list[dict[str, Any]] = [
+        {"VersionStages": ["AWSCURRENT"], "CreatedDate": rotated},
+        {"VersionStages": ["AWSPREVIOUS"], "CreatedDate": NOW - 40 * DAY},
+        {"CreatedDate": NOW - 70 * DAY},
+    ]
+    previous = previous_of({"Tags": [{"Key": "rotation-previous", "Value": tag}]}, "reactivate")
+    assert oldest_valid(versions, ["AWSCURRENT", "AWSPREVIOUS"], previous) == oldest
 
 
 def test_a_secret_without_the_tag_has_no_state_of_a_previous_credential() -> None:
