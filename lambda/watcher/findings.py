@@ -24,7 +24,7 @@ _BETWEEN_REMINDERS = timedelta(days=1)
 _ROTATION = timedelta(hours=1)
 # A look may read an earlier state, e.g. of a tag, which AWS shows within seconds.
 _READING = timedelta(minutes=1)
-# An apply makes the watcher before the schedule.
+# An apply makes the watcher before it switches the rotation on and makes the schedule.
 _SET_UP = timedelta(hours=1)
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 
@@ -209,7 +209,7 @@ def find(
     if not schedule.rotates:
         return []
     if not described.get("RotationEnabled"):
-        return [Finding(Cause.SWITCHED_OFF, schedule.since)]
+        return [Finding(Cause.SWITCHED_OFF, schedule.since + _SET_UP)]
     found = [] if unscheduled is None else [Finding(Cause.SWITCHED_OFF, unscheduled)]
     if pending_since is not None:
         # Secrets Manager repeats a failed rotation only while the window is open.

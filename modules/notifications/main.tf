@@ -141,11 +141,11 @@ resource "aws_iam_role_policy" "logs" {
   })
 }
 
-# After a change of the schedule, nothing is overdue before it is due again. So the state keeps when the watcher learned of
-# this schedule, and whether that apply was to rotate.
+# After a change of the schedule, or of whether there is one, nothing is overdue before it is due again. So the state keeps
+# when the watcher learned of this schedule, and whether that apply was to rotate.
 resource "terraform_data" "schedule" {
   input            = { rotates_immediately = var.rotates_immediately, since = timestamp() }
-  triggers_replace = var.schedule
+  triggers_replace = [var.schedule, var.rotates]
 
   lifecycle {
     ignore_changes = [input]

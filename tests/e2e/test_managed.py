@@ -32,6 +32,11 @@ data "aws_iam_session_context" "current" {
   arn = data.aws_caller_identity.current.arn
 }
 
+variable "notifications" {
+  type    = any
+  default = null
+}
+
 variable "policy_statements" {
   type    = any
   default = {}
@@ -59,6 +64,7 @@ module "rotating_secret" {
 
   administrators      = [data.aws_iam_session_context.current.issuer_arn]
   alarm_actions       = ["arn:aws:sns:eu-west-1:123456789012:alerts"]
+  notifications       = var.notifications
   policy_statements   = var.policy_statements
   readers             = [aws_iam_user.reader.arn]
   readers_exclusive   = true
@@ -108,6 +114,14 @@ class Managed:
             queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             found.append(json.loads(message["Body"]))
         return found
+
+    def watcher(self) -> dict[str, Any]:
+        """The settings of the watcher."""
+        group = self.terraform.outputs()["rotating_secret"]["watcher_log_group_name"]
+        found = self.aws.client("lambda").get_function_configuration(
+            FunctionName=group.rpartition("/")[2]
+        )
+        return dict(json.loads(found["Environment"]["Variables"]["WATCHER_SETTINGS"]))
 
     def rotates(self) -> bool:
         described = self.aws.client("secretsmanager").describe_secret(
@@ -270,6 +284,27 @@ def test_the_rotation_is_switched_off_and_on_again(managed: Managed) -> None:
     assert managed.rotates()
     terraform.require_empty_plan()
     assert managed.secret.text() == before
+
+
+@pytest.mark.slow
+def test_nothing_is_overdue_when_the_rotation_is_switched_on_again(managed: Managed) -> None:
+    terraform = managed.terraform
+    terraform.set(notifications={}, rotation_enabled=False)
+    terraform.apply()
+    before = managed.watcher()
+    # A service changes its one password, and there is no function whose log says more.
+    assert before["valid_labels"] == ["AWSCURRENT"]
+    assert before["log_group_name"] is None
+
+    terraform.set(rotation_enabled=None)
+    terraform.apply()
+
+    after = managed.watcher()
+    assert after["rotates"]
+    assert after["since"] > before["since"]
+    terraform.require_empty_plan()
+    terraform.set(notifications=None)
+    terraform.apply()
 
 
 def test_destroying_stops_the_rotation_and_a_command_starts_it_again(

@@ -298,7 +298,7 @@ def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
 
     secrets.cancel_rotate_secret(**named)
     assert f"by {caller}." in notified.next_message("switched_off")
-    notified.look_after(datetime.fromisoformat(notified.settings()["since"]))
+    notified.look_after(datetime.fromisoformat(notified.settings()["since"]) + _HOUR)
     notified.next_message("switched_off")
     notified.terraform.apply()
     assert notified.described()["RotationEnabled"]

@@ -1,14 +1,15 @@
 """The watcher: what it finds, when it says so, and its messages."""
 
 import dataclasses
-import itertools
+import json
 import random
 import re
 from bisect import bisect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from enum import StrEnum
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import pytest
@@ -18,6 +19,7 @@ from tests.unit.cases import SEED
 from watcher.findings import (
     BETWEEN_LOOKS,
     Cause,
+    Finding,
     Schedule,
     find,
     find_previous,
@@ -27,6 +29,7 @@ from watcher.findings import (
     previous_of,
     unscheduled_since,
 )
+from watcher.handler import lambda_handler
 from watcher.messages import cause_of, message
 
 ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-a1B2c3"
@@ -58,43 +61,96 @@ def said(
     ]
 
 
+class Kind(StrEnum):
+    """Who rotates a secret."""
+
+    OURS = "our-function"
+    EXISTING = "existing-function"
+    MANAGED = "managed"
+    SWITCHED_ON = "managed-and-switched-on-again"
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether a service rotates it, which has made the secret and changes its one password."""
+        return self in {Kind.MANAGED, Kind.SWITCHED_ON}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Year:
     """A healthy secret: each rotation comes in its window, perhaps late, and may fail there."""
 
+    kind: Kind
     schedule: Schedule
     created: datetime
+    enabled: datetime
+    """When the apply that has made the watcher switches the rotation on, with its schedule."""
     rotations: list[tuple[datetime, datetime, datetime]]
     """When each one begins and ends, and when its window closes."""
 
-    def described(self, moment: datetime) -> tuple[Described, datetime | None, datetime | None]:
-        """The response of DescribeSecret, and when its pending and its oldest version were created.
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings that the module gives to the watcher."""
+        schedule, managed = self.schedule, self.kind.is_managed
+        return {
+            "log_group_name": "/aws/lambda/rotate-reports" if self.kind is Kind.OURS else None,
+            "longest_interval_minutes": schedule.longest_interval / timedelta(minutes=1),
+            "maximum_age_days": schedule.maximum_age and schedule.maximum_age.days,
+            "metrics": True,
+            "reactivate_with": None,
+            "rotates": schedule.rotates,
+            "rotates_immediately": schedule.rotates_immediately,
+            "schedule_name": None if schedule.window else "schedule-reports",
+            "secret_arn": ARN,
+            "since": schedule.since.isoformat(),
+            "topic_arn": "arn:aws:sns:eu-west-1:123456789012:alerts",
+            "valid_labels": ["AWSCURRENT"] if managed else ["AWSCURRENT", "AWSPREVIOUS"],
+            "window_minutes": schedule.window / timedelta(minutes=1),
+        }
 
-        The version of AWSPREVIOUS is the oldest one with a valid credential.
+    def last_looks(self) -> list[datetime]:
+        """The last look at each state of the secret.
+
+        A finding depends on the state alone, and stays true with it. So if the last look at a state
+        finds nothing, no look at it does.
         """
+        end = self.schedule.since + 365 * DAY
+        changes = (self.enabled, *chain.from_iterable(one[:2] for one in self.rotations))
+        found = {look_at(one - timedelta.resolution) for one in (*changes, end) if one <= end}
+        return sorted(one for one in found if one >= self.schedule.since)
+
+    def described(self, moment: datetime) -> tuple[Described, list[Described]]:
+        """The response of DescribeSecret, and the versions."""
         ended = bisect(self.rotations, moment, key=lambda one: one[1])
         begins, _, closes = self.rotations[ended]
-        running = begins <= moment
-        described: dict[str, Any] = {
-            "CreatedDate": self.created,
-            "NextRotationDate": closes,
-            "RotationEnabled": True,
-            "VersionIdsToStages": {"old": ["AWSCURRENT"]},
-        }
-        if running:
-            described["VersionIdsToStages"]["new"] = ["AWSPENDING"]
+        described: dict[str, Any] = {"CreatedDate": self.created}
+        if moment >= self.enabled or self.kind is Kind.MANAGED:
+            described |= {"NextRotationDate": closes, "RotationEnabled": True}
+        labels = {ended - 1: ["AWSPREVIOUS"], ended: ["AWSCURRENT"]}
+        if begins <= moment:
+            labels[ended + 1] = ["AWSPENDING"]
+        elif ended and self.kind is not Kind.OURS:
+            # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+            labels[ended].append("AWSPENDING")
         if ended:
             described["LastRotatedDate"] = self.rotations[ended - 1][1]
-        oldest = self.rotations[max(0, ended - 2)][0] if ended else None
-        return described, begins if running else None, oldest
+        # Only a service makes its secret with a value.
+        first = 0 if self.kind.is_managed else 1
+        versions: list[Described] = [
+            {
+                "VersionId": f"version-{number}",
+                "VersionStages": stages,
+                "CreatedDate": self.rotations[number - 1][0] if number else self.created,
+            }
+            for number, stages in labels.items()
+            if number >= first
+        ]
+        described["VersionIdsToStages"] = {
+            one["VersionId"]: one["VersionStages"] for one in versions
+        }
+        return described, versions
 
-    def age(self, moment: datetime) -> timedelta:
-        """The age of the current value, which is that of its version."""
-        ended = bisect(self.rotations, moment, key=lambda one: one[1])
-        return moment - self.rotations[ended - 1][0] if ended else timedelta()
 
-
-def drawn(draw: random.Random) -> Year:
+def drawn(draw: random.Random, kind: Kind) -> Year:
     """Draw a schedule, and a year of rotations by it."""
     since = NOW + draw.random() * DAY
     days = draw.choice([draw.randint(1, 3), draw.randint(4, 120)])
@@ -107,47 +163,115 @@ def drawn(draw: random.Random) -> Year:
     )
     window = draw.choice([longest_window, min(longest_window, HOUR)])
     immediately = draw.random() < 0.5
-    # The window of a rate in days opens at midnight, and AWS may choose any time in it.
-    opens = since if immediately else since + draw.random() * interval
+    # The watcher may come to a secret that rotates already.
+    rotates = kind is not Kind.SWITCHED_ON and draw.random() < 0.5
+    enabled = since + (0 if rotates else draw.random()) * HOUR / 2
+    created = since - draw.random() * HOUR / 4
+    opens = enabled
     rotations: list[tuple[datetime, datetime, datetime]] = []
+    if rotates:
+        opens = created = since - window - HOUR - draw.random() * 3 * interval
+    elif not immediately:
+        # The window of a rate in days opens at midnight, and AWS may choose any time in it.
+        opens += draw.random() * interval
+    if kind is Kind.SWITCHED_ON:
+        created = since - draw.random() * 500 * DAY
+        rotations.append((created, created, created))
+    # The steps of a function take up to an hour. A service typically needs less than a minute:
+    # https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_managed.html
+    longest = timedelta(minutes=1) if kind.is_managed else 0.99 * HOUR
     while opens < since + 500 * DAY:
         late = draw.choice([0.0, draw.random(), 1.0])
         begins = max(opens + late * window, rotations[-1][1] if rotations else opens)
-        # A rotation that fails is repeated while the window is open. The steps take up to an hour.
+        # A rotation that fails is repeated while the window is open.
         ends = max(begins, draw.choice([begins, opens + window]))
-        ends += draw.choice([timedelta(seconds=40), 0.999 * HOUR])
+        ends += draw.choice([timedelta(seconds=40), longest])
         rotations.append((begins, ends, opens + window))
         # Without a window, EventBridge's schedule waits for nothing: a call meanwhile is refused.
         # Between the occurrences of a cron expression, some intervals are shorter.
         next_one = opens + max(window, draw.choice([1.0, draw.random()]) * interval)
         opens = next_one if window else max(next_one, ends)
+    # As the plan requires: whole days, and of a previous credential that stays valid two intervals.
+    maximum_age = -(-((1 if kind.is_managed else 2) * interval + window) // DAY) * DAY
     schedule = Schedule(
         longest_interval=interval,
         window=window,
         rotates_immediately=immediately,
         since=since,
-        # As the plan requires of a schedule whose previous credential stays valid: whole days.
-        maximum_age=-(-(2 * interval + window) // DAY) * DAY,
+        maximum_age=None if kind is Kind.SWITCHED_ON else maximum_age,
     )
-    return Year(schedule=schedule, created=since - draw.random() * DAY, rotations=rotations)
+    return Year(kind=kind, schedule=schedule, created=created, enabled=enabled, rotations=rotations)
+
+
+class Context:
+    aws_request_id = "request"
+
+
+class Cloud:
+    """Secrets Manager and EventBridge Scheduler at the time of a look, and SNS."""
+
+    class exceptions:  # noqa: N801 -- botocore's name
+        class ResourceNotFoundException(Exception):  # noqa: N818 -- AWS's name
+            pass
+
+    def __init__(self) -> None:
+        self.described: Described = {}
+        self.versions: list[Described] = []
+        self.is_scheduled = False
+        self.published: list[str] = []
+
+    def describe_secret(self, **_: object) -> Described:
+        return self.described
+
+    def list_secret_version_ids(self, **_: object) -> Described:
+        return {"Versions": self.versions}
+
+    def get_schedule(self, **_: object) -> Described:
+        if not self.is_scheduled:
+            raise self.exceptions.ResourceNotFoundException
+        return {"State": "ENABLED"}
+
+    def publish(self, **request: str) -> None:
+        self.published.append(request["Message"])
 
 
 @pytest.mark.parametrize(
-    "number",
-    [
-        *range(3),
-        *(pytest.param(number, marks=pytest.mark.slow) for number in range(3, 300)),
-    ],
+    "number", [0, *(pytest.param(one, marks=pytest.mark.slow) for one in range(1, 75))]
 )
-def test_a_healthy_secret_is_silent_for_a_year(number: int) -> None:
-    year = drawn(random.Random(f"{SEED}/{number}"))  # noqa: S311 -- not for cryptography
-    assert said(year.described, year.schedule, 365 * DAY) == []
-    # Nor is the alarm on: it compares the lowest age in an hour.
-    longest = year.schedule.longest_interval + year.schedule.window + HOUR
-    hours = itertools.groupby(
-        looks(year.schedule.since, 365 * DAY), lambda one: one.replace(minute=0)
-    )
-    assert max(min(map(year.age, hour)) for _, hour in hours) <= longest
+@pytest.mark.parametrize("kind", Kind)
+def test_a_healthy_secret_is_silent_for_a_year(
+    kind: Kind,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    year = drawn(random.Random(f"{SEED}/{kind}/{number}"), kind)  # noqa: S311 -- not for cryptography
+    cloud = Cloud()
+    monkeypatch.setattr("watcher.handler._client", lambda _: cloud)
+    monkeypatch.setenv("WATCHER_SETTINGS", json.dumps(year.settings))
+    # Any other look at the same state may be the one that says it.
+    monkeypatch.setattr(Finding, "is_said_by", lambda finding, look: finding.since <= look)
+
+    def ages(looks: Iterable[datetime]) -> list[timedelta]:
+        """Look at the secret, and return the age of its value at each look."""
+        for look in looks:
+            cloud.described, cloud.versions = year.described(look)
+            cloud.is_scheduled = look >= year.enabled
+            lambda_handler({"source": "aws.events", "time": look.isoformat()}, Context())
+        records = map(json.loads, capsys.readouterr().out.splitlines())
+        return [record.get("age_hours", 0) * HOUR for record in records]
+
+    looks = year.last_looks()
+    found = zip(looks, ages(looks), strict=True)
+    assert cloud.published == []
+    # Nor is the alarm on, which compares the lowest age in an hour. If that is too high in an hour,
+    # it is so in the hour of the last look at a value, or in the hour before.
+    limit = year.schedule.longest_interval + year.schedule.window + HOUR
+    old = [look.replace(minute=0) for look, age in found if age > limit]
+    # Until a rotation that was switched off comes again, the value is too old.
+    start = year.rotations[1][1] if kind is Kind.SWITCHED_ON else looks[0]
+    for hour in (one for last in old for one in (last - HOUR, last) if one >= start):
+        assert min(ages(hour + quarter * BETWEEN_LOOKS for quarter in range(4))) <= limit
 
 
 MONTHLY: Final = Schedule(
@@ -202,8 +326,10 @@ def sick(**changes: object) -> dict[str, Any]:
             NOW + DAY + HOUR,
             id="never-started",
         ),
-        pytest.param(sick(RotationEnabled=False), None, Cause.SWITCHED_OFF, NOW, id="off"),
-        pytest.param(sick(RotationEnabled=None), None, Cause.SWITCHED_OFF, NOW, id="not-set-up"),
+        pytest.param(sick(RotationEnabled=False), None, Cause.SWITCHED_OFF, NOW + HOUR, id="off"),
+        pytest.param(
+            sick(RotationEnabled=None), None, Cause.SWITCHED_OFF, NOW + HOUR, id="not-set-up"
+        ),
         pytest.param(sick(DeletedDate=NOW), None, Cause.DELETED, NOW, id="scheduled-deletion"),
         pytest.param(None, None, Cause.DELETED, NOW, id="deleted"),
     ],
