@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,9 +105,9 @@ class Terraform:
         output = self.run("apply", "-auto-approve", *plan)
         return next(line for line in output.splitlines() if line.startswith("Apply complete!"))
 
-    def destroy(self) -> str:
+    def destroy(self, *options: str) -> str:
         """Destroy all resources and return the line that counts them."""
-        output = self.run("destroy", "-auto-approve")
+        output = self.run("destroy", "-auto-approve", *options)
         self._stop_provider()
         self._environment.pop(VARIABLE, None)
         return next(line for line in output.splitlines() if line.startswith("Destroy complete!"))
@@ -179,6 +179,39 @@ def _stop(process: subprocess.Popen[str]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def instances(
+    calls: Mapping[str, Mapping[str, Any]], *, source: str, initial_value: str | None = None
+) -> dict[str, Any]:
+    """Return one module call with an instance for each of these calls, in Terraform's JSON.
+
+    Terraform reads and validates the files of a module once for each call, so many instances of one
+    call take a fraction of the time of many calls.
+
+    Args:
+        calls: The inputs of each instance, with Terraform's expressions, by its name. A null or
+            missing input has its default.
+        source: The module.
+        initial_value: An expression, for the instances with an initial_value_version. It may be
+            ephemeral; the inputs of an instance must not.
+    """
+    names = sorted({name for inputs in calls.values() for name in inputs})
+    # try() would make a whole input unknown of which a part is unknown.
+    each = {call: {name: inputs.get(name) for name in names} for call, inputs in calls.items()}
+    inputs = {name: f"${{each.value.{name}}}" for name in names}
+    if initial_value:
+        has_one = "each.value.initial_value_version != null"
+        inputs["initial_value"] = f"${{{has_one} ? {initial_value} : null}}"
+    return {
+        "locals": {"instances": each},
+        "module": {"instances": {"source": source, "for_each": "${local.instances}", **inputs}},
+    }
+
+
+def instance_outputs(names: Iterable[str]) -> dict[str, Any]:
+    """Return an output for each instance, with all outputs of the module."""
+    return {name: {"value": f'${{module.instances["{name}"]}}'} for name in names}
 
 
 def copy_module(destination: Path) -> None:

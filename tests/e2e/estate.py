@@ -16,7 +16,8 @@ from testing.databases.postgresql import PostgreSQL
 from testing.harness.account import Aws, Secret
 from testing.harness.mysql import mysql_users
 from testing.harness.postgresql import postgresql_users
-from testing.harness.terraform import Terraform, checkout
+from testing.harness.terraform import Terraform, checkout, instance_outputs, instances
+from testing.local_aws import LocalAws
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
@@ -147,9 +148,8 @@ def _revocation(strategy: RotatorUnderTest) -> dict[str, object]:
 
 
 def _root(rotators: Rotators) -> dict[str, object]:
-    modules = {
+    calls = {
         one.name: {
-            "source": "../",
             "name": f"grants/{one.name}",
             "administrators": ["${data.aws_iam_session_context.current.issuer_arn}"],
             "function": {
@@ -171,10 +171,9 @@ def _root(rotators: Rotators) -> dict[str, object]:
         }
         for one in rotators
     }
-    outputs = {name: {"value": f"${{module.{name}}}"} for name in modules}
     return {
-        "module": modules,
-        "output": outputs,
+        **instances(calls, source="../"),
+        "output": instance_outputs(calls),
         "variable": {
             **{name: {} for name in _VARIABLES},
             "database": {"type": "map(string)"},
@@ -249,4 +248,6 @@ def applied(
             assert shared["reader"] == RESPONDER
             yield Estate(app_key_arn=str(variables["kms_key_arn"]), secrets=secrets, **shared)
         finally:
-            terraform.destroy()
+            # The local AWS ends with all that it has.
+            if not isinstance(aws, LocalAws):
+                terraform.destroy()

@@ -85,7 +85,7 @@ def audited(aws: Aws, module: Path) -> Iterator[Audited]:
         secret.wait_for_a_value()
         yield Audited(aws=aws, folder=folder, outputs=outputs, secret=secret)
     finally:
-        terraform.destroy()
+        terraform.destroy("-refresh=false")
         for key in aws.client("iam").list_access_keys(UserName=_USER)["AccessKeyMetadata"]:
             aws.client("iam").delete_access_key(UserName=_USER, AccessKeyId=key["AccessKeyId"])
         aws.client("iam").delete_user(UserName=_USER)

@@ -125,7 +125,7 @@ def retired(aws: Aws, module: Path) -> Iterator[Retired]:
                 writer=as_role(aws, outputs["function_role_name"])("secretsmanager"),
             )
     finally:
-        terraform.destroy()
+        terraform.destroy("-refresh=false")
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def managed(aws: Aws, module: Path, secret_arn: str) -> Iterator[Managed]:
     finally:
         if isinstance(aws, LocalAws):
             aws.set(scheduler_seconds_ahead=0)
-        terraform.destroy()
+        terraform.destroy("-refresh=false")
     assert inventory(aws) == before
 
 

@@ -76,7 +76,7 @@ def notified(aws: Aws, module: Path) -> Iterator[Notified]:
     finally:
         if isinstance(aws, LocalAws):
             aws.set(scheduler_seconds_ahead=0)
-        terraform.destroy()
+        terraform.destroy("-refresh=false")
     assert inventory(aws) == before
 
 

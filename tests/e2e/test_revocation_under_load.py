@@ -99,7 +99,7 @@ def secrets(aws: Aws) -> Iterator[list[Secret]]:
                 secret.wait_for_a_value()
             yield found
         finally:
-            terraform.destroy()
+            terraform.destroy("-refresh=false")
 
 
 def _leak(aws: Aws, secret: Secret, name: str) -> float:

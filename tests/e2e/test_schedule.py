@@ -124,7 +124,7 @@ def scheduled(aws: Aws, module: Path) -> Iterator[Scheduled]:
     finally:
         if isinstance(aws, LocalAws):
             aws.set(scheduler_seconds_ahead=0)
-        terraform.destroy()
+        terraform.destroy("-refresh=false")
     assert inventory(aws) == before
 
 

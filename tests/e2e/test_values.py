@@ -74,7 +74,7 @@ def applied(aws: Aws, module: Path) -> Iterator[Applied]:
             rotated=Secret(aws, outputs["rotated"]),
         )
     finally:
-        terraform.destroy()
+        terraform.destroy("-refresh=false")
 
 
 def _initial(secret: Secret) -> str | None:

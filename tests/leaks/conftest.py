@@ -191,7 +191,7 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
             }
         finally:
             # Nothing has changed that a refresh would find.
-            terraform.run("destroy", "-auto-approve", "-refresh=false")
+            terraform.destroy("-refresh=false")
         seen |= {
             name: _all_of(look(terraform))
             for name, look in IN_TERRAFORM.items()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from testing.harness.account import Secret
+from testing.harness.terraform import instance_outputs, instances
 from testing.local_aws import LocalAws
 from tests.selection import Rotators
 
@@ -91,10 +92,8 @@ resource "aws_iam_user_policy" "rotated" {
 
 def root(rotators: Rotators) -> Iterator[tuple[str, str]]:
     """Return the files of a root with a secret of each strategy, and one without rotation."""
-    common = {"source": "../", "recovery_window_in_days": 0}
     rotated = {
         one.name: {
-            **common,
             "name": f"leaks/{one.name}",
             "alarm_actions": ["${var.topic}"],
             # The log has everything that the function's libraries log.
@@ -108,16 +107,14 @@ def root(rotators: Rotators) -> Iterator[tuple[str, str]]:
         }
         for one in rotators
     }
-    fixed = {
-        **common,
-        "name": "leaks/fixed",
-        "initial_value": "${var.value}",
-        "initial_value_version": 1,
-    }
-    modules = {**rotated, "fixed": fixed}
-    outputs = {name: {"value": f"${{module.{name}}}"} for name in modules}
+    calls = {**rotated, "fixed": {"name": "leaks/fixed", "initial_value_version": 1}}
+    called = instances(
+        {name: {**inputs, "recovery_window_in_days": 0} for name, inputs in calls.items()},
+        initial_value="var.value",
+        source="../",
+    )
     yield "main.tf", _ACCOUNT
-    yield "modules.tf.json", json.dumps({"module": modules, "output": outputs})
+    yield "modules.tf.json", json.dumps({**called, "output": instance_outputs(calls)})
 
 
 def values(secret: Secret, aws: LocalAws) -> Iterator[str]:

@@ -18,6 +18,7 @@ from python_terraform import IsFlagged
 from python_terraform import Terraform as PythonTerraform
 
 from testing.harness.provider import AwsProvider
+from testing.harness.terraform import instance_outputs, instances
 from testing.local_aws import LocalAws, local_aws
 from tests.strategies import ROTATORS
 
@@ -106,23 +107,9 @@ def call_of_each(cases: Mapping[str, Variables], *, source: str) -> dict[str, An
     """
     # A value is a text, and no template.
     text = json.dumps(cases).replace("${", "$${").replace("%{", "%%{")
-    root = call_with_expressions(json.loads(text), source=source)
-    root["module"]["case"].setdefault("name", "${each.key}")
+    root = instances(json.loads(text), source=source)
+    root["module"]["instances"].setdefault("name", "${each.key}")
     return root
-
-
-def call_with_expressions(cases: Mapping[str, Variables], *, source: str) -> dict[str, Any]:
-    """Return the same for cases that name their secrets, and may have Terraform's expressions.
-
-    Terraform reads and validates the files of a module once for each call.
-    """
-    names = {name for variables in cases.values() for name in variables}
-    call = {
-        "source": source,
-        "for_each": "${local.cases}",
-        **{name: f"${{try(each.value.{name}, null)}}" for name in names},
-    }
-    return {"locals": {"cases": dict(cases)}, "module": {"case": call}}
 
 
 RefuseEach = Callable[[Mapping[str, Variables]], dict[str, list[str]]]
@@ -254,7 +241,7 @@ class Plan:
         """Return what the plan shows of the module call with this name."""
         prefix = next(
             prefix
-            for prefix in (f'module.case["{name}"].', f"module.{name}.")
+            for prefix in (f'module.instances["{name}"].', f"module.{name}.")
             if any(one["address"].startswith(prefix) for one in self.shown["resource_changes"])
         )
         changes = {
@@ -355,10 +342,9 @@ MakeRoot = Callable[[str | Mapping[str, Any]], Root]
 def plan_all(make_root: MakeRoot) -> Callable[[Mapping[str, Variables]], Plan]:
     """Plans several instances of the module at once, which takes as long as one."""
 
-    def plan(instances: Mapping[str, Variables]) -> Plan:
-        outputs = {name: {"value": f'${{module.case["{name}"]}}'} for name in instances}
-        root = call_with_expressions(instances, source="../module")
-        return make_root({**root, "output": outputs}).plan()
+    def plan(calls: Mapping[str, Variables]) -> Plan:
+        root = instances(calls, source="../module")
+        return make_root({**root, "output": instance_outputs(calls)}).plan()
 
     return plan
 

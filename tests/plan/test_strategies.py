@@ -8,6 +8,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
+from testing.harness.terraform import instances
 from tests.conftest import Terraform
 from tests.plan.conftest import PlanOutput, Refuse, RefuseEach, copy_variables
 from tests.strategies import (
@@ -200,17 +201,17 @@ def test_an_option_that_a_plan_cannot_show_decides_no_count(
     copy_variables(repository, tmp_path / "variables")
     (tmp_path / "variables" / "readers.tf").write_text(_READERS, encoding="utf-8")
     calls = {
-        strategy.name: {
-            "source": "./variables",
-            **strategy.module_call_with(_marked(strategy.options, expression)),
-        }
+        strategy.name: strategy.module_call_with(_marked(strategy.options, expression))
         for strategy in strategies
     }
-    configuration = {"module": calls, "resource": {"terraform_data": {"later": {}}}}
+    configuration = {
+        **instances(calls, source="./variables"),
+        "resource": {"terraform_data": {"later": {}}},
+    }
     (tmp_path / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
     terraform(tmp_path, "init")
     plan = terraform(tmp_path, "plan")
     for strategy in strategies:
         makes = "function[0]" if strategy in ROTATORS else "existing"
-        named = f"module.{strategy.name}.terraform_data.{makes}" in plan
+        named = f'module.instances["{strategy.name}"].terraform_data.{makes}' in plan
         assert named == (strategy.name != "managed")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from testing.harness.terraform import instances
 from tests.plan.conftest import MakeRoot
 from tests.plan.test_nulls import CALLS, attributes, input_types, split_types
 from tests.strategies import ALL, SIMPLEST
@@ -81,7 +82,7 @@ def test_an_unknown_length_decides_no_count(make_root: MakeRoot, *, every: bool)
         for name, (call, alarms) in kinds if every else [kinds[number % len(kinds)]]:
             key = f"{name}_{number}"
             calls[key] = {"name": "secret", **call, "alarm_actions": unknown, "readers": unknown}
-            expected |= {f"module.{key}.{address}" for address in {_POLICY, *alarms}}
+            expected |= {f'module.instances["{key}"].{address}' for address in {_POLICY, *alarms}}
     # A string of the same apply may be null, unless a function has made it.
     topic = f'${{format("%s", {_LATER})}}'
     calls["notified"] = {
@@ -89,10 +90,10 @@ def test_an_unknown_length_decides_no_count(make_root: MakeRoot, *, every: bool)
         "notifications": {"topic_arn": topic},
         "rotation": {SIMPLEST.name: {}},
     }
-    expected.add("module.notified.module.notifications[0].aws_lambda_function.this")
+    expected.add('module.instances["notified"].module.notifications[0].aws_lambda_function.this')
     plan = make_root(
         {
-            "module": {key: {"source": "../module", **call} for key, call in calls.items()},
+            **instances(calls, source="../module"),
             "resource": {"terraform_data": {"later": {}}},
         }
     ).plan()

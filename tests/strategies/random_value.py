@@ -184,7 +184,7 @@ STRATEGY = RotatorUnderTest(
         slow_failures={
             "name": wrong_content(lambda mark: json.dumps({mark: "name", "user": "app"}))
         },
-        variables={"initial_value": "${var.value}", "initial_value_version": 1},
+        variables={"initial_value_version": 1},
     ),
     unit=Unit(
         bad_input=_BAD_INPUT,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from testing.harness.account import Aws
+from testing.harness.terraform import instance_outputs, instances
 from testing.local_aws import LocalAws
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
@@ -68,7 +69,7 @@ def root(names: Collection[str] | None = None) -> Json:
     server = {name: f"${{var.{name}}}" for name in ("administrator_secret_arn", "host", "port")}
     user = {"user_name": _USER["UserName"], "user_path": _USER["Path"]}
     layers = {"layers": ["${var.layer_arn}"]}
-    instances: dict[str, Json] = {
+    calls: dict[str, Json] = {
         "custom": {
             "alarm_actions": [_TOPIC],
             "rotation": {
@@ -89,7 +90,7 @@ def root(names: Collection[str] | None = None) -> Json:
             # EventBridge Scheduler keeps such a fast one.
             "schedule_expression": "rate(30 minutes)",
         },
-        "fixed": {"initial_value": "${var.initial_value}", "initial_value_version": 1},
+        "fixed": {"initial_value_version": 1},
         "function": {"rotation": {"function": {"arn": "${var.existing_function_arn}"}}},
         "github_app_token": {
             "rotation": {
@@ -171,7 +172,6 @@ def root(names: Collection[str] | None = None) -> Json:
             "schedule_expression": "cron(0 3 ? * SUN *)",
         },
         "random_value": {
-            "initial_value": "${var.initial_value}",
             "initial_value_version": 1,
             "rotation": {
                 "random_value": {
@@ -184,24 +184,22 @@ def root(names: Collection[str] | None = None) -> Json:
             },
         },
     }
-    chosen = instances.keys() if names is None else names
+    chosen = calls.keys() if names is None else names
     variables = {
         *("administrator_secret_arn", "api_url", "client_id", "endpoint", "existing_function_arn"),
         *("host", "initial_value", "installation_id", "key_arn", "kms_key_arn", "layer_arn"),
         *("managed_secret_arn", "port", "reader_arn", "security_group_id", "subnet_id"),
         "token_secret_arn",
     }
+    common = {"initial_value_version": None, "recovery_window_in_days": 0}
+    root = instances(
+        {name: {**common, "name": f"upgrade/{name}", **calls[name]} for name in chosen},
+        initial_value="var.initial_value",
+        source="../module",
+    )
     return {
-        "module": {
-            name: {
-                "source": "../module",
-                "name": f"upgrade/{name}",
-                "recovery_window_in_days": 0,
-                **instances[name],
-            }
-            for name in chosen
-        },
-        "output": {name: {"value": f"${{module.{name}}}"} for name in chosen},
+        **root,
+        "output": instance_outputs(chosen),
         "variable": {name: {"ephemeral": name == "initial_value"} for name in sorted(variables)},
     }
 

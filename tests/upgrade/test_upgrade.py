@@ -61,7 +61,10 @@ class Release:
         schedule = "aws_secretsmanager_secret_rotation.this[0]"
         changed = {
             **self.changed,
-            **{f"module.{one}.{schedule}": {"rotation_rules"} for one in self.other_rules},
+            **{
+                f'module.instances["{one}"].{schedule}': {"rotation_rules"}
+                for one in self.other_rules
+            },
         }
         return any(address.endswith(end) and name in names for end, names in changed.items())
 
@@ -78,7 +81,7 @@ RELEASES: Final = (
         added=re.compile(r"account|(?:name|options|owner)\[0\]|role_name(?:\[0\])?"),
         other_rules={"custom", "github_app_token"},
         policies={
-            f"module.{name}.aws_secretsmanager_secret_policy.this[0]"
+            f'module.instances["{name}"].aws_secretsmanager_secret_policy.this[0]'
             for name in ("iam_access_key", "iam_service_credential")
         },
         changed={
