@@ -39,7 +39,7 @@ def packages() -> Iterator[Mapping[str, Path]]:
     """Build the packages; they are deleted at the end of the block."""
     with checkout() as folder:
         shutil.copytree(Path(__file__).parents[1] / _MOCKS, folder / _MOCKS)
-        yield build_packages(folder, Terraform(folder, ".", {}, {}).run)
+        yield build_packages(folder, Terraform(folder, "build", {}, {}).run)
 
 
 def _kilobytes(size: int) -> str:

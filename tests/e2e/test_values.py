@@ -21,32 +21,20 @@ variable "value_version" {
   type = number
 }
 
-module "fixed" {
-  source = "../"
+module "secret" {
+  source   = "../"
+  for_each = { fixed = var.value_version, rotated = 1 }
 
-  name                    = "values/fixed"
+  name                    = "values/${each.key}"
   initial_value           = var.value
-  initial_value_version   = var.value_version
+  initial_value_version   = each.value
+  rotate_immediately      = each.key == "rotated" ? false : null
+  rotation                = each.key == "rotated" ? { random_value = {} } : null
   recovery_window_in_days = 0
 }
 
-module "rotated" {
-  source = "../"
-
-  name                    = "values/rotated"
-  initial_value           = var.value
-  initial_value_version   = 1
-  rotate_immediately      = false
-  rotation                = { random_value = {} }
-  recovery_window_in_days = 0
-}
-
-output "fixed" {
-  value = module.fixed.secret_arn
-}
-
-output "rotated" {
-  value = module.rotated.secret_arn
+output "arns" {
+  value = { for name, secret in module.secret : name => secret.secret_arn }
 }
 """
 
@@ -67,12 +55,8 @@ def applied(aws: Aws, module: Path) -> Iterator[Applied]:
     terraform.init()
     try:
         terraform.apply()
-        outputs = terraform.outputs()
-        yield Applied(
-            terraform=terraform,
-            fixed=Secret(aws, outputs["fixed"]),
-            rotated=Secret(aws, outputs["rotated"]),
-        )
+        secrets = {name: Secret(aws, arn) for name, arn in terraform.outputs()["arns"].items()}
+        yield Applied(terraform=terraform, **secrets)
     finally:
         terraform.destroy("-refresh=false")
 

@@ -2,14 +2,13 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from testing.harness.provider import AwsProvider
+from testing.harness.terraform import instances
 from tests.conftest import Terraform
 from tests.strategies import ROTATORS, SIMPLEST, RotatorUnderTest
 from tests.unit.imports import MODULES, imported
@@ -18,6 +17,8 @@ from tests.unit.subject import Kind
 Build = Callable[[Path], Mapping[str, Path]]
 
 WATCHER = "watcher"
+# The submodules that make a package, but for those of strategies.
+_MAKERS = {WATCHER: "notifications"}
 
 
 def unused_core(strategy: RotatorUnderTest) -> set[str]:
@@ -37,29 +38,29 @@ def build_packages(module: Path, terraform: Callable[..., object]) -> dict[str, 
 
     Args:
         module: The copy.
-        terraform: Runs a command of Terraform in it.
+        terraform: Runs a command of Terraform in its folder "build".
     """
-    calls = {one.name: ("function", one.module_call) for one in ROTATORS}
-    calls[WATCHER] = ("notifications", {**SIMPLEST.module_call, "notifications": {}})
+    calls = {one.name: one.module_call for one in ROTATORS}
+    calls[WATCHER] = {**SIMPLEST.module_call, "notifications": {}}
+    targets = [
+        f'module.instances["{name}"].module.{_MAKERS.get(name, "function")}[0]'
+        ".module.package.data.archive_file.this"
+        for name in calls
+    ]
     test = {
-        "mock_provider": {"aws": {"source": "./tests/mocks"}},
-        "run": {
-            name: {
-                "command": "plan",
-                "variables": variables,
-                "plan_options": {
-                    "target": [f"module.{maker}[0].module.package.data.archive_file.this"]
-                },
-            }
-            for name, (maker, variables) in calls.items()
-        },
+        "mock_provider": {"aws": {"source": "../tests/mocks"}},
+        "run": {"packages": {"command": "plan", "plan_options": {"target": targets}}},
     }
+    # Terraform mocks only a provider that the root module requires.
+    required = {"required_providers": {"aws": {"source": "hashicorp/aws"}}}
+    root = {**instances(calls, source="../"), "terraform": required}
     (module / "build").mkdir(exist_ok=True)
-    (module / "build" / "package.tftest.json").write_text(json.dumps(test), encoding="utf-8")
-    terraform("init", "-backend=false", "-test-directory=build")
-    terraform("test", "-test-directory=build")
+    for name, content in {"main.tf.json": root, "package.tftest.json": test}.items():
+        (module / "build" / name).write_text(json.dumps(content), encoding="utf-8")
+    terraform("init")
+    terraform("test")
     built = {}
-    for file in (module / ".terraform" / "rotating-secret").glob("*.zip"):
+    for file in (module / "build" / ".terraform" / "rotating-secret").glob("*.zip"):
         with zipfile.ZipFile(file) as package:
             names = {*package.namelist()}
         marks = {one.name: f"rotation/strategies/{one.name}.py" for one in ROTATORS}
@@ -71,22 +72,12 @@ def build_packages(module: Path, terraform: Callable[..., object]) -> dict[str, 
 
 
 @pytest.fixture(scope="session")
-def build(terraform: Terraform, terraform_env: dict[str, str]) -> Iterator[Build]:
+def build(terraform: Terraform) -> Build:
     """Builds all packages of a copy of the module.
 
-    AWS is mocked, since the package needs no account: one process of its provider shows the schema
-    to all runs. archive_file is the real one.
+    AWS is mocked, since the package needs no account. archive_file is the real one.
     """
-
-    def run(module: Path) -> dict[str, Path]:
-        # Only for these commands: the other tests of this process start their own provider.
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in provider.environment.items():
-                patch.setitem(terraform_env, name, value)
-            return build_packages(module, partial(terraform, module))
-
-    with closing(AwsProvider(Path.cwd(), terraform_env)) as provider:
-        yield run
+    return lambda module: build_packages(module, partial(terraform, module / "build"))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 import itertools
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -19,6 +18,7 @@ import pytest
 from rotating_secret.secret import window
 from testing.local_aws.cron import next_occurrence
 from testing.local_aws.secretsmanager.rotation_schedule import next_window
+from tests.conftest import Terraform
 from tests.plan.conftest import RefuseEach, copy_variables
 from tests.strategies import SIMPLEST
 
@@ -236,7 +236,7 @@ def test_a_window_is_a_number_of_hours(refuse_each: RefuseEach) -> None:
 
 @pytest.fixture(scope="module")
 def read(
-    repository: Path, terraform_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    repository: Path, terraform: Terraform, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
     """The outputs of the module for each expression."""
     folder = tmp_path_factory.mktemp("expressions")
@@ -259,12 +259,10 @@ def read(
         "output": {"cases": {"value": "${module.case}"}},
     }
     (folder / "main.tf.json").write_text(json.dumps(configuration), encoding="utf-8")
-    for command in (["init"], ["apply", "-auto-approve"]):
-        subprocess.run(
-            ["terraform", *command], check=True, cwd=folder, env=terraform_env, capture_output=True
-        )
-    state = json.loads((folder / "terraform.tfstate").read_text(encoding="utf-8"))
-    found: dict[str, dict[str, Any]] = state["outputs"]["cases"]["value"]
+    terraform(folder, "init")
+    terraform(folder, "plan", "-out=saved.tfplan")
+    plan = json.loads(terraform(folder, "show", "-json", "saved.tfplan"))
+    found: dict[str, dict[str, Any]] = plan["output_changes"]["cases"]["after"]
     return found
 
 
