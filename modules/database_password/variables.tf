@@ -122,10 +122,10 @@ variable "options" {
     error_message = "${var.secret}: rotation.${var.database.strategy}.exclude_characters must have only printable ASCII characters: a password has no others. Write e.g. \":/@\". Found: ${jsonencode(var.options.exclude_characters)}."
   }
   validation {
-    condition = var.options.password_length < 16 || try(64 <= var.options.password_length * log(length(setsubtract(
-      local._characters, split("", var.options.exclude_characters),
-    )), 2), false)
-    error_message = "${var.secret}: rotation.${var.database.strategy} must leave the password at least 64 bits of randomness, or it could be guessed. Increase password_length, or exclude fewer characters. Found: ${var.options.password_length} of ${length(setsubtract(local._characters, split("", var.options.exclude_characters)))} characters."
+    condition = var.options.password_length < 16 || try(64 <= var.options.password_length * log(length([
+      for character in local._characters : character if !strcontains(var.options.exclude_characters, character)
+    ]), 2), false)
+    error_message = "${var.secret}: rotation.${var.database.strategy} must leave the password at least 64 bits of randomness, or it could be guessed. Increase password_length, or exclude fewer characters. Found: ${var.options.password_length} of ${length([for character in local._characters : character if !strcontains(var.options.exclude_characters, character)])} characters."
   }
   validation {
     condition     = length(setintersection(keys(var.options.constants), local._value_keys)) == 0

@@ -23,7 +23,8 @@ _OLDEST = 11
 
 def _folders() -> Iterator[Path]:
     """Name folders with interpreters: the PATH, version managers' folders, the usual prefixes."""
-    yield from map(Path, os.get_exec_path())
+    # A version manager's shims only lead to the interpreters in the next folders.
+    yield from (Path(folder) for folder in os.get_exec_path() if Path(folder).name != "shims")
     yield from Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin")
     yield from Path.home().glob(".local/share/uv/python/*/bin")
     yield from (Path("/usr/bin"), Path("/usr/local/bin"), *Path("/opt").glob("*/bin"))
@@ -36,7 +37,6 @@ def _interpreters() -> dict[str, Path]:
         minor = path.name.removeprefix("python3.")
         if not minor.isdigit() or int(minor) < _OLDEST or path.name in found:
             continue
-        # A version manager's shim fails if its version is not selected.
         answer = subprocess.run([path, "--version"], check=False, capture_output=True, text=True)
         if answer.returncode == 0 and answer.stdout.startswith(f"Python 3.{minor}."):
             found[path.name] = path

@@ -28,7 +28,7 @@ variable "options" {
   validation {
     condition = alltrue([
       for name in var.options.character_classes :
-      try(length(setsubtract(split("", lookup(local._character_classes, name, "-")), split("", var.options.exclude_characters))) > 0, true)
+      anytrue([for character in split("", lookup(local._character_classes, name, "-")) : !strcontains(var.options.exclude_characters, character)])
     ])
     error_message = "${var.secret}: rotation.random_value.exclude_characters must leave at least one character of each class in character_classes. Exclude fewer characters, or remove that class. Found: ${var.options.exclude_characters}"
   }
@@ -37,14 +37,14 @@ variable "options" {
     error_message = "${var.secret}: rotation.random_value.length must be a whole number from 8 to 65536, the most bytes of a secret. Found: ${var.options.length}."
   }
   validation {
-    condition = var.options.length < 8 || try(64 <= var.options.length * log(length(setsubtract(
-      flatten([for name in var.options.character_classes : split("", local._character_classes[name])]),
-      split("", var.options.exclude_characters),
-    )), 2), true)
-    error_message = "${var.secret}: rotation.random_value must have at least 64 bits of randomness, or the value could be guessed. Increase length, or allow more characters. Found: ${try(floor(var.options.length * log(length(setsubtract(
-      flatten([for name in var.options.character_classes : split("", local._character_classes[name])]),
-      split("", var.options.exclude_characters),
-    )), 2)), "no")} bits."
+    condition = var.options.length < 8 || try(64 <= var.options.length * log(length([
+      for character in flatten([for name in var.options.character_classes : split("", local._character_classes[name])]) :
+      character if !strcontains(var.options.exclude_characters, character)
+    ]), 2), true)
+    error_message = "${var.secret}: rotation.random_value must have at least 64 bits of randomness, or the value could be guessed. Increase length, or allow more characters. Found: ${try(floor(var.options.length * log(length([
+      for character in flatten([for name in var.options.character_classes : split("", local._character_classes[name])]) :
+      character if !strcontains(var.options.exclude_characters, character)
+    ]), 2)), "no")} bits."
   }
   # The function writes JSON with a space after each comma and colon, and letters beyond ASCII as one or two of \u00e9.
   # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
