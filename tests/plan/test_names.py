@@ -23,13 +23,22 @@ _NAMES = [
 
 # The longest name, prescribed for the function and the schedule in each region.
 _PRESCRIBED = "acme-rotate-session-" + "x" * 44
-_OPTIONS = f"""
-  name                = "shop/session"
-  rotation            = {{ random_value = {{}} }}
-  function            = {{ name = "{_PRESCRIBED}" }}
-  schedule_expression = "rate(30 minutes)"
-  scheduler           = {{ name = "{_PRESCRIBED}" }}
-"""
+_PRESCRIBED_CALL = {
+    "function": {"name": _PRESCRIBED},
+    "name": "shop/session",
+    "rotation": {"random_value": {}},
+    "schedule_expression": "rate(30 minutes)",
+    "scheduler": {"name": _PRESCRIBED},
+}
+_DEFAULTS = {
+    **_PRESCRIBED_CALL,
+    "function": None,
+    "schedule_expression": "rate(1 day)",
+    "scheduler": None,
+}
+_HERE = {name: {**_DEFAULTS, "name": name} for name in _NAMES} | {"prescribed": _PRESCRIBED_CALL}
+_THERE = {name: _HERE[name] for name in ("a/b", "prescribed")}
+_INPUTS = "\n  ".join(f"{name} = each.value.{name}" for name in _DEFAULTS)
 
 _CONFIGURATION = f"""
 provider "aws" {{}}
@@ -39,33 +48,30 @@ provider "aws" {{
   region = "eu-central-1"
 }}
 
+locals {{
+  here  = {json.dumps(_HERE)}
+  there = {json.dumps(_THERE)}
+}}
+
 module "here" {{
   source   = "../module"
-  for_each = toset({json.dumps(_NAMES)})
-  name     = each.key
-  rotation = {{ random_value = {{}} }}
+  for_each = local.here
+  {_INPUTS}
 }}
 
 module "there" {{
   source    = "../module"
-  name      = "a/b"
-  rotation  = {{ random_value = {{}} }}
+  for_each  = local.there
   providers = {{ aws = aws.there }}
+  {_INPUTS}
 }}
 
-module "prescribed_here" {{
-  source = "../module"
-  {_OPTIONS}
+output "here" {{
+  value = {{ for name, secret in module.here : name => secret.function_name }}
 }}
 
-module "prescribed_there" {{
-  source    = "../module"
-  providers = {{ aws = aws.there }}
-  {_OPTIONS}
-}}
-
-output "names" {{
-  value = concat(values(module.here)[*].function_name, [module.there.function_role_name])
+output "there" {{
+  value = module.there["a/b"].function_role_name
 }}
 """
 
@@ -75,17 +81,18 @@ def plan(make_root: MakeRoot) -> Plan:
     return make_root(_CONFIGURATION).plan()
 
 
-def _planned(plan: Plan, type_: str, prefix: str = "") -> list[dict[str, Any]]:
-    """Return the resources of a type."""
+def _planned(plan: Plan, type_: str, instance: str = "") -> list[dict[str, Any]]:
+    """Return the resources of a type, in all instances or in those with a name."""
     return [
         one["change"]["after"]
         for one in plan.shown["resource_changes"]
-        if one["type"] == type_ and one["address"].startswith(prefix)
+        if one["type"] == type_ and instance in one["address"]
     ]
 
 
 def test_similar_names_and_other_regions_have_different_function_names(plan: Plan) -> None:
-    names = plan.shown["output_changes"]["names"]["after"]
+    outputs = {name: one["after"] for name, one in plan.shown["output_changes"].items()}
+    names = [*(outputs["here"][name] for name in _NAMES), outputs["there"]]
     assert len({*names}) == len(_NAMES) + 1
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
     functions = _planned(plan, "aws_lambda_function")
@@ -94,11 +101,11 @@ def test_similar_names_and_other_regions_have_different_function_names(plan: Pla
 
 
 def test_one_name_in_two_regions_makes_a_role_for_each_function_and_schedule(plan: Plan) -> None:
-    roles = {role["name"] for role in _planned(plan, "aws_iam_role", "module.prescribed_")}
+    roles = {role["name"] for role in _planned(plan, "aws_iam_role", '["prescribed"]')}
     assert len(roles) == 4
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     assert all(re.fullmatch("[0-9A-Za-z_+=,.@-]{1,64}", name) for name in roles)
-    functions = _planned(plan, "aws_lambda_function", "module.prescribed_")
+    functions = _planned(plan, "aws_lambda_function", '["prescribed"]')
     assert [function["function_name"] for function in functions] == [_PRESCRIBED] * 2
     assert {function["role"].rpartition("/")[2] for function in functions} < roles
 
