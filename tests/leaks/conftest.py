@@ -190,8 +190,9 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
                 name: _all_of(place.look(account)) for name, place in IN_ACCOUNT.items()
             }
         finally:
-            # Nothing has changed that a refresh would find.
-            terraform.destroy("-refresh=false")
+            # The local AWS ends with all that it has.
+            if runs_slow:
+                terraform.destroy("-refresh=false")
         seen |= {
             name: _all_of(look(terraform))
             for name, look in IN_TERRAFORM.items()

@@ -8,6 +8,7 @@ import pytest
 
 from testing.local_aws import LocalAws
 from tests.plan.conftest import MakeRoot, Plan
+from tests.strategies import SIMPLEST
 
 pytestmark = pytest.mark.xdist_group("plan")
 
@@ -26,7 +27,7 @@ _PRESCRIBED = "acme-rotate-session-" + "x" * 44
 _PRESCRIBED_CALL = {
     "function": {"name": _PRESCRIBED},
     "name": "shop/session",
-    "rotation": {"random_value": {}},
+    "rotation": {SIMPLEST.name: {}},
     "schedule_expression": "rate(30 minutes)",
     "scheduler": {"name": _PRESCRIBED},
 }

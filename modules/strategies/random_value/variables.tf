@@ -28,7 +28,7 @@ variable "options" {
   validation {
     condition = alltrue([
       for name in var.options.character_classes :
-      anytrue([for character in split("", lookup(local._character_classes, name, "-")) : !strcontains(var.options.exclude_characters, character)])
+      try(anytrue([for character in split("", local._character_classes[name]) : !strcontains(var.options.exclude_characters, character)]), true)
     ])
     error_message = "${var.secret}: rotation.random_value.exclude_characters must leave at least one character of each class in character_classes. Exclude fewer characters, or remove that class. Found: ${var.options.exclude_characters}"
   }

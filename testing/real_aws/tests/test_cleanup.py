@@ -14,7 +14,8 @@ from testing.real_aws.tests import creations
 from testing.real_aws.tests.conftest import QuickAws, everything
 from testing.real_aws.tests.creations import CREATIONS
 
-pytestmark = pytest.mark.xdist_group("real-aws-cleanup")
+# A run in an account depends on them, and no user of the module.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real-aws-cleanup")]
 
 _RUN = Run("rst-20270131-0a1b2c3d")
 _OTHER_RUN = Run("rst-20270131-0a1b2c3e")

@@ -18,7 +18,8 @@ from testing.real_aws.run import Run
 from testing.real_aws.runner import environment, pytest_command
 from testing.real_aws.tests.conftest import QuickAws, everything
 
-pytestmark = pytest.mark.xdist_group("real-aws-runner")
+# A run in an account depends on them, and no user of the module.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real-aws-runner")]
 
 _ROOT = Path(__file__).resolve().parents[3]
 _WHERE = ("--account", ACCOUNT_ID, "--region", REGION)
