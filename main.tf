@@ -519,9 +519,8 @@ module "notifications" {
   topic_arn           = var.notifications.topic_arn
   valid_labels        = slice(["AWSCURRENT", "AWSPREVIOUS"], 0, local._valid_intervals)
 
-  # Where the clock goes back, an interval is an hour longer.
   schedule = {
-    longest_interval_in_minutes = local.schedule.longest_interval_in_days * 1440 + (var.schedule_timezone == null ? 0 : 60)
+    longest_interval_in_minutes = local.schedule.longest_interval_in_minutes
     window_in_minutes           = local.schedule.window_in_minutes
   }
 }

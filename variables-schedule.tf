@@ -24,7 +24,7 @@ locals {
   # changes its one password.
   _valid_intervals = local.makes_secret && (local.overlaps || !local.makes_function) ? 2 : 1
   # From the beginning of one window to the end of a later one.
-  _rotated_age_in_days = local._valid_intervals * local.schedule.longest_interval_in_days + local.schedule.window_in_minutes / 1440
+  _rotated_age_in_days = (local._valid_intervals * local.schedule.longest_interval_in_minutes + local.schedule.window_in_minutes) / 1440
   _expiry_in_days      = [for strategy in local.chosen_strategies : try(strategy.expires_after_minutes / 1440, strategy.expires_after_days, null)]
   _oldest_age_in_days  = min(concat([local._rotated_age_in_days], [for days in local._expiry_in_days : days if days != null])...)
 }

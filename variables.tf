@@ -142,9 +142,9 @@ variable "minimum_overlap_minutes" {
   # The last day is for the rotation window and for retries.
   validation {
     condition = alltrue([for days in local.strategy[*].expires_after_days :
-      days >= ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1 if days != null
+      days >= ceil((local.schedule.longest_interval_in_minutes + coalesce(var.minimum_overlap_minutes, 60)) / 1440) + 1 if days != null
     ])
-    error_message = "${local._secret}: A credential of ${local._strategy_found} must be valid for at least ${ceil(local.schedule.longest_interval_in_days + coalesce(var.minimum_overlap_minutes, 60) / 1440) + 1} days with this schedule: its longest interval, minimum_overlap_minutes, and one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
+    error_message = "${local._secret}: A credential of ${local._strategy_found} must be valid for at least ${ceil((local.schedule.longest_interval_in_minutes + coalesce(var.minimum_overlap_minutes, 60)) / 1440) + 1} days with this schedule: its longest interval, minimum_overlap_minutes, and one day for retries. Set a longer age, or rotate more often than ${local.schedule_expression}. Found: ${jsonencode(one(local.strategy[*].expires_after_days))} days."
   }
 }
 

@@ -52,6 +52,7 @@ locals {
   _limits_days   = local._cron == null ? false : length(setsubtract([local._cron.day, local._cron.weekday], ["*", "?"])) > 0
   _limits_months = try(local._cron.month != "*", false)
   _limits_years  = try(local._cron.year != "*", false)
+  _limits_dates  = local._limits_days || local._limits_months || local._limits_years
 
   # Each is the time from one value to the next, for the last value to the first of the next day, week or year.
   _hours_apart    = [for i, hour in local._values.hour : i > 0 ? hour - local._values.hour[i - 1] : hour + 24 - reverse(local._values.hour)[0]]
@@ -82,7 +83,7 @@ locals {
   )...), 0)
   _longest_interval = (
     local._rate != null ? local._rate :
-    local._limits_days || local._limits_months || local._limits_years ? 1440 :
+    local._limits_dates ? 1440 :
     try(max(concat(local._within_hours, local._between_hours)...), 1440)
   )
 
@@ -101,6 +102,32 @@ locals {
     !contains(["*", "?"], local._cron.weekday) ? try(max(local._weekdays_apart...), 35) :
     local._limits_days ? try(max(local._sure_days_apart...), local._comes_each_month ? 35 : 62) : local._longest_interval / 1440
   )
+
+  # Where the clock of a zone goes forward, EventBridge skips what is due in the hour that is missing. After the name of such a
+  # zone, time_zones.txt has this hour, and the day of the week and the days of the month on which it may be.
+  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+  _missing = var.timezone == null ? [] : try(regexall("(?m)^${var.timezone} ([0-9,]+) ([1-7]) ([0-9]+)-([0-9]+)$", local._time_zones), [])
+  _missing_hours = flatten([
+    for match in local._missing : [for hour in split(",", match[0]) : tonumber(hour)] if alltrue([
+      length(local._values.weekday) == 0 || contains(local._values.weekday, tonumber(match[1])),
+      length(local._values.day) == 0 || anytrue([for day in local._values.day : day >= tonumber(match[2]) && day <= tonumber(match[3])]),
+    ])
+  ])
+  _time_zones = file("${path.module}/time_zones.txt")
+
+  # A day may lose all its rotations, or an hour of several.
+  _minutes_without_an_hour = (
+    length(setsubtract(local._values.hour, local._missing_hours)) == 0 ? [local._longest_interval_in_days * 2880] :
+    local._limits_dates ? [] : [
+      for i, hour in local._values.hour :
+      (local._hours_apart[i] + local._hours_apart[(i + 1) % length(local._values.hour)]) * 60 - local._minutes_span - 60
+      if contains(local._missing_hours, hour)
+    ]
+  )
+  _longest_minutes = max(concat(
+    [local._limits_dates ? local._longest_interval_in_days * 1440 : local._longest_interval],
+    local._cron == null ? [] : local._minutes_without_an_hour,
+  )...)
 
   # Secrets Manager rotates on the hour, at least four hours apart, and at most 999 days. A rate of more than 23 hours is
   # in days.
@@ -137,5 +164,5 @@ locals {
 
   # The window of a rate in days opens at midnight, perhaps a minute after a rotation on the day before. So that it never
   # opens before the next rotation, add a day, and a quarter of a day for a change of the clock and for retries.
-  _backstop = "rate(${min(999, ceil(local._longest_interval_in_days + 1.25))} days)"
+  _backstop = "rate(${min(999, ceil(local._longest_minutes / 1440 + 1.25))} days)"
 }

@@ -68,8 +68,14 @@ output "is_fast" {
 }
 
 output "longest_interval_in_days" {
-  description = "The longest time between two rotations."
+  description = "The longest time between two rotations, unless the clock changes."
   value       = local._longest_interval_in_days
+}
+
+output "longest_interval_in_minutes" {
+  description = "The longest time between two rotations, also where the clock changes."
+  # Where the clock goes back, EventBridge does not rotate in the hour that comes again.
+  value = local._longest_minutes + (var.timezone == null ? 0 : 60)
 }
 
 output "scheduler_expression" {

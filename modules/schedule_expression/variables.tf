@@ -49,8 +49,8 @@ variable "expires_after_minutes" {
 
   # Ten minutes are for retries.
   validation {
-    condition     = var.expires_after_minutes == null ? true : local._longest_interval <= var.expires_after_minutes - 10
-    error_message = "${var.secret}: schedule_expression must rotate at least every ${coalesce(var.expires_after_minutes, 60) - 10} minutes, all day, because each credential expires after ${coalesce(var.expires_after_minutes, 60)} minutes. Write \"rate(30 minutes)\". Found: ${jsonencode(var.expression)}."
+    condition     = var.expires_after_minutes == null ? true : local._longest_minutes + (var.timezone == null ? 0 : 60) <= var.expires_after_minutes - 10
+    error_message = "${var.secret}: schedule_expression must rotate at least every ${coalesce(var.expires_after_minutes, 60) - 10} minutes, all day, because each credential expires after ${coalesce(var.expires_after_minutes, 60)} minutes. ${var.timezone == null ? "" : "With schedule_timezone, an hour has no rotation where the clock goes back. Remove it. "}Write \"rate(30 minutes)\". Found: ${jsonencode(var.expression)}."
   }
 }
 
@@ -69,9 +69,9 @@ variable "timezone" {
     condition     = var.timezone == null || (local._is_fast && local._rate == null)
     error_message = "${var.secret}: schedule_timezone must be null unless EventBridge Scheduler keeps a cron expression: Secrets Manager uses UTC, and a rate has no time of day. Remove it, or write a cron expression that Secrets Manager does not support, e.g. \"cron(30 8 * * ? *)\". Found: ${var.expression}."
   }
-  # time_zones.txt has the names of the IANA database; a test compares them.
+  # time_zones.txt has the names of the IANA database; a test compares it.
   validation {
-    condition     = var.timezone == null || contains(split("\n", file("${path.module}/time_zones.txt")), coalesce(var.timezone, "-"))
+    condition     = var.timezone == null || contains(flatten(regexall("(?m)^(\\S+)", local._time_zones)), coalesce(var.timezone, "-"))
     error_message = "${var.secret}: schedule_timezone must be a name in the IANA time zone database. Write e.g. \"Europe/Berlin\". Found: ${jsonencode(var.timezone)}."
   }
 }

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from ministack.services import eventbridge
@@ -14,6 +15,7 @@ from testing.local_aws.patching import Function, around
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
 _RANGE: Final = re.compile(r"(\w+)-(\w+)(?:/(\d+))?")
 
@@ -45,3 +47,20 @@ def next_occurrence(expression: str, after: datetime) -> datetime | None:
     if fields is not None:
         found = eventbridge._cron_next_fire(fields, after)
     return found
+
+
+def next_occurrence_in(zone: ZoneInfo, expression: str, after: datetime) -> datetime | None:
+    """Return the first occurrence by the clock of a zone.
+
+    AWS skips one in an hour that is missing, and one in an hour that comes again fires once:
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+    """
+    # MiniStack searches in UTC only, so pass the zone's local time as if it were UTC.
+    local_time: datetime | None = after.astimezone(zone).replace(tzinfo=UTC)
+    while local_time is not None:
+        local_time = next_occurrence(expression, local_time)
+        if local_time is not None:
+            found = local_time.replace(tzinfo=zone).astimezone(UTC)
+            if found > after and found.astimezone(zone).replace(tzinfo=UTC) == local_time:
+                return found
+    return None

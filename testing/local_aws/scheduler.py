@@ -24,7 +24,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge, iam, scheduler, sts
 
-from testing.local_aws.cron import next_occurrence
+from testing.local_aws.cron import next_occurrence_in
 from testing.local_aws.patching import OK, Function, Json, Response, around
 from testing.local_aws.switches import Current
 
@@ -152,10 +152,8 @@ def _following(schedule: Json, moment: float) -> float | None:
     if interval is not None:
         return moment + float(interval)
     zone = zoneinfo.ZoneInfo(schedule["ScheduleExpressionTimezone"])
-    # MiniStack searches in UTC only, so pass the zone's local time as if it were UTC.
-    local_time = datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC)
-    found = next_occurrence(expression, local_time)
-    return None if found is None else float(found.replace(tzinfo=zone).timestamp())
+    found = next_occurrence_in(zone, expression, datetime.fromtimestamp(moment, UTC))
+    return None if found is None else found.timestamp()
 
 
 def _first(schedule: Json) -> float | None:

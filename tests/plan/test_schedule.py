@@ -8,15 +8,16 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from rotating_secret.secret import window
-from testing.local_aws.cron import next_occurrence
+from testing.local_aws.cron import next_occurrence_in
 from testing.local_aws.secretsmanager.rotation_schedule import next_window
 from tests.conftest import Terraform
 from tests.plan.conftest import RefuseEach, copy_variables
@@ -108,6 +109,15 @@ _FAST = {
     "cron(15 8 29 FEB ? *)": (28 * 1440, "rate(999 days)"),
     "cron(0 8 1 * ? 2027-2030)": (28 * 1440, "rate(999 days)"),
 }
+
+# Where the clock goes forward, EventBridge skips what is due in the hour that is missing.
+_IN_ZONES = (
+    "cron(30 2 * * ? *) in Europe/Berlin",
+    "cron(30 2 ? * SUN *) in Europe/Berlin",
+    "cron(30 2 1 * ? *) in Europe/Berlin",
+    "cron(15 2,14 * * ? *) in America/New_York",
+    "cron(30 12 * * ? *) in Europe/Berlin",
+)
 
 
 def _names(cases: Iterable[object]) -> dict[str, Any]:
@@ -249,10 +259,11 @@ def read(
     configuration = {
         "module": {
             "case": {
-                "for_each": f"${{toset({json.dumps([*_SLOW, *_FAST])})}}",
+                "for_each": f"${{toset({json.dumps([*_SLOW, *_FAST, *_IN_ZONES])})}}",
                 "name": "secret",
                 "rotation": {SIMPLEST.name: {}},
-                "schedule_expression": "${each.key}",
+                "schedule_expression": '${split(" in ", each.key)[0]}',
+                "schedule_timezone": '${try(split(" in ", each.key)[1], null)}',
                 "source": "./variables",
             }
         },
@@ -269,6 +280,7 @@ def read(
 _READ = {
     "is_fast": "local.schedule_is_fast",
     "longest_interval_in_days": "local.schedule.longest_interval_in_days",
+    "longest_interval_in_minutes": "local.schedule.longest_interval_in_minutes",
     "secrets_manager_expression": "local.schedule.secrets_manager_expression",
     "window_in_minutes": "local.schedule.window_in_minutes",
     "shortest_interval_in_minutes": "local.schedule.shortest_interval_in_minutes",
@@ -299,7 +311,7 @@ def test_eventbridge_keeps_the_rest_with_a_backstop(
     assert found["secrets_manager_expression"] == backstop
 
 
-_CRONS = [x for x in (*_SLOW, *_FAST) if x.startswith("cron")]
+_CRONS = [x for x in (*_SLOW, *_FAST, *_IN_ZONES) if x.startswith("cron")]
 
 
 @pytest.mark.parametrize("expression", _CRONS)
@@ -307,8 +319,12 @@ def test_no_interval_is_longer_than_the_longest(
     expression: str, read: dict[str, dict[str, Any]]
 ) -> None:
     """maximum_age_days, the watcher and the alarm on the age depend on it."""
-    longest = timedelta(days=read[expression]["longest_interval_in_days"])
-    rotations = [*itertools.islice(_rotations(expression), 30)]
+    longest = timedelta(minutes=read[expression]["longest_interval_in_minutes"])
+    cron, _, zone = expression.partition(" in ")
+    rotations = [*itertools.islice(_rotations(cron, zone or "UTC"), 30)]
+    if zone:
+        year = _FIRST + timedelta(days=400)
+        rotations = [*itertools.takewhile(lambda one: one < year, _rotations(cron, zone))]
     intervals = [after - before for before, after in itertools.pairwise(rotations[1:])]
     assert max(intervals) <= longest
     # A 29 February, a 31st and a fifth Sunday are rare in other years.
@@ -321,7 +337,7 @@ _BACKED = [x for x in _FAST if not re.search(r" FEB|20\d\d", x)]
 _FIRST = datetime(2026, 1, 31, 23, 50, tzinfo=UTC)
 
 
-def _rotations(expression: str) -> Iterator[datetime]:
+def _rotations(expression: str, zone: str = "UTC") -> Iterator[datetime]:
     """Yield times at which EventBridge starts a rotation."""
     rate = re.fullmatch(r"rate\((\d+) minutes\)", expression)
     moment: datetime | None = _FIRST
@@ -330,7 +346,7 @@ def _rotations(expression: str) -> Iterator[datetime]:
         moment = (
             moment + timedelta(minutes=int(rate[1]))
             if rate
-            else next_occurrence(expression, moment)
+            else next_occurrence_in(ZoneInfo(zone), expression, moment)
         )
 
 
@@ -352,9 +368,49 @@ def test_the_backstop_never_rotates_in_between(
         assert opened[0] - following > timedelta(hours=2), (rotation, following)
 
 
+def _time_zones(repository: Path) -> list[str]:
+    file = repository / "modules" / "schedule_expression" / "time_zones.txt"
+    return file.read_text(encoding="utf-8").splitlines()
+
+
 def test_the_time_zones_are_those_of_the_database(repository: Path) -> None:
     """https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#time-zones"""
-    file = repository / "modules" / "schedule_expression" / "time_zones.txt"
     names = (resources.files("tzdata") / "zones").read_text(encoding="utf-8").split()
     # This one is for a clock that is not set.
-    assert file.read_text(encoding="utf-8").splitlines() == sorted({*names} - {"Factory"})
+    expected = sorted({*names} - {"Factory"})
+    assert [line.partition(" ")[0] for line in _time_zones(repository)] == expected
+
+
+def _missing(name: str) -> str:
+    """The hours that are missing in a zone, the day of the week, and the days of the month."""
+    zone, minute = ZoneInfo(name), timedelta(minutes=1)
+    hours, days = set[int](), set[date]()
+    for week in range(14 * 52):
+        before = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(weeks=week)
+        after = before + timedelta(weeks=1)
+        offset = before.astimezone(zone).utcoffset()
+        ahead = (after.astimezone(zone).utcoffset() or timedelta()) - (offset or timedelta())
+        if ahead <= timedelta():
+            continue
+        while after - before > minute:
+            middle = before + (after - before) // (2 * minute) * minute
+            before, after = (
+                (middle, after)
+                if middle.astimezone(zone).utcoffset() == offset
+                else (before, middle)
+            )
+        first = before.astimezone(zone).replace(tzinfo=None) + minute
+        days.add(first.date())
+        hours |= {(first + number * minute).hour for number in range(ahead // minute)}
+    if not days:
+        return name
+    (weekday,) = {one.isoweekday() % 7 + 1 for one in days}
+    numbers = [one.day for one in days]
+    listed = ",".join(map(str, sorted(hours)))
+    return f"{name} {listed} {weekday} {min(numbers)}-{max(numbers)}"
+
+
+@pytest.mark.slow
+def test_the_missing_hours_are_those_of_the_database(repository: Path) -> None:
+    lines = _time_zones(repository)
+    assert lines == [_missing(line.partition(" ")[0]) for line in lines]

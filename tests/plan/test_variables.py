@@ -1237,6 +1237,11 @@ _OTHERS: Final = [
         id="age-of-an-interval-and-its-window",
     ),
     pytest.param(
+        schedule("cron(30 2 ? * SUN *)", maximum_age_days=13, schedule_timezone="Europe/Berlin"),
+        "schedule_expression must end each credential within maximum_age_days",
+        id="age-of-a-week-whose-rotation-is-skipped",
+    ),
+    pytest.param(
         schedule("rate(45 days)", maximum_age_days=90, rotation=EXISTING),
         "schedule_expression must end each credential within maximum_age_days",
         id="age-by-a-function-of-the-caller",

@@ -170,6 +170,18 @@ run "refuses_once_an_hour_for_what_expires_after_an_hour" {
   expect_failures = [var.expires_after_minutes]
 }
 
+run "refuses_a_time_zone_for_what_expires_after_an_hour" {
+  command = plan
+
+  variables {
+    expires_after_minutes = 60
+    expression            = "cron(0/30 * * * ? *)"
+    timezone              = "Europe/Berlin"
+  }
+
+  expect_failures = [var.expires_after_minutes]
+}
+
 run "refuses_14_minutes" {
   command = plan
 

@@ -8,10 +8,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from testing.local_aws import LocalAws
+from testing.local_aws.cron import next_occurrence_in
 from testing.local_aws.tests.conftest import (
     Account,
     Client,
@@ -228,6 +230,23 @@ def test_a_cron_expression_is_evaluated_in_the_time_zone_of_the_schedule(
     first = secret.token
     clock(timedelta(minutes=31))
     eventually("the rotation", lambda: secret.token, lambda token: token != first)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        pytest.param("2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z", id="hour-that-is-missing"),
+        pytest.param("2026-10-25T00:10:00Z", "2026-10-25T00:30:00Z", id="hour-that-comes-again"),
+        pytest.param("2026-10-25T01:10:00Z", "2026-10-26T01:30:00Z", id="when-it-has-come-again"),
+    ],
+)
+def test_a_change_of_the_clock_skips_an_occurrence_and_repeats_none(
+    after: str, expected: str
+) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time"""
+    berlin = ZoneInfo("Europe/Berlin")
+    found = next_occurrence_in(berlin, "cron(30 2 * * ? *)", datetime.fromisoformat(after))
+    assert found == datetime.fromisoformat(expected)
 
 
 def test_a_range_of_hours_passes_midnight(
