@@ -16,7 +16,7 @@ from testing.harness.terraform import SETTINGS
 
 pytest_plugins = [
     *("pytester", "tests.selection", "tests.order", "tests.campaigns", "tests.load.account"),
-    "testing.databases.fixtures",
+    *("testing.databases.fixtures", "testing.harness.models"),
 ]
 
 # `make test` draws the same examples on every run; `make test-slow` draws new ones from its seed.

@@ -19,7 +19,8 @@ from testing.real_aws.tests import creations
 from testing.real_aws.tests.conftest import QuickAws, everything
 from testing.real_aws.tests.creations import CREATIONS, Create
 
-pytestmark = pytest.mark.xdist_group("real-aws-guard")
+# A run in an account depends on it, and no user of the module.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real-aws-guard")]
 
 _RUN = Run("rst-20270131-0a1b2c3f")
 _HOURS = 3
