@@ -102,6 +102,17 @@ class LocalAws:
         """Send an event to EventBridge as a service of AWS."""
         self._post(EVENTS_PATH, {"source": source, "detail_type": detail_type, "detail": detail})
 
+    def workers(self, function_name: str) -> frozenset[int]:
+        """Return the IDs of a function's processes, which run in the folder of its code."""
+        prefix, ours, found = f"ministack-lambda-{function_name}", self.folder.resolve(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            # A process can end, or belong to another user.
+            with contextlib.suppress(OSError):
+                folder = (process / "cwd").readlink().parent
+                if folder.parent == ours and folder.name.rpartition("-")[0] == prefix:
+                    found.append(int(process.name))
+        return frozenset(found)
+
     def _post(self, path: str, content: object) -> Any:
         request = urllib.request.Request(  # noqa: S310 - our own address
             self.endpoint_url + path, data=json.dumps(content).encode(), method="POST"

@@ -26,7 +26,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
-from testing.local_aws import service_events
+from testing.local_aws import service_events, workers
 from testing.local_aws.behaviours import BEHAVIOURS
 from testing.local_aws.server_config import (
     EVENTS_PATH,
@@ -173,6 +173,7 @@ def main() -> None:
     if not config.plain:
         for behaviour in BEHAVIOURS:
             importlib.import_module(f"testing.local_aws.{behaviour}")
+        workers.start_by_fork()
     _create_administrator(config.access_key_id, config.secret_access_key)
     asyncio.run(_serve_and_exit(config))
 

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeAlias
 from testing.harness.account import Rotation, Secret, eventually, step_records
 from testing.local_aws import LocalAws
 from testing.local_github import LocalGitHub
-from tests.leaks.places import workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +77,8 @@ def killed(deployed: Deployed) -> None:
     complete(deployed, rotation)
 
 
-def pids(deployed: Deployed) -> set[int]:
-    name = deployed.outputs["function_name"]
-    return {worker.pid for worker in workers(deployed.aws) if worker.function == name}
+def pids(deployed: Deployed) -> frozenset[int]:
+    return deployed.aws.workers(deployed.outputs["function_name"])
 
 
 def complete(deployed: Deployed, rotation: Rotation) -> None:

@@ -7,8 +7,6 @@ shows that the search finds the mark in each of them.
 import io
 import json
 import os
-import re
-import subprocess
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +24,6 @@ Found: TypeAlias = Iterator[tuple[str, bytes]]
 
 EVENT_SOURCE: Final = "leaks.test"
 _METRICS: Final = "LeaksTest"
-_WORKER: Final = re.compile(r"^ *([0-9]+) .* (/\S+)/ministack-lambda-(\S+)-[^/-]+/_worker\.py$")
 TRACE: Final = "trace.json"
 
 
@@ -42,27 +39,6 @@ class Account:
     """The queue that receives the notifications of the topic."""
     noticed: str
     """The queue that receives every event of EventBridge."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Worker:
-    """A function's process."""
-
-    function: str
-    pid: int
-
-
-def workers(aws: LocalAws) -> list[Worker]:
-    """Return the processes of all functions of a local AWS."""
-    shown = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=", "-o", "args="], check=True, capture_output=True, text=True
-    )
-    matches = (_WORKER.match(line) for line in shown.stdout.splitlines())
-    return [
-        Worker(pid=int(match[1]), function=match[3])
-        for match in matches
-        if match and Path(match[2]) == aws.folder
-    ]
 
 
 def _json(content: object) -> bytes:

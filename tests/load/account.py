@@ -46,6 +46,7 @@ class OneSession:
         )
         self.set = local.set
         self.switched = local.switched
+        self.workers = local.workers
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 -- boto3 makes the type
         with self._making:

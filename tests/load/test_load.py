@@ -186,18 +186,9 @@ def _versions(account: Account, one: Deployed) -> int:
 def _memory(account: Account, one: Deployed) -> dict[int, int]:
     """The resident memory, in kB, of each process of the function on this local AWS."""
     found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_text()
-            environment = (process / "environ").read_text(errors="replace")
-            status = (process / "status").read_text()
-        except OSError:
-            continue  # The process has ended, or belongs to another user.
-        if (
-            f"-{one.function_name}-" in command
-            and f"AWS_ENDPOINT_URL={account.aws.environment['AWS_ENDPOINT_URL']}\0" in environment
-        ):
-            (line,) = (text for text in status.splitlines() if text.startswith("VmRSS:"))
-            found[int(process.name)] = int(line.split()[1])
+    for process in account.aws.workers(one.function_name):
+        status = Path(f"/proc/{process}/status").read_text()
+        (line,) = (text for text in status.splitlines() if text.startswith("VmRSS:"))
+        found[process] = int(line.split()[1])
     assert found
     return found

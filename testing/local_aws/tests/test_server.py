@@ -142,7 +142,9 @@ def test_nothing_listens_beyond_loopback(started: Started) -> None:
 def test_no_process_and_no_file_is_left(started: Started, end: signal.Signals) -> None:
     invoke_a_function(started.environment)
     processes = eventually(
-        "both workers", lambda: descendants(started.process.pid), lambda found: len(found) > 3
+        "the server, its zygote and both workers",
+        lambda: descendants(started.process.pid),
+        lambda found: len(found) > 4,
     )
     assert list(started.folder.iterdir())
 
