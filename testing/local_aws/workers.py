@@ -75,7 +75,9 @@ class _Popen(subprocess.Popen[Any]):
         env: Mapping[str, str],
         *more: Any,
     ) -> None:
-        if args[0] == sys.executable and not _has_own_modules_or_options(env):
+        # Only Linux can make a worker a child of this process.
+        can_fork = sys.platform == "linux" and args[0] == sys.executable
+        if can_fork and not _has_own_modules_or_options(env):
             descriptors = more[3:9]
             stdin, _, _, stdout, _, stderr = descriptors
             with _forking:
