@@ -13,8 +13,8 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 	"$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo "$$python" && break; done),\
 	$(error Install Python 3.11 or newer with its venv module, or set PYTHON))
 
-# Two more than the processors that the time budget is for: some tests only wait.
-WORKERS ?= 4
+# Three more than the processors that the time budget is for: some tests only wait.
+WORKERS ?= 5
 # tests/order.py orders them.
 PROCESSES := --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 # `make test-slow` prints it. With the same seed again, the run goes on with what has not passed.
