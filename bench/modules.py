@@ -71,24 +71,34 @@ class Root:
         return used
 
     def apply(self, secrets: int) -> Usage:
-        """Apply a new plan, and destroy everything again, which is not measured."""
-        self.plan(secrets)
-        used = self._run("apply", _PLAN)
-        self._run("destroy", "-auto-approve", f"-var=secrets={secrets}")
+        """Apply a plan of these secrets in a new account."""
+        plan = self._folder / f"{secrets}.tfplan"
+        if not plan.exists():
+            self.plan(secrets)
+            (self._folder / _PLAN).rename(plan)
+        with _account() as (aws, _):
+            used = self._run("apply", plan.name, **aws.environment)
+        (self._folder / "terraform.tfstate").unlink()
         return used
 
-    def _run(self, command: str, *arguments: str) -> Usage:
+    def _run(self, command: str, *arguments: str, **environment: str) -> Usage:
         return run(
             ["terraform", f"-chdir={self._folder}", command, "-no-color", *arguments],
-            self._environment,
+            {**self._environment, **environment},
         )
+
+
+@contextmanager
+def _account() -> Iterator[tuple[LocalAws, str]]:
+    """Return an account without secrets, and the ARN of its function, the same in each."""
+    with local_aws(rotation_attempts=1) as aws:
+        yield aws, functions.create(aws, "existing", {"lambda_function.py": _NOTHING}, {})
 
 
 @contextmanager
 def roots(options: Options) -> Iterator[dict[str, Root]]:
     """Return the root modules, each initialized, by the names of the rivals."""
-    with local_aws(rotation_attempts=1) as aws, ExitStack() as stack:
-        function_arn = functions.create(aws, "existing", {"lambda_function.py": _NOTHING}, {})
+    with _account() as (aws, function_arn), ExitStack() as stack:
         found = {}
         for name, call in _calls(options, function_arn).items():
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
