@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bench.measure import in_turn, median
-from bench.modules import roots
+from bench.modules import SIZES, roots
 from bench.page import table
 
 if TYPE_CHECKING:
-    from bench.measure import Options
+    from bench.measure import Options, Usage
 
-# The provider creates one function at a time, and waits five seconds for each: 50 take minutes.
-# https://github.com/hashicorp/terraform/issues/9364
-_SIZES: Final = (1, 10)
+# An apply of functions mostly waits: the provider creates one at a time, and waits five seconds for
+# each (https://github.com/hashicorp/terraform/issues/9364).
+_AT_ONCE: Final = 3
 
 
 def measure(options: Options) -> list[str]:
     """Return the table."""
-    with roots(options) as rivals:
-        cases = [(name, size) for size in _SIZES for name in rivals]
-        used = in_turn(options.runs, {(n, s): partial(rivals[n].apply, s) for n, s in cases})
-    figures = [(figure, size) for figure in ("cpu", "wall") for size in _SIZES]
+    rounds = [len(range(options.runs)[first::_AT_ONCE]) for first in range(_AT_ONCE)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        parts = [*pool.map(partial(_applies, options), filter(None, rounds))]
+    used = {case: [one for part in parts for one in part[case]] for case in parts[0]}
+    names = [*dict.fromkeys(name for name, _ in used)]
     titles = {"cpu": "CPU s", "wall": "s"}
     return table(
-        ["secrets with", *(f"{titles[figure]}, {size}" for figure, size in figures)],
+        ["secrets with", *(f"{titles[figure]}, {size}" for figure in titles for size in SIZES)],
         [
-            [name, *(f"{median(used[name, size], figure):.2f}" for figure, size in figures)]
-            for name in rivals
+            [name, *(f"{median(used[name, size], one):.2f}" for one in titles for size in SIZES)]
+            for name in names
         ],
     )
+
+
+def _applies(options: Options, runs: int) -> dict[tuple[str, int], list[Usage]]:
+    """Apply each number of secrets with each module so many times."""
+    with roots(options) as rivals:
+        cases = [(name, size) for size in SIZES for name in rivals]
+        return in_turn(runs, {(n, s): partial(rivals[n].apply, s) for n, s in cases})
