@@ -185,7 +185,7 @@ def test_several_changes_at_once(aws: Aws, module: Path) -> None:
         assert role_name.startswith("rotate-changes-second-")
         terraform.require_empty_plan()
     finally:
-        terraform.destroy("-refresh=false")
+        terraform.destroy()
     logs, kept = aws.client("logs"), outputs["text"]["log_group_name"]
     groups = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/rotate-changes-")
     assert [group["logGroupName"] for group in groups["logGroups"]] == [kept]
