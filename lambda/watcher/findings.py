@@ -141,16 +141,21 @@ def oldest_valid(
         labels: those of the versions whose credential stays valid.
         previous: the note about the previous credential.
     """
-    current = next((one["CreatedDate"] for one in versions if has_any(one, ["AWSCURRENT"])), None)
+    current = oldest(versions, ["AWSCURRENT"])
     # A note from before the last rotation is about another credential.
     if previous and not previous.active and current and current < previous.since:
         labels = [label for label in labels if label != "AWSPREVIOUS"]
-    return min((one["CreatedDate"] for one in versions if has_any(one, labels)), default=None)
+    return oldest(versions, labels)
 
 
-def has_any(version: Mapping[str, Any], labels: Collection[str]) -> bool:
-    """Return whether a version has one of the labels."""
-    return any(label in labels for label in version.get("VersionStages", []))
+def oldest(versions: Collection[Mapping[str, Any]], labels: Collection[str]) -> datetime | None:
+    """Return when the oldest version with one of the labels was created; None: there is none."""
+    created = (
+        one["CreatedDate"]
+        for one in versions
+        if not {*labels}.isdisjoint(one.get("VersionStages", []))
+    )
+    return min(created, default=None)
 
 
 def look_at(moment: datetime) -> datetime:

@@ -17,8 +17,8 @@ from watcher.findings import (
     Schedule,
     find,
     find_previous,
-    has_any,
     look_at,
+    oldest,
     oldest_valid,
     pending_version,
     previous_of,
@@ -162,14 +162,14 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> _Seen:
     rotates = exists and described is not None and described.get("RotationEnabled")
     unscheduled = unscheduled_since(_schedule(name), schedule.since) if name and rotates else None
     details = {"previous": previous, "schedule_name": name if unscheduled else None}
-    oldest = oldest_valid(versions, settings["valid_labels"], previous)
-    findings = find(described, since, oldest, schedule, unscheduled)
+    valid = oldest_valid(versions, settings["valid_labels"], previous)
+    findings = find(described, since, valid, schedule, unscheduled)
     findings += find_previous(previous) if previous else []
     causes = [one.cause for one in findings if one.is_said_by(look)]
-    current = [one["CreatedDate"] for one in versions if has_any(one, ["AWSCURRENT"])]
+    current = oldest(versions, ["AWSCURRENT"])
     return _Seen(
         [_message(cause, settings, **details) for cause in causes if cause is not Cause.GIVEN_UP],
-        age=max(look - current[0], timedelta()) if current else None,
+        age=max(look - current, timedelta()) if current else None,
         stuck=pending if Cause.GIVEN_UP in causes else None,
     )
 
@@ -201,20 +201,20 @@ def _message(cause: Cause, settings: Mapping[str, Any], **details: Any) -> Messa
 
 def _described(arn: str) -> dict[str, Any] | None:
     client = _client("secretsmanager")
-    try:
-        described: dict[str, Any] = client.describe_secret(SecretId=arn)
-    except client.exceptions.ResourceNotFoundException:
-        return None
-    return described
+    return _existing(client, lambda: client.describe_secret(SecretId=arn))
 
 
 def _schedule(name: str) -> dict[str, Any] | None:
     client = _client("scheduler")
+    return _existing(client, lambda: client.get_schedule(Name=name))
+
+
+def _existing(client: Any, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:  # noqa: ANN401
+    """Return the response of a read; None: what it asks for does not exist."""
     try:
-        found: dict[str, Any] = client.get_schedule(Name=name)
+        return read()
     except client.exceptions.ResourceNotFoundException:
         return None
-    return found
 
 
 def _versions(arn: str) -> list[dict[str, Any]]:

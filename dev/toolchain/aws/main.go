@@ -146,19 +146,30 @@ func (p *provider) forward(_ any, stream grpc.ServerStream) error {
 		}
 		return stream.SendMsg(&frame{content})
 	}
-	// Terraform checks the provider's configuration up to three times per command. The provider then validates its own
-	// 1,500 types, too, whatever the request: a third of a second.
-	// https://github.com/hashicorp/terraform-plugin-sdk/blob/v2.37.0/helper/schema/provider.go
-	if found, ok := p.checked.Load(string(request.content)); ok && method == checkMethod {
-		return stream.SendMsg(&frame{found.([]byte)})
+	call := p.call
+	if method == checkMethod {
+		call = p.check
 	}
-	if err := p.call(stream.Context(), method, &request, &response); err != nil {
+	if err := call(stream.Context(), method, &request, &response); err != nil {
 		return err
 	}
-	if method == checkMethod {
-		p.checked.Store(string(request.content), response.content)
-	}
 	return stream.SendMsg(&response)
+}
+
+// check answers a repeated check itself. Terraform checks the provider's configuration up to three times per command, and
+// the provider then validates its own 1,500 types, too, whatever the request: a third of a second.
+// https://github.com/hashicorp/terraform-plugin-sdk/blob/v2.37.0/helper/schema/provider.go
+func (p *provider) check(ctx context.Context, method string, request, response *frame) error {
+	key := string(request.content)
+	if found, ok := p.checked.Load(key); ok {
+		response.content = found.([]byte)
+		return nil
+	}
+	err := p.call(ctx, method, request, response)
+	if err == nil {
+		p.checked.Store(key, response.content)
+	}
+	return err
 }
 
 func (p *provider) call(ctx context.Context, method string, request, response *frame) error {

@@ -37,15 +37,7 @@ def planted(aws: QuickAws) -> frozenset[str]:
 
 @pytest.mark.parametrize(
     "last",
-    [
-        # The last one has all resources.
-        pytest.param(
-            number,
-            id=create.__name__,
-            marks=[] if number in {0, len(CREATIONS) - 1} else [pytest.mark.slow],
-        )
-        for number, create in enumerate(CREATIONS)
-    ],
+    [pytest.param(number, id=create.__name__) for number, create in enumerate(CREATIONS)],
 )
 def test_nothing_is_left_of_a_run_that_ended_after(
     aws: QuickAws, planted: frozenset[str], last: int
