@@ -177,8 +177,8 @@ variable "policy_statements" {
   nullable = false
 
   validation {
-    condition     = alltrue([for sid in keys(var.policy_statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(["OnlyReadersRead", "OnlyTheFunctionRecordsAttempts", "ReadersRead"], sid)])
-    error_message = "${local._secret}: The keys of policy_statements must be Sids of letters and digits, and must not be ReadersRead, OnlyReadersRead or OnlyTheFunctionRecordsAttempts, which this module uses. Write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
+    condition     = alltrue([for sid in keys(var.policy_statements) : can(regex("^[0-9A-Za-z]+$", sid)) && !contains(["OnlyReadersRead", "OnlyRespondersReportLeaks", "OnlyTheFunctionRecordsAttempts", "ReadersRead"], sid)])
+    error_message = "${local._secret}: The keys of policy_statements must be Sids of letters and digits, and must not be ReadersRead, OnlyReadersRead, OnlyRespondersReportLeaks or OnlyTheFunctionRecordsAttempts, which this module uses. Write e.g. { AuditorsDescribe = { … } }. Found: ${jsonencode(keys(var.policy_statements))}."
   }
   validation {
     condition     = alltrue([for statement in var.policy_statements : try(contains(["Allow", "Deny"], statement.effect), false)])

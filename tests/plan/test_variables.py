@@ -25,7 +25,8 @@ SESSION = "arn:aws:sts::123456789012:assumed-role/reporter/mona"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
 TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:github/token-a1B2c3"  # noqa: S105 -- an ARN
-ROTATOR = Path(__file__).resolve().parents[2] / "examples" / "custom" / "rotate.py"
+REPOSITORY = Path(__file__).resolve().parents[2]
+ROTATOR = REPOSITORY / "examples" / "custom" / "rotate.py"
 GRANT: dict[str, object] = {"actions": ["secretsmanager:GetSecretValue"], "resource": TOKEN}
 IAM = {REPRESENTATIVE.name: REPRESENTATIVE.options}
 RANDOM: dict[str, Any] = {SIMPLEST.name: {}}
@@ -1013,6 +1014,12 @@ def test_common_variables_are_accepted(refuse_all: RefuseEach) -> None:
     assert {name: messages for name, messages in found.items() if messages} == {}
 
 
+# The Sids of this module. The placeholder is in a policy without any other statement only.
+_SIDS = sorted(
+    {*re.findall(r'\bSid += "(\w+)"', (REPOSITORY / "main.tf").read_text(encoding="utf-8"))}
+    - {"NoReaders"}
+)
+
 _OTHERS: Final = [
     *(
         pytest.param(
@@ -1130,10 +1137,13 @@ _OTHERS: Final = [
     ),
     pytest.param({"name": ""}, "name must have", id="name-empty"),
     pytest.param({"rotation": {}}, "rotation must have exactly one strategy", id="no-strategy"),
-    pytest.param(
-        {"policy_statements": {"OnlyTheFunctionRecordsAttempts": STATEMENT}},
-        "The keys of policy_statements must be Sids",
-        id="sid-of-the-record",
+    *(
+        pytest.param(
+            {"policy_statements": {sid: STATEMENT}},
+            "The keys of policy_statements must be Sids",
+            id=f"sid-{sid}",
+        )
+        for sid in _SIDS
     ),
     pytest.param(
         custom(issuer=True) | {"initial_value": "a", "initial_value_version": 1},
