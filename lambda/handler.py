@@ -139,7 +139,7 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     if settings.previous is not None:
         from rotation.previous import look  # Only a package that needs it has it.
 
-        outcome = look(event, settings, settings.previous, _clients, clock, record)
+        outcome = look(event, settings, settings.previous, build, _clients, clock, record)
         if outcome is not None:
             return outcome
     request = Event.parse(event, secret_arn_pattern=settings.secret_arn_pattern)

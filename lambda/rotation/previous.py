@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Final, Self
 
 from rotation.attempt import LONGEST, SKEW
 from rotation.engine import Outcome
@@ -32,10 +32,10 @@ from rotation.ownership import parse_ours
 from rotation.proof import LAG
 from rotation.response import TIME_FORMAT, parsed_time
 from rotation.secret import PREVIOUS_TAG, Secret, Stage
-from rotation.strategies import build
-from rotation.strategy import Issuer
+from rotation.strategy import Deactivator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from rotation.aws import Clients
@@ -61,33 +61,6 @@ class Action(StrEnum):
     NOTE = "note"
     REPORT = "report"
     WAIT = "wait"
-
-
-@runtime_checkable
-class Deactivator(Issuer, Protocol):
-    """An Issuer whose service says when a credential was last used, and can deactivate it."""
-
-    def last_use(self, issued: Issued) -> Use | None:
-        """Return the last use of a credential; None: the service knows of none.
-
-        After: nothing is changed. A use of the last day may be missing.
-        Repeated: the same, or a later use.
-        """
-
-    def deactivate(self, issued: Issued) -> None:
-        """Make the service reject a credential, until it is reactivated.
-
-        Before: this secret issued or adopted the credential, and it is not the current one.
-        After: the service rejects it. It keeps its slot.
-        Repeated: the same.
-        """
-
-    def reactivate(self, issued: Issued) -> None:
-        """Undo deactivate.
-
-        After: the service accepts the credential.
-        Repeated: the same.
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +239,7 @@ def look(  # noqa: PLR0913, PLR0917 -- the parts of the handler
     event: object,
     settings: Settings,
     options: OptionReader,
+    build: Callable[[str, OptionReader, Clients], object],
     clients: Clients,
     clock: Clock,
     record: LogRecord,

@@ -17,7 +17,7 @@ another process, after any part of it has run. Every method may raise any class 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
@@ -89,6 +89,31 @@ class Strategy(Protocol):
         """
 
 
+class OptionalAttributes(Protocol):
+    """Attributes that a strategy may have, too. The engine reads each by its name."""
+
+    @property
+    def own_fields(self) -> Collection[str]:
+        """All fields of its values. The engine adds no old one of them to a new value.
+
+        Without it, a new value gets each field of the current value that it does not have.
+        """
+
+    @property
+    def ends_previous(self) -> bool:
+        """Whether the apply of a Setter ends the previous credential. Without it: False.
+
+        If so, the engine waits for the overlap before it makes a value.
+        """
+
+    @property
+    def needs_known(self) -> bool:
+        """Whether apply needs a credential that the service accepts. Without it: False.
+
+        If so, the engine looks for one in all versions if the service rejects the current one.
+        """
+
+
 @runtime_checkable
 class Generator(Strategy, Protocol):
     """Makes a value that no service has to know."""
@@ -106,14 +131,7 @@ class Generator(Strategy, Protocol):
 
 @runtime_checkable
 class Setter(Generator, Protocol):
-    """Makes a value, and sets it on a service that accepts the current one, too.
-
-    If apply ends the previous credential, set the attribute `ends_previous` to True. Then the
-    engine waits for the overlap before it makes a value.
-
-    If apply can do nothing without a credential that the service accepts, set `needs_known` to
-    True. Then the engine looks for one in all versions if the service rejects the current one.
-    """
+    """Makes a value, and sets it on a service that accepts the current one, too."""
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
         """Make the service accept the pending credential.
@@ -287,4 +305,31 @@ class Issuer(Strategy, Protocol):
         Args:
             issued: the credential to end.
             credential: the same with its value, if a version of the secret holds it.
+        """
+
+
+@runtime_checkable
+class Deactivator(Issuer, Protocol):
+    """An Issuer whose service says when a credential was last used, and can deactivate it."""
+
+    def last_use(self, issued: Issued) -> Use | None:
+        """Return the last use of a credential; None: the service knows of none.
+
+        After: nothing is changed. A use of the last day may be missing.
+        Repeated: the same, or a later use.
+        """
+
+    def deactivate(self, issued: Issued) -> None:
+        """Make the service reject a credential, until it is reactivated.
+
+        Before: this secret issued or adopted the credential, and it is not the current one.
+        After: the service rejects it. It keeps its slot.
+        Repeated: the same.
+        """
+
+    def reactivate(self, issued: Issued) -> None:
+        """Undo deactivate.
+
+        After: the service accepts the credential.
+        Repeated: the same.
         """

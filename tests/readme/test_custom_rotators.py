@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -29,9 +30,15 @@ def _members(family: type) -> dict[str, str]:
 
 def test_every_member_has_a_heading_with_its_parameters() -> None:
     headings = re.findall(r"^### `(.+)`$", _PAGE, re.MULTILINE)
-    kinds = (*_FAMILIES, strategy.Revoker)
+    kinds = (*_FAMILIES, strategy.Revoker, strategy.OptionalAttributes)
     members = {heading for kind in kinds for heading in _members(kind).values()}
     assert sorted(headings) == sorted(members)
+
+
+def test_each_attribute_that_the_core_reads_by_its_name_is_declared() -> None:
+    core = "".join(path.read_text() for path in Path(strategy.__file__).parent.glob("*.py"))
+    read = re.findall(r'getattr\([\w.]*strategy, "(\w+)"', core)
+    assert {*read} == _members(strategy.OptionalAttributes).keys()
 
 
 @pytest.mark.parametrize("family", _FAMILIES, ids=lambda family: family.__name__)

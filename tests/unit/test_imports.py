@@ -64,7 +64,7 @@ _CORE = {
     },
     "previous": {
         *("attempt", "aws", "engine", "event", "log", "ownership", "proof", "response", "secret"),
-        *("settings", "strategies", "strategy"),
+        *("settings", "strategy"),
     },
     "api": {"aws", "errors", "response", "settings", "strategy"},
     "users": {"errors", "strategy"},

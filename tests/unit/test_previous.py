@@ -22,7 +22,6 @@ from rotation.errors import RotationError
 from rotation.previous import (
     USE_LAG,
     Action,
-    Deactivator,
     Note,
     Previous,
     Retirement,
@@ -31,7 +30,7 @@ from rotation.previous import (
 )
 from rotation.response import TIME_FORMAT
 from rotation.secret import PREVIOUS_TAG, Secret
-from rotation.strategy import Use
+from rotation.strategy import Deactivator, Use
 from rotation_conformance.account import Killed, Side, interpose, kill, lose_answer
 from rotation_conformance.rotator import assert_converged, watched
 from tests.unit.cases import run_each
