@@ -1,4 +1,4 @@
-# The check of examples/postgres: whether the function has a way to Secrets Manager.
+# The network of examples/postgres: its security groups, and whether the function has a way to Secrets Manager.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -19,6 +19,21 @@ mock_provider "aws" {
   mock_resource "aws_default_route_table" {
     defaults = { route = [] }
   }
+
+  override_resource {
+    target = aws_security_group.database
+    values = { id = "sg-0000000000000000d" }
+  }
+
+  override_resource {
+    target = aws_security_group.endpoint
+    values = { id = "sg-0000000000000000e" }
+  }
+
+  override_resource {
+    target = aws_security_group.function
+    values = { id = "sg-0000000000000000f" }
+  }
 }
 
 run "accepts_the_endpoint" {
@@ -31,6 +46,40 @@ run "accepts_the_endpoint" {
   assert {
     condition     = length(aws_vpc_endpoint.secrets_manager) == 1
     error_message = "The function's way to Secrets Manager is an endpoint."
+  }
+
+  assert {
+    condition = jsonencode([
+      for rule in [
+        aws_vpc_security_group_egress_rule.function_to_database,
+        aws_vpc_security_group_egress_rule.function_to_secrets_manager,
+      ] : [rule.security_group_id, rule.cidr_ipv4, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port]
+      ]) == jsonencode([
+      ["sg-0000000000000000f", null, "sg-0000000000000000d", "tcp", 5432, 5432],
+      ["sg-0000000000000000f", null, "sg-0000000000000000e", "tcp", 443, 443],
+    ])
+    error_message = "The function's group must allow connections to the database and to the endpoint, and no others."
+  }
+
+  assert {
+    condition = jsonencode([
+      for rule in concat(
+        [aws_vpc_security_group_ingress_rule.database_from_function],
+        aws_vpc_security_group_ingress_rule.endpoint_from_function,
+      ) : [rule.security_group_id, rule.cidr_ipv4, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port]
+      ]) == jsonencode([
+      ["sg-0000000000000000d", null, "sg-0000000000000000f", "tcp", 5432, 5432],
+      ["sg-0000000000000000e", null, "sg-0000000000000000f", "tcp", 443, 443],
+    ])
+    error_message = "The groups of the database and of the endpoint must allow connections of the function, and no others."
+  }
+
+  assert {
+    condition = (
+      aws_db_instance.this.vpc_security_group_ids == toset(["sg-0000000000000000d"])
+      && aws_vpc_endpoint.secrets_manager[0].security_group_ids == toset(["sg-0000000000000000e"])
+    )
+    error_message = "The database and the endpoint must each have the group with its rule."
   }
 }
 
@@ -55,6 +104,29 @@ run "accepts_a_nat_gateway_without_the_endpoint" {
   assert {
     condition     = length(aws_vpc_endpoint.secrets_manager) == 0
     error_message = "The NAT gateway is enough."
+  }
+
+  assert {
+    condition = jsonencode([
+      for rule in [
+        aws_vpc_security_group_egress_rule.function_to_database,
+        aws_vpc_security_group_egress_rule.function_to_secrets_manager,
+      ] : [rule.security_group_id, rule.cidr_ipv4, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port]
+      ]) == jsonencode([
+      ["sg-0000000000000000f", null, "sg-0000000000000000d", "tcp", 5432, 5432],
+      ["sg-0000000000000000f", "0.0.0.0/0", null, "tcp", 443, 443],
+    ])
+    error_message = "The function's group must allow connections to the database, and to each address of Secrets Manager."
+  }
+
+  assert {
+    condition = jsonencode([
+      for rule in concat(
+        [aws_vpc_security_group_ingress_rule.database_from_function],
+        aws_vpc_security_group_ingress_rule.endpoint_from_function,
+      ) : [rule.security_group_id, rule.cidr_ipv4, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port]
+    ]) == jsonencode([["sg-0000000000000000d", null, "sg-0000000000000000f", "tcp", 5432, 5432]])
+    error_message = "Only the database's group must allow connections of the function."
   }
 }
 

@@ -47,6 +47,8 @@ resource "aws_security_group" "database" {
 }
 
 resource "aws_security_group" "endpoint" {
+  count = var.secrets_manager_endpoint ? 1 : 0
+
   name        = "shop-endpoint"
   description = "The endpoint of Secrets Manager"
   vpc_id      = aws_vpc.this.id
@@ -71,22 +73,25 @@ resource "aws_vpc_security_group_ingress_rule" "database_from_function" {
   to_port                      = var.port
 }
 
-# With a NAT gateway and no endpoint, the function needs this rule with cidr_ipv4 = "0.0.0.0/0".
-resource "aws_vpc_security_group_egress_rule" "function_to_endpoint" {
+# A NAT gateway has no security group: without the endpoint, the rule allows every address.
+resource "aws_vpc_security_group_egress_rule" "function_to_secrets_manager" {
+  cidr_ipv4                    = var.secrets_manager_endpoint ? null : "0.0.0.0/0"
   description                  = "Secrets Manager"
   from_port                    = 443
   ip_protocol                  = "tcp"
-  referenced_security_group_id = aws_security_group.endpoint.id
+  referenced_security_group_id = one(aws_security_group.endpoint[*].id)
   security_group_id            = aws_security_group.function.id
   to_port                      = 443
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoint_from_function" {
+  count = var.secrets_manager_endpoint ? 1 : 0
+
   description                  = "Secrets Manager"
   from_port                    = 443
   ip_protocol                  = "tcp"
   referenced_security_group_id = aws_security_group.function.id
-  security_group_id            = aws_security_group.endpoint.id
+  security_group_id            = aws_security_group.endpoint[0].id
   to_port                      = 443
 }
 
@@ -95,7 +100,7 @@ resource "aws_vpc_endpoint" "secrets_manager" {
   count = var.secrets_manager_endpoint ? 1 : 0
 
   private_dns_enabled = true
-  security_group_ids  = [aws_security_group.endpoint.id]
+  security_group_ids  = aws_security_group.endpoint[*].id
   service_name        = "com.amazonaws.${data.aws_region.this.id}.secretsmanager"
   subnet_ids          = aws_subnet.private[*].id
   vpc_endpoint_type   = "Interface"
