@@ -458,7 +458,7 @@ variable "rotation" {
     condition     = var.rotation == null ? true : length([for name, options in var.rotation : name if options != null]) == 1
     error_message = "Secret ${coalesce(var.name, "without a name")}: rotation must have exactly one strategy. Write e.g. { iam_access_key = { user_name = \"…\" } }, or null for a secret that does not rotate. Found: ${var.rotation == null ? "none" : coalesce(join(", ", [for name, options in var.rotation : name if options != null]), "none")}."
   }
-  # These are here because the options of a strategy need name for their messages.
+  # Only these rules of the root name a strategy. In its module they would be a cycle, because its messages need name.
   validation {
     condition     = var.name != null || one(var.rotation[*].managed) != null
     error_message = "Secret ${coalesce(var.name, "without a name")}: name must be set if this module makes the secret. Set name, e.g. to \"reports/uploader\". Found: no name."

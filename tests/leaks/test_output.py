@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.strategies import CUSTOM
 from tests.unit.imports import LAMBDA
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _run(folder: Path, body: str, handler: str, *, framed: bool) -> Output:
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-Ab12Cd"
     event = {"Step": "testSecret", "SecretId": arn, "ClientRequestToken": "a" * 36}
     settings = {
-        "strategy": "custom",
+        "strategy": CUSTOM.name,
         "secret_arn_pattern": arn.replace("Ab12Cd", "??????"),
         "minimum_overlap_minutes": 60,
         "constants": {},

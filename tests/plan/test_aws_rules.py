@@ -15,7 +15,7 @@ from botocore.model import ServiceModel
 from botocore.session import get_session
 
 from tests.plan.conftest import VPC, RefuseEach
-from tests.strategies import REPRESENTATIVE, SIMPLEST
+from tests.strategies import CUSTOM, EXISTING, REPRESENTATIVE, SIMPLEST
 
 _HERE: Final = "eu-west-1:123456789012"
 _KEY: Final = f"arn:aws:kms:{_HERE}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -27,8 +27,8 @@ _POLICY: Final = "arn:aws:iam::123456789012:policy/boundary"
 _ROTATOR: Final = Path(__file__).resolve().parents[2] / "examples" / "custom" / "rotate.py"
 
 # These two have an ARN and statements of the user's own.
-_EXISTING: Final = "function"
-_OWN: Final = "custom"
+_EXISTING: Final = EXISTING.name
+_OWN: Final = CUSTOM.name
 
 Variables = Mapping[str, Any]
 

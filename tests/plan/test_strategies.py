@@ -13,6 +13,7 @@ from tests.conftest import Terraform
 from tests.plan.conftest import PlanOutput, Refuse, RefuseEach, copy_variables
 from tests.strategies import (
     ALL,
+    MANAGED,
     NOT_SHOWN,
     PASTED,
     ROTATORS,
@@ -214,4 +215,4 @@ def test_an_option_that_a_plan_cannot_show_decides_no_count(
     for strategy in strategies:
         makes = "function[0]" if strategy in ROTATORS else "existing"
         named = f'module.instances["{strategy.name}"].terraform_data.{makes}' in plan
-        assert named == (strategy.name != "managed")
+        assert named == (strategy is not MANAGED)

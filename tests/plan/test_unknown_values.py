@@ -7,7 +7,7 @@ import pytest
 from testing.harness.terraform import instances
 from tests.plan.conftest import MakeRoot
 from tests.plan.test_nulls import CALLS, attributes, input_types, split_types
-from tests.strategies import ALL, SIMPLEST
+from tests.strategies import ALL, MANAGED, SIMPLEST
 
 pytestmark = pytest.mark.xdist_group("plan")
 
@@ -33,7 +33,7 @@ _COUNTS: dict[str, tuple[dict[str, Any], set[str]]] = {
         },
     ),
     "managed": (
-        next(strategy for strategy in ALL if strategy.name == "managed").module_call,
+        MANAGED.module_call,
         {"module.alarm[0].aws_cloudwatch_metric_alarm.this"},
     ),
 }

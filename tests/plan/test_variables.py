@@ -11,7 +11,7 @@ import pytest
 from _pytest.mark import ParameterSet  # pytest.param() returns this type, which has no public name.
 
 from tests.plan.conftest import Refuse, RefuseEach
-from tests.strategies import ALL, REPRESENTATIVE, SIMPLEST
+from tests.strategies import ALL, CUSTOM, EXISTING, MANAGED, REPRESENTATIVE, SIMPLEST
 
 # One process plans all wrong values, once.
 pytestmark = pytest.mark.xdist_group("rules")
@@ -34,10 +34,10 @@ STATEMENT: dict[str, object] = {
     "actions": ["secretsmanager:DescribeSecret"],
     "principals": {"AWS": [READER]},
 }
-EXISTING = {"function": {"arn": FUNCTION}}
+OWN_FUNCTION = {EXISTING.name: {"arn": FUNCTION}}
 RESPONDER = {"responders": [READER]}
 MASTER = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-0e1f2a3b-a1B2c3"
-MANAGED: dict[str, Any] = {"managed": {"secret_arn": MASTER}}
+MASTER_USER: dict[str, Any] = {MANAGED.name: {"secret_arn": MASTER}}
 
 
 def iam(**options: object) -> dict[str, object]:
@@ -47,7 +47,7 @@ def iam(**options: object) -> dict[str, object]:
 
 def custom(**options: object) -> dict[str, Any]:
     """The variables of a custom rotator with these options."""
-    return {"rotation": {"custom": {"source_file": str(ROTATOR)} | options}}
+    return {"rotation": {CUSTOM.name: {"source_file": str(ROTATOR)} | options}}
 
 
 def random(**options: object) -> dict[str, object]:
@@ -62,7 +62,7 @@ def function(**options: object) -> dict[str, object]:
 
 def managed(**others: object) -> dict[str, object]:
     """The variables of a secret that a service has made and named."""
-    return {"name": None, "rotation": MANAGED} | others
+    return {"name": None, "rotation": MASTER_USER} | others
 
 
 def statement(**options: object) -> dict[str, object]:
@@ -119,14 +119,14 @@ CASES = [
     ),
     pytest.param(
         "alarm_actions must be empty if this module makes neither",
-        {"alarm_actions": [TOPIC], "rotation": EXISTING},
+        {"alarm_actions": [TOPIC], "rotation": OWN_FUNCTION},
         "the strategy function.",
-        {"alarm_actions": [TOPIC], "metrics": True, "notifications": {}, "rotation": EXISTING},
+        {"alarm_actions": [TOPIC], "metrics": True, "notifications": {}, "rotation": OWN_FUNCTION},
         id="alarm_actions-without-a-function",
     ),
     pytest.param(
         "audit must be null if this module makes no function",
-        {"audit": {}, "rotation": EXISTING},
+        {"audit": {}, "rotation": OWN_FUNCTION},
         "the strategy function.",
         {"audit": {}, "rotation": RANDOM},
         id="audit-without-a-function",
@@ -154,9 +154,9 @@ CASES = [
     ),
     pytest.param(
         "function must be null if this module makes no function",
-        {"function": {}, "rotation": EXISTING},
+        {"function": {}, "rotation": OWN_FUNCTION},
         "the strategy function.",
-        {"rotation": EXISTING},
+        {"rotation": OWN_FUNCTION},
         id="function-beside-an-existing-one",
     ),
     pytest.param(
@@ -316,7 +316,7 @@ CASES = [
         "initial_value_version must be null if a service makes the credential",
         {"initial_value": "first", "initial_value_version": 1, "rotation": IAM},
         "the strategy iam_access_key.",
-        {"initial_value": "first", "initial_value_version": 1, "rotation": EXISTING},
+        {"initial_value": "first", "initial_value_version": 1, "rotation": OWN_FUNCTION},
         id="initial_value_version-of-an-issued-credential",
     ),
     pytest.param(
@@ -328,7 +328,7 @@ CASES = [
     ),
     pytest.param(
         "give_up_after_hours must be null if this module makes no function",
-        {"give_up_after_hours": 48, "notifications": {}, "rotation": EXISTING},
+        {"give_up_after_hours": 48, "notifications": {}, "rotation": OWN_FUNCTION},
         "the strategy function.",
         {"give_up_after_hours": 48, "notifications": {}, "rotation": RANDOM},
         id="give_up_after_hours-without-a-function",
@@ -398,7 +398,7 @@ CASES = [
     ),
     pytest.param(
         "minimum_overlap_minutes must be null if this module makes no function",
-        {"minimum_overlap_minutes": 60, "rotation": EXISTING},
+        {"minimum_overlap_minutes": 60, "rotation": OWN_FUNCTION},
         "the strategy function.",
         {"minimum_overlap_minutes": 60, "rotation": RANDOM},
         id="minimum_overlap_minutes-beside-an-existing-function",
@@ -771,7 +771,7 @@ CASES = [
     ),
     pytest.param(
         "revocation must be null for ",
-        {"rotation": EXISTING, "revocation": RESPONDER},
+        {"rotation": OWN_FUNCTION, "revocation": RESPONDER},
         '{"events":null,"responders":["arn:aws:iam::123456789012:role/reporter"]}.',
         custom() | {"revocation": RESPONDER},
         id="revocation-by-another-function",
@@ -946,9 +946,9 @@ _COMMON: Final = [
     pytest.param({}, id="none-set"),
     pytest.param({"rotation": IAM}, id="smallest"),
     pytest.param({"rotation": IAM, "function": {}}, id="empty-function"),
-    pytest.param({"rotation": EXISTING, "schedule_expression": "rate(1 day)"}, id="existing"),
+    pytest.param({"rotation": OWN_FUNCTION, "schedule_expression": "rate(1 day)"}, id="existing"),
     pytest.param(
-        {"rotation": EXISTING, "rotate_immediately": False, "initial_value": None},
+        {"rotation": OWN_FUNCTION, "rotate_immediately": False, "initial_value": None},
         id="existing-later",
     ),
     pytest.param(
@@ -985,7 +985,7 @@ _COMMON: Final = [
     pytest.param(schedule("cron(0/40 * * * ? *)"), id="nothing-to-overlap"),
     pytest.param(schedule("cron(30 22/2 * * ? *)", rotation=IAM), id="further-than-an-hour"),
     pytest.param(
-        {"rotation": EXISTING, "schedule_expression": "rate(1 hour)", "alarm_actions": [TOPIC]},
+        {"rotation": OWN_FUNCTION, "schedule_expression": "rate(1 hour)", "alarm_actions": [TOPIC]},
         id="dead-letters-of-an-existing-function",
     ),
     pytest.param(
@@ -1090,7 +1090,7 @@ _OTHERS: Final = [
         for name, variables in {
             "a-fixed-value": {},
             "an-issuer": custom(issuer=True),
-            "a-function": {"rotation": EXISTING},
+            "a-function": {"rotation": OWN_FUNCTION},
             "managed": managed(),
         }.items()
     ),
@@ -1252,7 +1252,7 @@ _OTHERS: Final = [
         id="age-of-a-week-whose-rotation-is-skipped",
     ),
     pytest.param(
-        schedule("rate(45 days)", maximum_age_days=90, rotation=EXISTING),
+        schedule("rate(45 days)", maximum_age_days=90, rotation=OWN_FUNCTION),
         "schedule_expression must end each credential within maximum_age_days",
         id="age-by-a-function-of-the-caller",
     ),

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import BEGIN, END
-from tests.strategies import REPRESENTATIVE
+from tests.strategies import REPRESENTATIVE, SIMPLEST
 
 _TESTS = """
 import os
 import pytest
-from tests.strategies import REPRESENTATIVE
+from tests.strategies import REPRESENTATIVE, SIMPLEST
 
 @pytest.mark.campaign("Faults")
 @pytest.mark.parametrize("number", range(3))
@@ -27,7 +27,7 @@ def test_of_many_cases(cases):
     {trouble}
 
 @pytest.mark.campaign("Leaks")
-@pytest.mark.strategy("managed")
+@pytest.mark.strategy(SIMPLEST.name)
 def test_of_another_strategy():
     pass
 
@@ -75,7 +75,7 @@ def _cells(text: str) -> set[tuple[str, ...]]:
 
 _WHOLE = {
     (REPRESENTATIVE.name, "Faults", "3"),
-    ("managed", "Leaks", "1"),
+    (SIMPLEST.name, "Leaks", "1"),
     ("tests of several", "Load", "1,000"),
 }
 
@@ -152,7 +152,7 @@ def test_a_run_goes_on_with_what_has_not_passed(
     interrupted = _run(pytester, "--record=kept", trouble="pytest.exit('tired')")
     assert _cells(interrupted.stdout.str()) == {
         (REPRESENTATIVE.name, "Faults", "3"),
-        ("managed", "Leaks", ""),
+        (SIMPLEST.name, "Leaks", ""),
         ("tests of several", "Load", ""),
     }
     assert "A cell without a number was not run." in interrupted.stdout.str()
@@ -200,18 +200,18 @@ def test_a_change_outside_the_payload_runs_only_tests_that_deploy_again(
 
 
 def test_one_strategy_is_run_at_a_time(pytester: pytest.Pytester) -> None:
-    first = _run(pytester, "--record=kept", "--strategy=managed")
+    first = _run(pytester, "--record=kept", f"--strategy={SIMPLEST.name}")
     assert _cells(first.stdout.str()) == {
         (REPRESENTATIVE.name, "Faults", ""),
-        ("managed", "Leaks", "1"),
-        ("managed", "Load", "1,000"),
+        (SIMPLEST.name, "Leaks", "1"),
+        (SIMPLEST.name, "Load", "1,000"),
     }
     second = _run(pytester, "--record=kept", "--strategy=iam_access_key")
     assert _cells(second.stdout.str()) == {
         (REPRESENTATIVE.name, "Faults", "3"),
         (REPRESENTATIVE.name, "Load", "1,000"),
-        ("managed", "Leaks", "1"),
-        ("managed", "Load", "1,000"),
+        (SIMPLEST.name, "Leaks", "1"),
+        (SIMPLEST.name, "Load", "1,000"),
     }
 
 

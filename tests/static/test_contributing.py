@@ -2,11 +2,12 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.static.test_slices import LISTS
+from tests.static.test_slices import LISTS, SERVERS
 
 # The folders whose own folders each have a row.
 _DETAILED = ("", "lambda/rotation/", "modules/", "tests/")
@@ -50,7 +51,7 @@ def test_each_folder_and_file_of_the_root_has_a_row(rows: set[str], repository: 
 def test_the_entries_of_a_strategy_are_in_files_that_exist(page: str, repository: Path) -> None:
     steps = page.partition("\n## Add a strategy\n")[2].partition("\n## ")[0]
     files = re.findall(r"^- `(.+?)`: ", steps, re.MULTILINE)
-    assert LISTS.keys() <= {*files}
+    assert {*LISTS, *SERVERS} <= {*files}
     assert [path for path in files if not (repository / path).is_file()] == []
 
 
@@ -62,6 +63,24 @@ def test_each_command_exists(page: str, repository: Path) -> None:
     paths = [path for path in named if re.match(r"(tests|modules)/", path)]
     assert paths
     assert [path for path in paths if not (repository / path.partition("::")[0]).exists()] == []
+
+
+def test_each_command_for_one_test_selects_a_test(page: str, repository: Path) -> None:
+    commands = re.findall(r"pytest (\S+) -k (\S+)", page)
+    assert commands
+    files, words = zip(*commands, strict=True)
+    found = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-n0", "--collect-only", "-q"),
+            *(*dict.fromkeys(files), "-k", " or ".join(words)),
+        ],
+        check=False,
+        cwd=repository,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.splitlines()
+    for file, word in commands:
+        assert any(test.startswith(f"{file}::") and word in test for test in found), word
 
 
 def test_each_path_that_make_check_runs_exists(repository: Path) -> None:

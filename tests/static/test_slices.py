@@ -9,12 +9,24 @@ import pytest
 
 from tests.strategies import ALL, StrategyUnderTest, case
 
-# Each shared file that names strategies, with the reason.
+# Each shared file that every strategy adds an entry to, with the reason.
 LISTS = {
+    "variables.tf": "It has the type of the options, and may read which strategy was chosen.",
     "strategies.tf": "It calls the submodule of the chosen strategy.",
     "lambda/rotation/strategies/__init__.py": "REGISTRY has the names that the function accepts.",
 }
-# Pages may name any strategy. So may examples and the demo, which are a user's code, and the bench.
+# Each shared file that names a strategy unlike all others. A new strategy changes none of them.
+_EXCEPTIONS = {
+    "tools/rotating_secret/rotating_secret/secret.py": "These two have no settings to read.",
+    "tools/rotating_secret/rotating_secret/survey.py": "All fields of this one may be secret.",
+}
+# Each shared file that starts the servers of the strategies, or passes them to the examples.
+SERVERS = (
+    *("tests/e2e/conftest.py", "tests/e2e/estate.py"),
+    *("tests/leaks/conftest.py", "tests/leaks/deployed.py"),
+    *("tests/load/account.py", "tests/load/subject.py"),
+)
+# The pages, and code that calls the module as a user does.
 _EXEMPT = (
     *("*.md", "examples/*", "dev/demo/*", "bench/*"),
     "tests/readme/*",  # They run the pages.
@@ -39,9 +51,20 @@ def _slice(strategy: StrategyUnderTest) -> tuple[str, ...]:
 def _form(strategy: StrategyUnderTest) -> re.Pattern[str]:
     """Match a name as code writes it."""
     folder = strategy.folders[0].rpartition("/")[2]
-    forms = [rf"rotation\.{strategy.name}\b", rf"module\.{folder}\b", rf"strategies[./]{folder}\b"]
+    quoted = rf"['\"]{strategy.name}['\"]"
+    forms = [
+        rf"rotation(\[\*\])?\.{strategy.name}\b",
+        rf"module\.{folder}\b",
+        rf"strategies[./]{folder}\b",
+    ]
     if strategy.name not in _WORDS:
-        forms.append(rf"(['\"]){strategy.name}\1")
+        forms.append(quoted)
+    else:
+        forms += [
+            rf"(rotation|strategy)\W{{1,8}}{quoted}",
+            rf"names? (==|!=|in) {quoted}|{quoted} (==|!=|in) names?\b",
+            rf"(return|Final =) {quoted}",
+        ]
     return re.compile("|".join(forms))
 
 
@@ -62,7 +85,7 @@ def _is_any_of(path: str, patterns: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize("strategy", [case(one) for one in ALL])
 def test_only_its_own_slice_names_a_strategy(strategy: StrategyUnderTest, repository: Path) -> None:
-    own = (*_slice(strategy), *_EXEMPT, *LISTS)
+    own = (*_slice(strategy), *_EXEMPT, *LISTS, *_EXCEPTIONS, *SERVERS)
     form = _form(strategy)
     found = [
         f"{path}:{number}: {line.strip()}"
@@ -76,7 +99,27 @@ def test_only_its_own_slice_names_a_strategy(strategy: StrategyUnderTest, reposi
     assert found == []
 
 
-def test_each_list_names_a_strategy(repository: Path) -> None:
-    for path in LISTS:
-        text = (repository / path).read_text(encoding="utf-8")
-        assert any(_form(strategy).search(text) for strategy in ALL), path
+@pytest.mark.parametrize("path", [*LISTS, *_EXCEPTIONS])
+def test_each_listed_file_names_a_strategy(path: str, repository: Path) -> None:
+    text = (repository / path).read_text(encoding="utf-8")
+    assert any(_form(strategy).search(text) for strategy in ALL)
+
+
+def test_each_shared_file_with_servers_is_listed(repository: Path) -> None:
+    """Each such file names the servers of all: one name of each is enough to find it."""
+    slices = [pattern for strategy in ALL for pattern in _slice(strategy)]
+    found = {
+        path
+        for path in _files(repository)
+        if _is_any_of(path, ("tests/e2e/*", "tests/leaks/*", "tests/load/*"))
+        and not _is_any_of(path, (*slices, *_EXEMPT))
+        for text in [(repository / path).read_text(encoding="utf-8").lower()]
+        if all(server in text for server in ("github", "mysql", "redis"))
+    }
+    assert found == {*SERVERS}
+
+
+def test_a_file_is_in_one_slice(repository: Path) -> None:
+    for path in _files(repository):
+        owners = [one.name for one in ALL if _is_any_of(path, _slice(one))]
+        assert len(owners) <= 1, path

@@ -199,3 +199,9 @@ SAMPLE: Final = tuple(one for one in ROTATORS if one.represents_all or one.sampl
 # For tests that need some strategy, and must not name one.
 REPRESENTATIVE: Final = next(record for record in ROTATORS if record.represents_all)
 SIMPLEST: Final = next(record for record in ROTATORS if not record.options)
+
+# Each of these differs from all others: the code, the function, or all of the rotation is not ours.
+CUSTOM, EXISTING, MANAGED = (
+    next(record for record in ALL if record.name == name)
+    for name in ("custom", "function", "managed")
+)

@@ -289,7 +289,7 @@ STRATEGY = RotatorUnderTest(
         "lambda/rotation/services/login/*",
         "testing/local_logins/*",
         "tests/e2e/bedrock.py",
-        "tests/services/*",
+        "tests/services/test_service_logins.py",
         "tests/unit/service_credentials.py",
     ),
     rules=_RULES,

@@ -112,10 +112,11 @@ STRATEGY = RotatorUnderTest(
     name="mysql",
     files=(
         "lambda/rotation/services/mysql/*",
-        "testing/databases/*",
+        "testing/databases/*mysql*.py",
+        "testing/databases/mariadb.py",
         "testing/harness/mysql.py",
         "tests/plan/mysql.py",
-        "tests/services/*",
+        "tests/services/*mysql*.py",
         "tests/unit/mysql*.py",
     ),
     rules=mysql.RULES,

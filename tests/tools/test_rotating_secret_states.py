@@ -22,6 +22,7 @@ from rotating_secret.secret import (
 )
 from rotating_secret.survey import names_of
 from rotation.previous import Note
+from tests.strategies import CUSTOM
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reports/uploader-a1B2c3"
@@ -30,7 +31,7 @@ FUNCTION = Function(
     name="rotate-reports-uploader-930766b9",
     log_group="/aws/lambda/rotate-reports-uploader-930766b9",
     timeout=timedelta(minutes=2),
-    settings={"strategy": "custom", "secret_arn_pattern": PATTERN},
+    settings={"strategy": CUSTOM.name, "secret_arn_pattern": PATTERN},
 )
 CURRENT = Version(version_id="1", labels=["AWSCURRENT"], created=NOW - timedelta(days=3))
 SECRET = Secret(
@@ -152,7 +153,7 @@ _GONE = replace(FUNCTION, settings=None, exists=False)
 @pytest.mark.parametrize(
     ("function", "ours", "strategy"),
     [
-        pytest.param(FUNCTION, True, "custom", id="settings"),
+        pytest.param(FUNCTION, True, CUSTOM.name, id="settings"),
         pytest.param(_HIDDEN, True, None, id="encrypted-settings"),
         pytest.param(_GONE, True, None, id="gone"),
         pytest.param(replace(_GONE, name="rotate"), False, "function", id="other-gone"),

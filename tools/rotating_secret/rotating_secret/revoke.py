@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotating_secret.errors import AwsRefusedError, Exit, StoppedError, UsageError
 from rotating_secret.rotation import MISSED, Waiting, rotate, unfinished
-from rotating_secret.secret import CURRENT, PREVIOUS
+from rotating_secret.secret import CURRENT, EXISTING, PREVIOUS
 from rotating_secret.survey import describe, read_function
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _require_revocation(
     settings: dict[str, Any] = dict(function.settings or {})
     # If a customer key hides the settings from the caller, the function says it.
     if not settings.get("revocable") and not function.encrypted:
-        strategy = settings.get("strategy", "function")
+        strategy = settings.get("strategy", EXISTING)
         raise NotRevocableError(name, f"the strategy {strategy} without revocation")
 
 

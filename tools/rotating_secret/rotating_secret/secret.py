@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
+# The strategy of a function that isn't the module's.
+EXISTING: Final = "function"
 
 # As long as the watcher of the notifications waits.
 _ROTATION: Final = timedelta(hours=1)
@@ -135,7 +137,7 @@ class Secret:
             return str(self.function.settings.get("strategy"))
         if self.managed:
             return "managed"
-        return "function" if self.function and not self._has_our_function() else None
+        return EXISTING if self.function and not self._has_our_function() else None
 
     @property
     def is_ours(self) -> bool:
