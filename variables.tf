@@ -434,7 +434,7 @@ variable "rotation" {
       admin_secret_arn   = optional(string)
       ca_certificates    = optional(string)
       constants          = optional(map(string), {})
-      dbname             = optional(string, "postgres")
+      dbname             = optional(string)
       endpoint           = optional(string)
       exclude_characters = optional(string, ":/@\"'\\ ")
       hash_password      = optional(bool, true)

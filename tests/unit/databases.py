@@ -3,11 +3,26 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tests.unit.bad_input import ABSENT, BadInput, Row
+from tests.unit.bad_input import ABSENT, ARN, BadInput, Row
 
 HOST: Final = "reports.internal"
 ADMIN_PASSWORD: Final = "password-of-the-administrator"  # noqa: S105 -- of a fake
 PRINTABLE: Final = frozenset({"dbname", "engine", "host", "masterarn", "port", "username"})
+
+_FOREIGN: Final = ARN.replace("reports/uploader", "database/foreign")
+# Fields of a value, in which the next one has what the options name.
+REPLACED: Final[Sequence[tuple[str, str, object]]] = [
+    ("host", "upper-case", HOST.upper()),
+    ("port", "absent", ABSENT),
+    ("port", "null", None),
+    ("port", "other", 1),
+    ("dbname", "absent", ABSENT),
+    ("dbname", "number", 7),
+    ("dbname", "other", "other"),
+    ("masterarn", "absent", ABSENT),
+    ("masterarn", "foreign", _FOREIGN),
+    ("masterarn", "list", [_FOREIGN]),
+]
 
 _A_HOST: Final = "a host name or an address, without a port"
 _A_NAME: Final = "the name of a user"

@@ -56,6 +56,8 @@ class PostgresqlServer(Remote):
         super().__init__(cloud)
         self.user = user
         self.roles = {user: _Role(), "admin": _Role(password=md5_hash(ADMIN_PASSWORD, "admin"))}
+        # That of the last log-in.
+        self.database = ""
         # The users of the sessions that others have opened.
         self.sessions: list[str] = []
 
@@ -72,7 +74,8 @@ class PostgresqlServer(Remote):
         return set()
 
     def log_in(self, place: Place, user: str, password: str) -> _Session:
-        assert place.host == HOST
+        assert (place.host, place.port) == (HOST, 5432)
+        self.database = place.database
 
         def effect() -> _Session:
             if not self._accepts(user, password):
@@ -238,7 +241,7 @@ UNIT: Final = Unit(
         engine="postgres",
         other="mysql",
         longest_user=63,
-        options=[("dbname", "null", None, "the name of a database")],
+        options=[("dbname", "empty", "", "the name of a database, or null")],
     ),
     make=users,
     kind=Kind.SETTER,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.unit.rotator import Rotation
 
 _OTHERS: Final = """{
-  "kind": "database", "port": 5432, "tls": true, "replica": null, "weight": 0.25,
+  "kind": "database", "retries": 5432, "tls": true, "replica": null, "weight": 0.25,
   "number": 123456789012345678901234567890, "tiny": 1e-300, "text": "\\u00e9\\ud83d\\ude00",
   "nested": {"hosts": ["a", {"b": [1, 2.5, false]}]}, "list": [], "": "no name"
 }"""

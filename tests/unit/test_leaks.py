@@ -75,7 +75,8 @@ _SHOWN: Final = {
     "Clock": {"now", "sleep", "left"},
     "Credential": {"identity", "owner", "expires"},
     "Database": {
-        *("title", "engines", "host", "port", "dbname", "user", "admin_arn", "passwords"),
+        *("title", "engines", "host", "port", "dbname", "first_dbname"),
+        *("user", "admin_arn", "passwords"),
     },
     # No password and no hash is kept in it.
     "Definition": {"mariadb", "plugin", "default_roles", "clauses", "limits"},

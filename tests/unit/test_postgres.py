@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -81,6 +82,18 @@ def test_a_clone_that_is_no_longer_a_member_is_rejected_and_becomes_a_member_aga
     rotation.rotate()
     rotation.rotate()
     assert server.works(rotation.secret.value())
+
+
+@pytest.mark.parametrize(("option", "database"), [("shop", "shop"), (None, "postgres")])
+def test_the_function_uses_the_database_of_the_option(option: str | None, database: str) -> None:
+    rotation = users(Cloud())
+    make: Any = rotation.strategy
+    name, options, server = make.args
+    rotation = rotation.changed(partial(make.func, name, {**options, "dbname": option}, server))
+    rotation.rotate()
+    rotation.put_by_hand(json.dumps({**rotation.secret.value(), "dbname": "other"}))
+    rotation.rotate()
+    assert server.database == database
 
 
 def test_a_missing_user_is_named() -> None:

@@ -97,7 +97,10 @@ class Database:
     engines: tuple[str, ...]
     host: str
     port: int
+    # The database that the application uses, if the variables name one.
     dbname: str | None
+    # That of a first value if they don't.
+    first_dbname: str | None
     # The user that the application knows. A second one may have the same name with CLONE.
     user: str
     admin_arn: str | None
@@ -132,18 +135,26 @@ class Database:
         return user, self._owner(self.user if user == self.clone else user, host)
 
     def new_value(self, user: str, current: object) -> Mapping[str, object]:
-        """Make a value with a new password. Fields that it has already stay, whatever their types.
+        """Make a value with a new password. The variables replace what the current value has.
+
+        They don't name Aurora, and need not name a database.
 
         Args:
             user: the user that it is for.
             current: the current value; None: it is the first one.
         """
-        first = {"engine": self.engines[0], "host": self.host, "port": self.port}
-        further = {"dbname": self.dbname, "masterarn": self.admin_arn}
-        value = first | {name: text for name, text in further.items() if text is not None}
-        if isinstance(current, Mapping):
-            value = {name: current[name] for name in (*first, *further) if name in current}
-        return {**value, "username": user, "password": self.passwords.draw()}
+        first = {"engine": self.engines[0], "dbname": self.first_dbname}
+        before = current if isinstance(current, Mapping) else first
+        value = {
+            "engine": before["engine"],
+            "host": self.host,
+            # In some secrets it is a string. https://github.com/aws-samples/aws-secrets-manager-rotation-lambdas/issues/151
+            "port": str(self.port) if isinstance(before.get("port"), str) else self.port,
+            "dbname": self.dbname or before.get("dbname"),
+            "masterarn": self.admin_arn,
+        }
+        kept = {name: field for name, field in value.items() if field is not None}
+        return {**kept, "username": user, "password": self.passwords.draw()}
 
     def _owner(self, user: str, host: str) -> str:
         return f"{self.title} user {user} of {host.lower()}"
@@ -205,6 +216,7 @@ class Options:
         engines: tuple[str, ...],
         dbname: str | None,
         longest_user: int,
+        first_dbname: str | None = None,
     ) -> Self:
         """Read the options.
 
@@ -215,6 +227,7 @@ class Options:
             engines: what `engine` may be in a value.
             dbname: the option dbname.
             longest_user: the most characters of a user's name.
+            first_dbname: the database in a first value without the option.
 
         Raises:
             ConfigurationError: One is missing or wrong.
@@ -240,6 +253,7 @@ class Options:
                 host=host,
                 port=port,
                 dbname=dbname,
+                first_dbname=first_dbname,
                 user=user,
                 admin_arn=admin.arn if admin else None,
                 passwords=Passwords.of(options),

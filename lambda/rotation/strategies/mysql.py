@@ -1,7 +1,8 @@
 """The password of a MySQL or MariaDB user, alternating between two users or changed in place.
 
 Secret: AWS's JSON for databases, `{"engine": "mysql", "host": …, "port": …, "dbname": …,
-"username": …, "password": …, "masterarn": …}`. Any further field survives.
+"username": …, "password": …, "masterarn": …}`. All but engine and password are from the options.
+Any further field survives.
 Idempotency: each statement sets a state, and adds nothing when it is repeated.
 Privileges: secretsmanager:GetSecretValue on the administrator's secret. On the server, the
 administrator needs CREATE USER, SELECT on mysql.*, and WITH GRANT OPTION what it copies. A user

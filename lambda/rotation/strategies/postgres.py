@@ -1,7 +1,8 @@
 """The password of a PostgreSQL user, alternating between two users or changed in place.
 
 Secret: AWS's JSON for databases, `{"engine": "postgres", "host": …, "port": …, "dbname": …,
-"username": …, "password": …, "masterarn": …}`. Any further field survives.
+"username": …, "password": …, "masterarn": …}`. All but engine and password are from the options.
+Any further field survives.
 Idempotency: each statement sets a state, and adds nothing when it is repeated.
 Privileges: secretsmanager:GetSecretValue on the administrator's secret. On the server, the
 administrator needs CREATEROLE, and from PostgreSQL 16 on ADMIN OPTION on the user.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from rotation.errors import ConfigurationError, CredentialRejected
 from rotation.services.database import ALTERNATING, SINGLE, Options, ca_certificates
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LogIn: TypeAlias = Callable[[Place, str, str], Session]
+
+# Each server has it.
+_DATABASE: Final = "postgres"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -185,7 +189,9 @@ def build(
     Raises:
         ConfigurationError: An option is missing or wrong.
     """
-    dbname = options.text("dbname", pattern="(?s:.{1,63})", allowed="the name of a database")
+    dbname = options.optional_text(
+        "dbname", pattern="(?s:.{1,63})", allowed="the name of a database, or null"
+    )
     read = Options.read(
         options,
         clients,
@@ -193,12 +199,13 @@ def build(
         engines=("postgres", "aurora-postgresql"),
         dbname=dbname,
         longest_user=63,
+        first_dbname=_DATABASE,
     )
     server = _Server(
         place=Place(
             host=read.endpoint,
             port=read.database.port,
-            database=dbname,
+            database=dbname or _DATABASE,
             ca_certificates=ca_certificates(),
         ),
         names=read.database,

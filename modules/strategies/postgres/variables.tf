@@ -18,7 +18,7 @@ variable "options" {
     admin_secret_arn   = optional(string)
     ca_certificates    = optional(string)
     constants          = optional(map(string), {})
-    dbname             = optional(string, "postgres")
+    dbname             = optional(string)
     endpoint           = optional(string)
     exclude_characters = optional(string, ":/@\"'\\ ")
     hash_password      = optional(bool, true)
@@ -34,9 +34,9 @@ variable "options" {
   # https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
   validation {
     condition = alltrue([for name in var.options[*].dbname :
-      name != "" && !strcontains(name, "\u0000") && length(replace(base64encode(name), "=", "")) * 3 / 4 < 64
+      name != "" && !strcontains(name, "\u0000") && length(replace(base64encode(name), "=", "")) * 3 / 4 < 64 if name != null
     ])
-    error_message = "${var.secret}: rotation.postgres.dbname must be the name of a database in 1 to 63 bytes of UTF-8, without the character NUL. Write e.g. \"postgres\". Found: ${floor(length(replace(base64encode(var.options.dbname), "=", "")) * 3 / 4)} bytes."
+    error_message = "${var.secret}: rotation.postgres.dbname must be the name of a database in 1 to 63 bytes of UTF-8, without the character NUL, or null. Write e.g. \"reports\". Found: ${try(floor(length(replace(base64encode(var.options.dbname), "=", "")) * 3 / 4), 0)} bytes."
   }
   validation {
     condition = alltrue([for options in var.options[*] : try(

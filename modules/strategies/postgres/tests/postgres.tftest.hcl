@@ -20,7 +20,6 @@ run "accepts_a_single_user_without_an_administrator" {
     condition = jsonencode(output.strategy.settings) == jsonencode({
       constants = {}
       options = {
-        dbname             = "postgres"
         exclude_characters = ":/@\"'\\ "
         hash_password      = true
         host               = "DB.internal"
