@@ -73,7 +73,7 @@ def lambda_handler(event: object, context: Context) -> None:
     """
     started = time.monotonic()
     record: log.LogRecord = {Key.EVENT: "rotation_step"}
-    with _silence.kept() as stream:
+    with _silence.keep() as stream:
         failure = _failure(event, context, record)
     if failure is not None:
         record[Key.OUTCOME] = "failed"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from rotation.response import PLAUSIBLE_YEARS, TIME_FORMAT, parsed_time
+from rotation.response import PLAUSIBLE_YEARS, TIME_FORMAT, parse_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -115,7 +115,7 @@ def parse(text: str) -> Record | None:
 
 
 def _plausible(text: str) -> datetime | None:
-    time = parsed_time(text)
+    time = parse_time(text)
     return time if time and time.year in PLAUSIBLE_YEARS else None
 
 

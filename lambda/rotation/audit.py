@@ -21,7 +21,7 @@ from rotation.aws import ask, call
 from rotation.errors import ConfigurationError, CredentialRejected, RotationError
 from rotation.ownership import parse_ours, require_ours
 from rotation.proof import LAG
-from rotation.response import parsed_time
+from rotation.response import parse_time
 from rotation.secret import Stage
 from rotation.strategy import Issuer, Replacer, Setter
 
@@ -206,7 +206,7 @@ class Audit:
                 f"is {stage} in version {version.version_id}. {cure}",
             )
         except RotationError as error:
-            yield _not_checked(f"whether the service accepts the credential of {stage}", error)
+            yield _check_failure(f"whether the service accepts the credential of {stage}", error)
 
     def _of_inventory(self, description: Description) -> Iterator[Finding]:
         """Look for credentials at the service that no labelled version has."""
@@ -216,9 +216,9 @@ class Audit:
         try:
             held = issuer.inventory()
         except RotationError as error:
-            yield _not_checked(f"which credentials {issuer.owner} has", error)
+            yield _check_failure(f"which credentials {issuer.owner} has", error)
             return
-        named = {issuer.adopted, *self._named(issuer, description)}
+        named = {issuer.adopted, *self._identities_in_versions(issuer, description)}
         for one in held:
             if one.identity in named or not self._concerns(one):
                 continue
@@ -229,7 +229,7 @@ class Audit:
                 "made it, the next one ends it. Otherwise find out who made it, and delete it.",
             )
 
-    def _named(self, issuer: Issuer, description: Description) -> Iterator[str]:
+    def _identities_in_versions(self, issuer: Issuer, description: Description) -> Iterator[str]:
         for version_id in description.stages:
             version = self.secret.read(version_id)
             credential = parse_ours(issuer, version) if version else None
@@ -303,11 +303,11 @@ class Audit:
 def _was_revoked(description: Description, current: Version) -> bool:
     """Say whether a report of a leak has ended all credentials that are older than the current."""
     found = re.fullmatch(r"done \S+ (\S+)", description.revocation or "")
-    time = parsed_time(found[1]) if found else None
+    time = parse_time(found[1]) if found else None
     return time is not None and time >= current.created
 
 
-def _not_checked(what: str, error: RotationError) -> Finding:
+def _check_failure(what: str, error: RotationError) -> Finding:
     # The user is gone or renamed, or something else is no more as the module is configured.
     is_changed = isinstance(error, ConfigurationError)
     kind = Kind.CONFIGURATION if is_changed else Kind.NOT_CHECKED

@@ -254,7 +254,7 @@ def call(
     try:
         return effect()
     except ClientError as error:
-        failure = _translated(action, resource, error, known or {})
+        failure = _translate(action, resource, error, known or {})
     except ParamValidationError as error:
         failure = InternalError(kind=type(error).__name__, place=action)
     except (BotoCoreError, ResponseParserError, *_PARSING) as error:
@@ -269,7 +269,7 @@ def _code(response: Mapping[str, Any]) -> str:
     return str(response.get("Error", {}).get("Code", ""))
 
 
-def _translated(
+def _translate(
     action: str, resource: str, error: ClientError, known: Mapping[str, Exception]
 ) -> Exception:
     code = _code(error.response)

@@ -122,7 +122,7 @@ class Engine:
             return Outcome.NOTHING_TO_DO
         if self._revocable:
             _revocation(pending, event).require()
-        current = pending.stored(self._secret.read_label(Stage.CURRENT))
+        current = pending.parse_stored(self._secret.read_label(Stage.CURRENT))
         if isinstance(strategy, Issuer):
             from rotation.issuing import Issuing
 

@@ -75,7 +75,7 @@ class ConfigurationError(RotationError):
     def setting(cls, *, field: str, given: object, allowed: str) -> Self:
         """Refuse one field of the settings. Settings never contain a credential."""
         return cls(
-            f"Setting {field} must be {allowed}. Found: {_shown(given)}. "
+            f"Setting {field} must be {allowed}. Found: {_show(given)}. "
             "Change it in the module's variables and apply again."
         )
 
@@ -83,7 +83,7 @@ class ConfigurationError(RotationError):
     def unknown_setting(cls, *, field: str, given: object) -> Self:
         """Refuse a field of the settings that nothing reads: a misspelt one must not be ignored."""
         return cls(
-            f"Setting {field} does not exist. Found: {_shown(given)}. "
+            f"Setting {field} does not exist. Found: {_show(given)}. "
             "Remove it from the module's variables and apply again."
         )
 
@@ -259,7 +259,7 @@ class ProtocolError(RotationError):
     @classmethod
     def event(cls, *, field: str, given: object, allowed: str, sensitive: bool = False) -> Self:
         """Refuse one field of the rotation event, which is shown unless it is sensitive."""
-        shown = _kind(given) if sensitive else _shown(given)
+        shown = _kind(given) if sensitive else _show(given)
         return cls(
             f"Field {field} of the event must be {allowed}. Found: {shown}. Let Secrets Manager "
             "invoke the function, by RotateSecret or its schedule."
@@ -399,7 +399,7 @@ def _kind(given: object) -> str:
     return "nothing" if given is None else _KINDS.get(type(given), f"a {type(given).__name__}")
 
 
-def _shown(given: object) -> str:
+def _show(given: object) -> str:
     """Show a wrong value if it is short; a long one is not needed to find the mistake."""
     # Python refuses to write a number of thousands of digits.
     short = isinstance(given, int) and given.bit_length() < 100  # noqa: PLR2004 -- half a line

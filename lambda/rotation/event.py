@@ -61,13 +61,11 @@ class Event:
         """
         if not isinstance(event, Mapping):
             raise ProtocolError.event(field="(all)", given=event, allowed="an object")
-        step = _matching(
-            event, "Step", "|".join([*Step, *WatcherRequest]), f"one of {', '.join(Step)}"
-        )
+        step = _text(event, "Step", "|".join([*Step, *WatcherRequest]), f"one of {', '.join(Step)}")
         return cls(
             step=WatcherRequest(step) if step in {*WatcherRequest} else Step(step),
             secret_arn=secret_arn_of(event, secret_arn_pattern),
-            token=_matching(
+            token=_text(
                 event, "ClientRequestToken", r"[A-Za-z0-9-]{32,64}", "32 to 64 letters, digits, -"
             ),
             rotation_token=_rotation_token(event),
@@ -77,7 +75,7 @@ class Event:
 def secret_arn_of(event: Mapping[object, object], pattern: str) -> str:
     """Return the secret in an event, which must be the configured one."""
     prefix = re.escape(pattern.removesuffix("-??????"))
-    return _matching(event, "SecretId", rf"{prefix}-[A-Za-z0-9]{{6}}", pattern)
+    return _text(event, "SecretId", rf"{prefix}-[A-Za-z0-9]{{6}}", pattern)
 
 
 def _rotation_token(event: Mapping[object, object]) -> str | None:
@@ -88,12 +86,12 @@ def _rotation_token(event: Mapping[object, object]) -> str | None:
     name = "RotationToken"
     if event.get(name) is None:
         return None
-    return _matching(
+    return _text(
         event, name, r"[A-Za-z0-9-]{36,256}", "36 to 256 letters, digits, -", sensitive=True
     )
 
 
-def _matching(
+def _text(
     event: Mapping[object, object],
     name: str,
     pattern: str,

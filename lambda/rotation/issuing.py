@@ -124,7 +124,7 @@ class Issuing:
         first = self.describe() if self.issuer.slots is None else None
         held = self.issuer.inventory()
         previous = None
-        if sort_out(self._facts(held, None)).unexplained():
+        if sort_out(self._facts(held, None)).leftovers():
             previous = self.secret.read_label(Stage.PREVIOUS)
         description = first or self.describe()
         labels = {
@@ -247,11 +247,11 @@ class Issuing:
         """Decide whose each credential is. Read versions only while they may explain one."""
         facts = self._facts(found.held, found.earlier)
         claims = sort_out(facts)
-        for version in self._other_versions(found, claims) if claims.unexplained() else ():
-            credential = explained(self.issuer, version, found.held)
+        for version in self._other_versions(found, claims) if claims.leftovers() else ():
+            credential = find_ours(self.issuer, version, found.held)
             facts = facts.with_version(version.version_id, credential)
             claims = sort_out(facts)
-            if not claims.unexplained():
+            if not claims.leftovers():
                 break
         return claims
 
@@ -269,7 +269,7 @@ class Issuing:
         done.add(tried)
         # Also versions without a label: a cancelled rotation leaves one.
         others = self.secret.versions()
-        times = [one.created for one in found.held if one.identity in claims.unexplained()]
+        times = [one.created for one in found.held if one.identity in claims.leftovers()]
         reserve = STORING_SECONDS + self._proving_seconds() + LONGEST_ATTEMPT_SECONDS
         for one in sorted(others, key=lambda one: min(abs(others[one] - time) for time in times)):
             # Everyone who may put a version can put thousands.
@@ -392,7 +392,7 @@ def facts_of(
     )
 
 
-def explained(issuer: Issuer, version: Version, held: Sequence[Issued]) -> Credential | None:
+def find_ours(issuer: Issuer, version: Version, held: Sequence[Issued]) -> Credential | None:
     """Return the credential in a version, if the version shows that it is ours.
 
     Everyone who may put a version can name any credential in it. So the version must have been

@@ -50,14 +50,14 @@ class Recorded:
         """Any credential may be ours, because none has a mark."""
         return True
 
-    def orphans(self, facts: Facts, unexplained: AbstractSet[str]) -> AbstractSet[str]:
+    def orphans(self, facts: Facts, leftovers: AbstractSet[str]) -> AbstractSet[str]:
         """Return the credential that the attempt made but did not store."""
         attempt = self.attempt
         if attempt is None or facts.settle(attempt):
             return frozenset()
         possible = {one.identity for one in facts.held if attempt.may_have_made(one)}
         # If there are two, one of them is foreign, and nothing shows which.
-        return unexplained & possible if len(possible) == 1 else frozenset()
+        return leftovers & possible if len(possible) == 1 else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,9 @@ class Marked:
         """Only a credential with this secret's mark is ours. Others are ignored."""
         return str(issued.mark).startswith(self.prefix)
 
-    def orphans(self, _facts: Facts, unexplained: AbstractSet[str]) -> AbstractSet[str]:
+    def orphans(self, _facts: Facts, leftovers: AbstractSet[str]) -> AbstractSet[str]:
         """Return all of them: what has our mark was made for us, stored or not."""
-        return unexplained
+        return leftovers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class Claims:
     orphans: AbstractSet[str]
     foreign: AbstractSet[str]
 
-    def unexplained(self) -> AbstractSet[str]:
+    def leftovers(self) -> AbstractSet[str]:
         """Return the credentials that no version has. One more version may have one of them."""
         return self.orphans | self.foreign
 
@@ -137,9 +137,9 @@ def sort_out(facts: Facts) -> Claims:
             ours.setdefault(credential.identity, credential)
     if facts.adopted and facts.adopted not in kept:
         ours[facts.adopted] = None
-    unexplained = maybe_ours - ours.keys()
-    orphans = facts.evidence.orphans(facts, unexplained)
-    return Claims(kept=kept, ours=ours, orphans=orphans, foreign=unexplained - orphans)
+    leftovers = maybe_ours - ours.keys()
+    orphans = facts.evidence.orphans(facts, leftovers)
+    return Claims(kept=kept, ours=ours, orphans=orphans, foreign=leftovers - orphans)
 
 
 def parse_ours(strategy: Strategy, version: Version) -> Credential | None:

@@ -41,12 +41,12 @@ class Pending:
     def describe(self) -> Description:
         """Read the labels, which must show that the rotation is not over."""
 
-        def staged() -> Description | None:
+        def find() -> Description | None:
             description = self.secret.describe()
             stages = description.stages.get(self.token, frozenset())
             return description if stages & {Stage.PENDING, Stage.CURRENT} else None
 
-        description = self.awaited(staged)
+        description = self.wait_for(find)
         if description is None:
             raise ProtocolError.not_staged(secret=self.secret.arn, version_id=self.token)
         if Stage.PREVIOUS in description.stages[self.token]:
@@ -61,7 +61,7 @@ class Pending:
         Raises:
             NotYet: It has none, or Secrets Manager does not show it.
         """
-        version = self.awaited(lambda: self.secret.read(self.token))
+        version = self.wait_for(lambda: self.secret.read(self.token))
         if version is None:
             raise NotYet.no_value(secret=self.secret.arn, version_id=self.token)
         return version
@@ -69,9 +69,10 @@ class Pending:
     def current(self, description: Description) -> Stored | None:
         """Read the version that is AWSCURRENT, unless it is that of this rotation."""
         holder = description.holder(Stage.CURRENT)
-        return self.stored(self.secret.read(holder) if holder not in {None, self.token} else None)
+        version = self.secret.read(holder) if holder not in {None, self.token} else None
+        return self.parse_stored(version)
 
-    def stored(self, version: Version | None) -> Stored | None:
+    def parse_stored(self, version: Version | None) -> Stored | None:
         """Parse a version, if there is one, whose credential must be of the configured owner."""
         return Stored(version=version, credential=self.require_ours(version)) if version else None
 
@@ -138,7 +139,7 @@ class Pending:
         self.secret.cancel(self.token)
         raise ProtocolError.not_staged(secret=self.secret.arn, version_id=self.token)
 
-    def awaited(self, read: Callable[[], T | None]) -> T | None:
+    def wait_for(self, read: Callable[[], T | None]) -> T | None:
         """Read again for a while, because a read of Secrets Manager may show an earlier state."""
         for _ in range(_TRIES):
             found = read()

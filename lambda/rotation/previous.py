@@ -30,7 +30,7 @@ from rotation.event import secret_arn_of
 from rotation.log import Key
 from rotation.ownership import parse_ours
 from rotation.proof import LAG
-from rotation.response import TIME_FORMAT, parsed_time
+from rotation.response import TIME_FORMAT, parse_time
 from rotation.secret import PREVIOUS_TAG, Secret, Stage
 from rotation.strategy import Deactivator
 
@@ -107,14 +107,14 @@ class Note:
 def parse(text: str | None) -> Note | None:
     """Parse a tag's value; None: this module did not write it."""
     found = re.fullmatch(r"(active|inactive) (\S+) (\S+)(?: used \S+ (\S+) \S+ \S+)?", text or "")
-    since = parsed_time(found[3]) if found else None
+    since = parse_time(found[3]) if found else None
     if found is None or since is None:
         return None
     return Note(
         identity=found[2],
         active=found[1] == "active",
         since=since,
-        reported=parsed_time(found[4] or ""),
+        reported=parse_time(found[4] or ""),
     )
 
 

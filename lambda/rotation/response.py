@@ -124,7 +124,7 @@ class Response:
             raise self.refusal(name=name, given=value, allowed="a list of strings")
         return frozenset(items)
 
-    def unset(self, name: str, *, allowed: str) -> None:
+    def require_unset(self, name: str, *, allowed: str) -> None:
         """Require that a flag is absent or false."""
         value = self._fields.get(name)
         if value:
@@ -145,7 +145,7 @@ class Response:
         return Response(value, action=self._action, resource=self._resource, path=path)
 
 
-def parsed_time(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Parse a UTC time; None: the text is no such time."""
     with suppress(ValueError):
         if re.fullmatch(_TIME, text):

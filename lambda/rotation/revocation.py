@@ -25,7 +25,7 @@ from rotation.aws import LONGEST_CALL_SECONDS
 from rotation.errors import ConfigurationError, NotYet, ProtocolError
 from rotation.ownership import Stored, parse_ours, sort_out
 from rotation.proof import LAG, accepts
-from rotation.response import TIME_FORMAT, parsed_time
+from rotation.response import TIME_FORMAT, parse_time
 from rotation.secret import REVOCATION_TAG, Stage
 from rotation.strategy import Issued, Issuer, Replacer, Revoker, Setter
 
@@ -59,7 +59,7 @@ class Request:
 def parse(text: str | None) -> Request | None:
     """Parse a tag's value; None: there is no request, or no responder of ours wrote it."""
     found = re.fullmatch(rf"{LEAKED} ([A-Za-z0-9-]{{32,64}}) (\S+)", text or "")
-    time = parsed_time(found[2]) if found else None
+    time = parse_time(found[2]) if found else None
     return Request(version_id=found[1], time=time) if found and time else None
 
 
@@ -75,7 +75,7 @@ class Revocation:
         """Say whether the rotation may end the overlap of older credentials early."""
         if self.is_required:
             return True
-        return self._checked(description) is not None
+        return self._valid_request(description) is not None
 
     def require(self) -> None:
         """Check the request for which this rotation was started, before anything has changed.
@@ -89,7 +89,7 @@ class Revocation:
         self._require_revoker()
         if not self.is_required:
             return
-        found = self.pending.awaited(self._valid_now)
+        found = self.pending.wait_for(self._valid_now)
         if found is None:
             secret = self.pending.secret
             secret.cancel(self.pending.token)
@@ -103,8 +103,8 @@ class Revocation:
         """
         successor = self.pending.value()
         self._wait_until(successor.created + LAG)
-        description = self.pending.awaited(self._current_description)
-        request = self._checked(description) if description else None
+        description = self.pending.wait_for(self._current_description)
+        request = self._valid_request(description) if description else None
         if request is None:
             return False
         self._end_older(request, successor)
@@ -119,14 +119,14 @@ class Revocation:
             clock.sleep(left)
 
     def _valid_now(self) -> Request | None:
-        return self._checked(self.pending.secret.describe())
+        return self._valid_request(self.pending.secret.describe())
 
     def _current_description(self) -> Description | None:
         """Read the labels, which must show the promotion."""
         description = self.pending.secret.describe()
         return description if description.holder(Stage.CURRENT) == self.pending.token else None
 
-    def _checked(self, description: Description) -> Request | None:
+    def _valid_request(self, description: Description) -> Request | None:
         """Return the request in the tag, if it is for this rotation and valid."""
         request = parse(description.revocation)
         if request is None or request.version_id == self.pending.token or self._cannot_end():
@@ -168,17 +168,17 @@ class Revocation:
 
     def _retire(self, issuer: Issuer, kept: Stored) -> list[Credential]:
         """Retire what older versions of the secret have; return those with a value."""
-        from rotation.issuing import explained, facts_of  # Other packages don't have it.
+        from rotation.issuing import facts_of, find_ours  # Other packages don't have it.
 
         held = issuer.inventory()
         if not held and issuer.slots is None:
             return self._retire_unlisted(issuer, kept)
         facts = facts_of(issuer, self.pending.secret.arn, held, kept, None)
         claims = sort_out(facts)
-        for version in self._older(kept.version) if claims.unexplained() else ():
-            facts = facts.with_version(version.version_id, explained(issuer, version, held))
+        for version in self._older(kept.version) if claims.leftovers() else ():
+            facts = facts.with_version(version.version_id, find_ours(issuer, version, held))
             claims = sort_out(facts)
-            if not claims.unexplained():
+            if not claims.leftovers():
                 break
         retired = {one: claims.ours[one.identity] for one in held if one.identity in claims.ours}
         for issued, credential in retired.items():

@@ -144,7 +144,7 @@ class Secret:
                 "VersionId", pattern=version_id, allowed="the id of the requested version"
             ),
             created=response.time("CreatedDate"),
-            value=_parsed(response.optional_text("SecretString")),
+            value=_parse(response.optional_text("SecretString")),
             stages=response.optional_set("VersionStages"),
         )
 
@@ -255,7 +255,7 @@ def _require_version(response: Response, version_id: str) -> None:
     response.text("VersionId", pattern=re.escape(version_id), allowed="the id of this version")
 
 
-def _parsed(text: str | None) -> Value | None:
+def _parse(text: str | None) -> Value | None:
     """Return a JSON object, or plain text; None: the value is binary.
 
     A JSON object must be the same for every parser: valid JSON, and no name twice.

@@ -103,13 +103,13 @@ class OptionReader:
             self.refuse(name, value, "an object of strings")
         return value
 
-    def nested(self, name: str) -> OptionReader:
+    def part(self, name: str) -> OptionReader:
         """Take an object."""
         return OptionReader(self._fields.pop(name, None), path=f"{self._path}.{name}")
 
-    def optional_nested(self, name: str) -> OptionReader | None:
+    def optional_part(self, name: str) -> OptionReader | None:
         """Take an object that may be absent."""
-        return self.nested(name) if name in self._fields else None
+        return self.part(name) if name in self._fields else None
 
     def end(self) -> None:
         """Refuse a field that was not taken.
@@ -156,7 +156,7 @@ class Settings:
         Raises:
             ConfigurationError: It is absent, not JSON, or a field is missing, wrong or unknown.
         """
-        fields = OptionReader(_parsed(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
+        fields = OptionReader(_parse(environ.get(ENVIRONMENT_VARIABLE)), path=ENVIRONMENT_VARIABLE)
         hours = fields.optional_number("give_up_after_hours", least=0, most=_MOST_MINUTES // 60)
         settings = cls(
             strategy=fields.text("strategy"),
@@ -169,18 +169,18 @@ class Settings:
                 minutes=fields.number("minimum_overlap_minutes", least=0, most=_MOST_MINUTES)
             ),
             constants=fields.text_map("constants"),
-            audit=fields.optional_nested("audit"),
-            previous=fields.optional_nested("previous_credential"),
+            audit=fields.optional_part("audit"),
+            previous=fields.optional_part("previous_credential"),
             metrics=fields.optional_flag("metrics"),
             revocable=fields.optional_flag("revocable"),
             give_up_after=None if hours is None else timedelta(hours=hours),
-            options=fields.nested("options"),
+            options=fields.part("options"),
         )
         fields.end()
         return settings
 
 
-def _parsed(text: str | None) -> object:
+def _parse(text: str | None) -> object:
     try:
         return json.loads(text or "")
     except (ValueError, RecursionError):  # RecursionError: 4 KB of brackets

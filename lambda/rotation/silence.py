@@ -35,7 +35,7 @@ class Silence:
         self._nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[TextIO]:
+    def keep(self) -> Iterator[TextIO]:
         """Let nothing reach the log during the block; yield the stream for after it."""
         # logging.disable does not stop levels above CRITICAL, and the rotator can undo it.
         logging.getLogger().handlers.clear()

@@ -95,7 +95,7 @@ class AlternatingUsers:
 
     def parse(self, value: Value) -> Credential | None:
         """Recognise the value of any user."""
-        return parsed(self._server.names, value)
+        return parse_credential(self._server.names, value)
 
     def generate(self, current: Credential | None) -> Credential:
         """Make a password for the other user. The first value is for the second user.
@@ -104,7 +104,7 @@ class AlternatingUsers:
         """
         names = self._server.names
         is_clone = current is not None and field(current, "username") == names.clone
-        return generated(names, names.user if is_clone else names.clone, current)
+        return make_credential(names, names.user if is_clone else names.clone, current)
 
     def apply(self, pending: Credential, current: Credential | None) -> None:  # noqa: ARG002 -- another user has it
         """Set the password of the pending user, and make the second user like the first."""
@@ -143,12 +143,12 @@ class SingleUser:
 
     def parse(self, value: Value) -> Credential | None:
         """Recognise the value of any user."""
-        return parsed(self._server.names, value)
+        return parse_credential(self._server.names, value)
 
     def generate(self, current: Credential | None) -> Credential:
         """Make a password for the user."""
         names = self._server.names
-        return generated(names, names.user, current)
+        return make_credential(names, names.user, current)
 
     def check(self, pending: Credential, known: Iterable[Credential]) -> None:
         """Look for all that would make replace fail."""
@@ -179,7 +179,7 @@ class SingleUser:
                 else:
                     alter(*login, pending)
                 return
-        raise none_accepted(pending)
+        raise no_known_password(pending)
 
 
 def end_sessions(server: Server, credential: Credential) -> None:
@@ -188,7 +188,7 @@ def end_sessions(server: Server, credential: Credential) -> None:
     server.verify(credential)
 
 
-def none_accepted(pending: Credential) -> CredentialRejected:
+def no_known_password(pending: Credential) -> CredentialRejected:
     """Return the error if a user has to change its own password, and cannot log in."""
     return CredentialRejected(
         owner=pending.owner,
@@ -199,7 +199,7 @@ def none_accepted(pending: Credential) -> CredentialRejected:
     )
 
 
-def parsed(names: Names, value: Value) -> Credential | None:
+def parse_credential(names: Names, value: Value) -> Credential | None:
     """Recognise the value of any user."""
     found = names.user_and_owner(value)
     if found is None:
@@ -208,7 +208,7 @@ def parsed(names: Names, value: Value) -> Credential | None:
     return Credential(identity=f"the password of {user}", owner=owner, value=value)
 
 
-def generated(names: Names, user: str, current: Credential | None) -> Credential:
+def make_credential(names: Names, user: str, current: Credential | None) -> Credential:
     """Make a credential of one of the users."""
     value = names.new_value(user, current.value if current else None)
     return Credential(identity=f"the password of {user}", owner=names.owner, value=value)

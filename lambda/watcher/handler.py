@@ -150,7 +150,7 @@ def _look(event: Mapping[str, Any], settings: Mapping[str, Any]) -> _Seen:
         maximum_age=timedelta(days=days) if (days := settings["maximum_age_days"]) else None,
         give_up_after=timedelta(hours=settings["give_up"]["after_hours"]) if gives_up else None,
     )
-    described = _described(settings["secret_arn"])
+    described = _describe(settings["secret_arn"])
     pending = pending_version(described or {})
     exists = described is not None and not described.get("DeletedDate")
     needed = exists and (pending or days or settings["metrics"])
@@ -199,17 +199,17 @@ def _message(cause: Cause, settings: Mapping[str, Any], **details: Any) -> Messa
     )
 
 
-def _described(arn: str) -> dict[str, Any] | None:
+def _describe(arn: str) -> dict[str, Any] | None:
     client = _client("secretsmanager")
-    return _existing(client, lambda: client.describe_secret(SecretId=arn))
+    return _read(client, lambda: client.describe_secret(SecretId=arn))
 
 
 def _schedule(name: str) -> dict[str, Any] | None:
     client = _client("scheduler")
-    return _existing(client, lambda: client.get_schedule(Name=name))
+    return _read(client, lambda: client.get_schedule(Name=name))
 
 
-def _existing(client: Any, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:  # noqa: ANN401
+def _read(client: Any, read: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:  # noqa: ANN401
     """Return the response of a read; None: what it asks for does not exist."""
     try:
         return read()

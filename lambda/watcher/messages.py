@@ -236,10 +236,10 @@ def _origin(event: Mapping[str, Any] | None) -> str:
     detail = _detail(event)
     identity = detail.get("userIdentity")
     arn = identity.get("arn") if isinstance(identity, dict) else None
-    when = f" at {found}" if (found := _known(r"[0-9T:.Z-]{1,30}", detail.get("eventTime"))) else ""
-    by = f" by {found}" if (found := _known(r"arn:[\w:/+=,.@-]{1,600}", arn)) else ""
+    when = f" at {found}" if (found := _match(r"[0-9T:.Z-]{1,30}", detail.get("eventTime"))) else ""
+    by = f" by {found}" if (found := _match(r"arn:[\w:/+=,.@-]{1,600}", arn)) else ""
     return f" Event: {detail['eventName']}{when}{by}."
 
 
-def _known(form: str, text: object) -> str | None:
+def _match(form: str, text: object) -> str | None:
     return text if isinstance(text, str) and re.fullmatch(form, text, re.ASCII) else None

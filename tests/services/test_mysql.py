@@ -63,7 +63,7 @@ def _change(server: MySQLServer, account: Account, password: str, plugin: str) -
     """Change a password as a strategy will."""
     with session(server, server.superuser) as admin:
         if _is_mariadb(server):
-            admin.query(changes.set_stored(account, password, plugin=plugin))
+            admin.query(changes.set_password(account, password, plugin=plugin))
         else:
             admin.query(f"ALTER USER {account} IDENTIFIED BY {literal(password)}")
 
@@ -364,7 +364,7 @@ def test_a_policy_of_mariadb_refuses_stored_passwords_and_weak_ones(mariadb: MyS
             admin.query("CREATE USER made@'%' IDENTIFIED BY 'Str0ng-enough'")
             for sql, errno in (
                 (
-                    changes.set_stored(Account(user="made"), "x", plugin="mysql_native_password"),
+                    changes.set_password(Account(user="made"), "x", plugin="mysql_native_password"),
                     1290,
                 ),
                 ("SET PASSWORD FOR made@'%' = PASSWORD('weak')", 1819),
@@ -389,7 +389,7 @@ def test_mysql_writes_no_password_into_its_logs(mysql: MySQLServer) -> None:
     account, clone = Account(user="made"), Account(user="made_clone")
     with session(mysql, mysql.superuser) as admin:
         admin.query("CREATE USER made@'%' IDENTIFIED BY 'secret-number-1'")
-        for sql in changes.retained(account, current="secret-number-1", pending="secret-number-2"):
+        for sql in changes.retain(account, current="secret-number-1", pending="secret-number-2"):
             admin.query(sql)
         admin.query(accounts.HEXADECIMAL)
         ((shown,),) = admin.query(accounts.show(account))

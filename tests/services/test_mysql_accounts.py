@@ -97,7 +97,9 @@ def _grants(admin: Session, account: Account) -> Grants:
 def _copy(admin: Session, *, mariadb: bool) -> int:
     """Give the clone what the original may do, and return how many rounds it took."""
     for count in range(_MOST_ROUNDS + 1):
-        statements = _grants(admin, _APP).copied(_CLONE, _grants(admin, _CLONE), mariadb=mariadb)
+        statements = _grants(admin, _APP).statements(
+            _CLONE, _grants(admin, _CLONE), mariadb=mariadb
+        )
         if not statements:
             return count
         for sql in statements:
@@ -182,10 +184,10 @@ def _normal(definition: Definition) -> Definition:
 
 
 def _retain(admin: Session, *, current: str, pending: str) -> None:
-    for sql in changes.locked(_APP, wait_seconds=5, idle_seconds=30):
+    for sql in changes.lock(_APP, wait_seconds=5, idle_seconds=30):
         rows = admin.query(sql)
     assert rows == [("1",)]
-    for sql in changes.retained(_APP, current=current, pending=pending):
+    for sql in changes.retain(_APP, current=current, pending=pending):
         admin.query(sql)
 
 
@@ -212,7 +214,7 @@ def test_the_current_password_works_before_between_and_after(
             admin.query(
                 f"ALTER USER {_APP} IDENTIFIED BY {literal(known[0])} RETAIN CURRENT PASSWORD"
             )
-        for sql in changes.retained(_APP, current="current", pending="pending"):
+        for sql in changes.retain(_APP, current="current", pending="pending"):
             assert _accepted(mysql, "current") == [True]
             admin.query(sql)
         assert _accepted(mysql, "current", "pending", "given-up") == [True, True, False]
@@ -221,7 +223,7 @@ def test_the_current_password_works_before_between_and_after(
 def test_one_statement_alone_forgets_the_current_password(mysql: MySQLServer) -> None:
     """So that the test above would find it."""
     with user(mysql, "app", "current"), session(mysql, mysql.superuser) as admin:
-        _, alone = changes.retained(_APP, current="current", pending="pending")
+        _, alone = changes.retain(_APP, current="current", pending="pending")
         admin.query(alone)
         assert _accepted(mysql, "current", "pending") == [True, True]
         admin.query(alone)
@@ -231,7 +233,7 @@ def test_one_statement_alone_forgets_the_current_password(mysql: MySQLServer) ->
 def test_a_user_changes_its_own_password_with_one_privilege(mysql: MySQLServer) -> None:
     with user(mysql, "app", "current") as login:
         with session(mysql, login) as own:
-            first, _ = changes.retained(_APP, current="current", pending="pending")
+            first, _ = changes.retain(_APP, current="current", pending="pending")
             with pytest.raises(ServerError) as caught:
                 own.query(first)
             assert caught.value.errno == 1227
@@ -244,20 +246,20 @@ def test_a_user_changes_its_own_password_with_one_privilege(mysql: MySQLServer) 
 def test_the_lock_excludes_others_until_its_session_ends(mysql: MySQLServer) -> None:
     with session(mysql, mysql.superuser) as other:
         with session(mysql, mysql.superuser) as one:
-            _, lock = changes.locked(_APP, wait_seconds=0, idle_seconds=30)
+            _, lock = changes.lock(_APP, wait_seconds=0, idle_seconds=30)
             assert one.query(lock) == [("1",)]
             assert other.query(lock) == [("0",)]
-            _, of_clone = changes.locked(_CLONE, wait_seconds=0, idle_seconds=30)
+            _, of_clone = changes.lock(_CLONE, wait_seconds=0, idle_seconds=30)
             assert other.query(of_clone) == [("1",)]
-        _, lock = changes.locked(_APP, wait_seconds=20, idle_seconds=30)
+        _, lock = changes.lock(_APP, wait_seconds=20, idle_seconds=30)
         assert other.query(lock) == [("1",)]
 
 
 def test_the_lock_of_a_frozen_session_ends(mysql: MySQLServer) -> None:
     with session(mysql, mysql.superuser) as frozen, session(mysql, mysql.superuser) as other:
-        for sql in changes.locked(_APP, wait_seconds=0, idle_seconds=1):
+        for sql in changes.lock(_APP, wait_seconds=0, idle_seconds=1):
             frozen.query(sql)
-        _, lock = changes.locked(_APP, wait_seconds=30, idle_seconds=60)
+        _, lock = changes.lock(_APP, wait_seconds=30, idle_seconds=60)
         assert other.query(lock) == [("1",)]
         with pytest.raises(ServerError) as caught:
             frozen.query("SELECT 1")
@@ -269,7 +271,7 @@ def test_the_history_may_refuse_the_first_statement_only(mysql: MySQLServer) -> 
         user(mysql, "app", "current", "PASSWORD HISTORY 3"),
         session(mysql, mysql.superuser) as admin,
     ):
-        first, second = changes.retained(_APP, current="current", pending="pending")
+        first, second = changes.retain(_APP, current="current", pending="pending")
         with pytest.raises(ServerError) as caught:
             admin.query(first)
         assert caught.value.errno == changes.IN_HISTORY

@@ -20,7 +20,7 @@ from rotation.errors import (
 from rotation.services import NoReplyError
 from rotation.services.postgresql import SqlError, Stage, roles
 from rotation.services.postgresql.errors import call
-from rotation.services.postgresql.passwords import scram_verifier, stored
+from rotation.services.postgresql.passwords import hash_password, scram_verifier
 from rotation.services.postgresql.quoting import quote_literal
 from rotation.services.postgresql.session import log_in
 from rotation.services.tls import UntrustedCertificateError
@@ -275,7 +275,7 @@ def test_a_pool_accepts_the_password_and_reports_no_reason(
 ) -> None:
     place = replace(place_of(postgresql), port=pgbouncer.port)
     user = f"app_{encryption}"  # The pool keeps its own sessions of a user.
-    hashed = stored(_APP.password, user, encryption)
+    hashed = hash_password(_APP.password, user, encryption)
     with role(postgresql, user, f"LOGIN PASSWORD '{hashed}'"):
         with log_in(place, user, _APP.password) as session:
             assert session.value("SELECT current_user") == user

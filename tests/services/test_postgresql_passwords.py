@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import pytest
 
-from rotation.services.postgresql.passwords import scram_verifier, stored
+from rotation.services.postgresql.passwords import hash_password, scram_verifier
 from rotation.services.postgresql.quoting import quote_identifier, quote_literal
 from rotation.services.postgresql.session import Session, log_in
 from rotation.services.tls import Limits
@@ -113,7 +113,7 @@ def test_a_password_is_the_same_for_all(
     _alter(administrator, app, by_libpq(login, encryption))
     assert code_of(postgresql, login) is None
 
-    hashed = stored(password, app, encryption)
+    hashed = hash_password(password, app, encryption)
     _alter(administrator, app, hashed)
     assert code_of(postgresql, login) is None
     assert accepts_psycopg(postgresql, login)
@@ -128,7 +128,7 @@ def test_a_name_is_the_same_for_all(
     name: str, administrator: Session, postgresql: PostgreSQL
 ) -> None:
     login = Login(name, "a password")
-    hashed = quote_literal(stored(login.password, name, "md5"))
+    hashed = quote_literal(hash_password(login.password, name, "md5"))
     administrator.query(f"CREATE ROLE {quote_identifier(name)} LOGIN PASSWORD {hashed}")
     try:
         with session_of(postgresql, login) as session:
@@ -161,7 +161,7 @@ def test_the_server_says_how_it_stores_passwords(
     ):
         method = session.value("SHOW password_encryption")
         assert method == encryption
-        _alter(session, app, stored(login.password, app, method))
+        _alter(session, app, hash_password(login.password, app, method))
     assert code_of(postgresql, login) is None
 
 
@@ -170,7 +170,7 @@ def test_no_log_has_a_password_that_was_hashed_here(
     encryption: Encryption, app: str, administrator: Session, postgresql: PostgreSQL
 ) -> None:
     password, planted = secrets.token_urlsafe(), secrets.token_urlsafe()
-    _alter(administrator, app, stored(password, app, encryption))
+    _alter(administrator, app, hash_password(password, app, encryption))
     assert code_of(postgresql, Login(app, password)) is None
     assert found({password}, postgresql.logs()) == set()
 
@@ -180,7 +180,7 @@ def test_no_log_has_a_password_that_was_hashed_here(
 
 
 def test_a_hash_is_no_password(app: str, administrator: Session, postgresql: PostgreSQL) -> None:
-    hashed = stored("a password", app, "md5")
+    hashed = hash_password("a password", app, "md5")
     _alter(administrator, app, hashed)
     assert code_of(postgresql, Login(app, hashed)) == "28P01"
     rows = postgresql.statement("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'")

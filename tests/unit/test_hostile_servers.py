@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from rotation.services import NoReplyError
-from rotation.services.https import Https, Reply, parsed
+from rotation.services.https import Https, Reply, parse_json
 from rotation.services.login import cql
 from rotation.services.tls import Limits
 from tests.unit.tls import serving
@@ -140,7 +140,7 @@ def test_a_body_beyond_the_limit_is_cut_to_nothing(parts: list[bytes], trusted: 
     serve, _ = _sending(lambda: parts)
     with serving(trusted, serve) as endpoint:
         reply = _ask(endpoint, _SMALL)
-    assert (reply.status, reply.body, parsed(reply)) == (200, b"", None)
+    assert (reply.status, reply.body, parse_json(reply)) == (200, b"", None)
 
 
 def test_nothing_is_decompressed(trusted: Path) -> None:
@@ -149,7 +149,7 @@ def test_nothing_is_decompressed(trusted: Path) -> None:
     serve, _ = _sending(lambda: [_OK, head, bomb])
     with serving(trusted, serve) as endpoint:
         reply = _ask(endpoint, _SMALL)
-    assert (reply.body, parsed(reply)) == (bomb, None)
+    assert (reply.body, parse_json(reply)) == (bomb, None)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_reply_within_the_limits_is_read(trusted: Path) -> None:
     serve, _ = _sending(lambda: [whole])
     with serving(trusted, serve) as endpoint:
         reply = _ask(endpoint, Limits(seconds=60, most_bytes=len(whole)))
-    assert (reply.status, reply.headers["x-a"], parsed(reply)) == (200, "b", {})
+    assert (reply.status, reply.headers["x-a"], parse_json(reply)) == (200, "b", {})
 
 
 _AUTHENTICATE: Final = struct.pack(">BBhBi", 0x84, 0, 0, 0x03, 0)

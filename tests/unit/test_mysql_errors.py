@@ -14,7 +14,7 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.services import NoReplyError
-from rotation.services.mysql.errors import log_in_failed, statement_failed
+from rotation.services.mysql.errors import log_in_error, statement_error
 from rotation.services.mysql.grants import PartialRevokeError
 from rotation.services.mysql.packets import NoMysqlError, ServerError
 from rotation.services.mysql.plugins import PluginError
@@ -29,11 +29,11 @@ _SERVER = "db.example:3306"
 
 
 def _log_in(failure: Exception) -> RotationError:
-    return log_in_failed(failure, user="app", server=_SERVER)
+    return log_in_error(failure, user="app", server=_SERVER)
 
 
 def _statement(failure: Exception) -> RotationError:
-    return statement_failed(
+    return statement_error(
         failure, action="ALTER USER", user="admin", server=_SERVER, privilege="CREATE USER"
     )
 

@@ -16,7 +16,7 @@ from rotation.services.mysql.grants import Grants, PartialRevokeError
 from rotation.services.mysql.packets import NoMysqlError
 from rotation.services.mysql.plugins import PluginError
 from rotation.services.mysql.quoting import Account, identifier, literal
-from rotation.services.mysql.tokens import find, joined, split, tokens, unquoted
+from rotation.services.mysql.tokens import find, join, split, tokens, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,7 +71,7 @@ def test_tokens_are_those_that_were_quoted(parts: list[tuple[Callable[[str], str
     found = tokens(" ".join(quoted))
     assert found == quoted
     # No name and no plugin has a character that a server writes as a letter, as it does with NUL.
-    assert [unquoted(token) for token in found] == [
+    assert [unquote(token) for token in found] == [
         text.replace("\0", "0") if quote is literal else text for quote, text in parts
     ]
 
@@ -80,9 +80,9 @@ def test_words_inside_of_names_and_parentheses_are_not_found() -> None:
     parts = tokens("GRANT SELECT (`TO`, to, TO) ON `a TO b`.* TO 'x'@'%'")
     at = find(parts, "TO")
     assert parts[at + 1 :] == ["'x'", "@", "'%'"]
-    assert joined(parts[find(parts, "ON") + 1 : at]) == "`a TO b`.*"
+    assert join(parts[find(parts, "ON") + 1 : at]) == "`a TO b`.*"
     assert find(parts, "FROM") == -1
-    assert [joined(part) for part in split(parts[1 : find(parts, "ON")])] == [
+    assert [join(part) for part in split(parts[1 : find(parts, "ON")])] == [
         "SELECT ( `TO`, to, TO )"
     ]
 
@@ -259,7 +259,7 @@ def test_mariadb_writes_default_roles_and_others_grants_too() -> None:
 
 def test_all_is_granted_to_an_account_without_anything() -> None:
     wanted = Grants.parse(_LINES, _APP).with_default_roles(frozenset({"`r2`@`%`", "`r1`@`%`"}))
-    assert wanted.copied(_CLONE, _EMPTY, mariadb=False) == [
+    assert wanted.statements(_CLONE, _EMPTY, mariadb=False) == [
         "GRANT `r1`@`%` TO 'app_clone'@'%' WITH ADMIN OPTION",
         "GRANT `r2`@`%` TO 'app_clone'@'%'",
         "GRANT `r3`@`%` TO 'app_clone'@'%'",
@@ -278,7 +278,7 @@ def test_all_is_granted_to_an_account_without_anything() -> None:
         "GRANT INSERT ON `we``ird`.* TO 'app_clone'@'%'",
         "SET DEFAULT ROLE `r1`@`%`, `r2`@`%` TO 'app_clone'@'%'",
     ]
-    assert wanted.copied(_CLONE, wanted, mariadb=False) == []
+    assert wanted.statements(_CLONE, wanted, mariadb=False) == []
 
 
 def _of(*lines: str) -> Grants:
@@ -343,7 +343,7 @@ def _of(*lines: str) -> Grants:
 def test_a_difference_becomes_statements(
     wanted: list[str], has: list[str], statements: list[str]
 ) -> None:
-    assert _of(*wanted).copied(_CLONE, _of(*has), mariadb=False) == statements
+    assert _of(*wanted).statements(_CLONE, _of(*has), mariadb=False) == statements
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_a_difference_becomes_statements(
 )
 def test_options_follow_too(wanted: str, has: str, statements: list[str]) -> None:
     one, other = Grants.parse([wanted], _APP), Grants.parse([has], _APP)
-    assert one.copied(_CLONE, other, mariadb=True) == statements
+    assert one.statements(_CLONE, other, mariadb=True) == statements
 
 
 _NAMES: Final = st.sampled_from(["SELECT", "INSERT", "EVENT", "ALL PRIVILEGES", "GRANT OPTION"])
@@ -438,14 +438,14 @@ def test_nothing_that_both_may_do_is_taken_in_between(wanted: Grants, has: Grant
     state = {place.on: _expanded(names) for place, names in has.privileges.items()}
     goal = {place.on: _expanded(names) for place, names in wanted.privileges.items()}
     both = {on: state[on] & goal[on] for on in state.keys() & goal.keys()}
-    for sql in wanted.copied(_CLONE, has, mariadb=True):
+    for sql in wanted.statements(_CLONE, has, mariadb=True):
         parts = tokens(sql)
         on = find(parts, "ON")
         if on < 0:
             continue
         end = max(find(parts, "TO"), find(parts, "FROM"))
-        names = _expanded(joined(words) for words in split(parts[1:on]))
-        place = state.setdefault(joined(parts[on + 1 : end]), set())
+        names = _expanded(join(words) for words in split(parts[1:on]))
+        place = state.setdefault(join(parts[on + 1 : end]), set())
         if parts[0] == "GRANT":
             place |= names | ({"GRANT OPTION"} if find(parts, "WITH") > 0 else set())
         else:
@@ -483,41 +483,41 @@ def test_spoilt_lines_raise_only_our_errors(sql: str) -> None:
 
 def test_two_statements_keep_the_current_password() -> None:
     account = replace(_APP, user="o'neil")
-    assert changes.retained(account, current="cur'rent", pending="pend\\ing") == (
+    assert changes.retain(account, current="cur'rent", pending="pend\\ing") == (
         "ALTER USER 'o''neil'@'%' IDENTIFIED BY 'cur''rent' RETAIN CURRENT PASSWORD",
         "ALTER USER 'o''neil'@'%' IDENTIFIED BY 'pend\\\\ing' RETAIN CURRENT PASSWORD",
     )
 
 
 def test_one_statement_keeps_a_password_that_is_not_known() -> None:
-    assert changes.retained(_APP, current=None, pending="pending") == (
+    assert changes.retain(_APP, current=None, pending="pending") == (
         "ALTER USER 'app'@'%' IDENTIFIED BY 'pending' RETAIN CURRENT PASSWORD",
     )
-    assert changes.discarded(_APP) == "ALTER USER 'app'@'%' DISCARD OLD PASSWORD"
+    assert changes.discard(_APP) == "ALTER USER 'app'@'%' DISCARD OLD PASSWORD"
 
 
 def test_the_lock_is_of_one_account_and_does_not_outlive_an_idle_session() -> None:
-    idle, lock = changes.locked(_APP, wait_seconds=5, idle_seconds=30)
+    idle, lock = changes.lock(_APP, wait_seconds=5, idle_seconds=30)
     assert idle == "SET SESSION wait_timeout = 30, lock_wait_timeout = 5"
     name = tokens(lock)[3]
     assert lock == f"SELECT GET_LOCK({name}, 5)"
-    assert len(unquoted(name)) <= 64
-    _, other = changes.locked(_CLONE, wait_seconds=5, idle_seconds=30)
+    assert len(unquote(name)) <= 64
+    _, other = changes.lock(_CLONE, wait_seconds=5, idle_seconds=30)
     assert lock != other
 
 
 def test_mariadb_receives_no_password() -> None:
-    assert changes.set_stored(_APP, "notagoodpwd", plugin="mysql_native_password") == (
+    assert changes.set_password(_APP, "notagoodpwd", plugin="mysql_native_password") == (
         "SET PASSWORD FOR 'app'@'%' = '*3A70EE9FC6594F88CE9E959CD51C5A1C002DC937'"
     )
-    assert changes.set_stored(_APP, "secret", plugin="ed25519") == (
+    assert changes.set_password(_APP, "secret", plugin="ed25519") == (
         "SET PASSWORD FOR 'app'@'%' = 'ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY'"
     )
 
 
 def test_mariadb_may_receive_the_password_itself() -> None:
     plugin = "mysql_native_password"
-    assert changes.set_stored(_APP, "p'w", plugin=plugin, hashed=False) == (
+    assert changes.set_password(_APP, "p'w", plugin=plugin, hashed=False) == (
         "SET PASSWORD FOR 'app'@'%' = PASSWORD('p''w')"
     )
     sql = Definition.parse(_PLAIN_MARIADB).statement(_CLONE, "p'w", before=None, hashed=False)

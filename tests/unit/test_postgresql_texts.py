@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from rotation.services.postgresql import MalformedReplyError, UnusableTextError
 from rotation.services.postgresql.channel import end_point
-from rotation.services.postgresql.passwords import md5_hash, scram_verifier, stored
+from rotation.services.postgresql.passwords import hash_password, md5_hash, scram_verifier
 from rotation.services.postgresql.quoting import quote_identifier, quote_literal
-from rotation.services.postgresql.saslprep import prepared
+from rotation.services.postgresql.saslprep import prepare
 from tests.unit.authority import self_signed
 
 if TYPE_CHECKING:
@@ -95,12 +95,12 @@ def test_each_verifier_has_its_own_salt() -> None:
     ],
 )
 def test_the_form_follows_the_setting(encryption: str, prefix: str) -> None:
-    assert stored("secret", "app", encryption, 4097).startswith(prefix)
+    assert hash_password("secret", "app", encryption, 4097).startswith(prefix)
 
 
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(MalformedReplyError):
-        stored("secret", "app", "scram-sha-512")
+        hash_password("secret", "app", "scram-sha-512")
 
 
 # Letters that SASLprep maps, removes, normalizes, prohibits, or reads from the right.
@@ -123,7 +123,7 @@ def test_passwords_are_prepared_as_libpq_does(password: str) -> None:
     _, parameters, keys = _by_libpq(password).split("$")
     iterations, salt = parameters.split(":")
     salted = hashlib.pbkdf2_hmac(
-        "sha256", prepared(password), base64.b64decode(salt), int(iterations)
+        "sha256", prepare(password), base64.b64decode(salt), int(iterations)
     )
     server_key = hmac.digest(salted, b"Server Key", "sha256")
     assert base64.b64encode(server_key).decode() == keys.split(":")[1]
@@ -142,7 +142,7 @@ def test_passwords_are_prepared_as_libpq_does(password: str) -> None:
 )
 def test_a_password_is_prepared(password: str, bytes_of_it: bytes) -> None:
     """The examples of https://datatracker.ietf.org/doc/html/rfc4013#section-3, and others."""
-    assert prepared(password) == bytes_of_it
+    assert prepare(password) == bytes_of_it
 
 
 _RSA = rsa.generate_private_key(65537, 2048)

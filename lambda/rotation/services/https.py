@@ -89,7 +89,7 @@ def _body(response: HTTPResponse) -> bytes:
     return b"".join(parts)
 
 
-def parsed(reply: Reply) -> object:
+def parse_json(reply: Reply) -> object:
     """Return the JSON in a reply; None: it has no valid JSON."""
     try:
         return json.loads(reply.body)

@@ -83,7 +83,7 @@ def list_credentials(action: str, user_arn: str, effect: Callable[[], object]) -
         response = ask(action, user_arn, effect, known={"NoSuchEntity": absent})
     if response is None:
         raise PermissionDenied(action=action, resource=user_arn, cure=_PATH)
-    response.unset("IsTruncated", allowed="false, because two credentials fit on one page")
+    response.require_unset("IsTruncated", allowed="false, because two credentials fit on one page")
     return response
 
 

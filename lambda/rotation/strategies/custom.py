@@ -48,7 +48,7 @@ def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
     """
     issuer = options.flag("issuer")
     slots = options.optional_number("slots", least=2)
-    their_options = options.nested("options")
+    their_options = options.part("options")
     if isinstance(clients, SdkClients):
         clients.use_boto3()
     module = _module()

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from rotation.response import parsed_time
+from rotation.response import parse_time
 from rotation.services.github import api as github
 from rotation.services.github import errors
 from rotation.strategy import Credential, Issued, Value
@@ -73,7 +73,7 @@ class GithubAppToken:
         )
         if (
             not (isinstance(token, str) and re.fullmatch(github.TOKEN, token))
-            or not (isinstance(expires_at, str) and parsed_time(expires_at))
+            or not (isinstance(expires_at, str) and parse_time(expires_at))
             or not (isinstance(url, str) and re.fullmatch(github.API_URL, url))
             or not isinstance(number, int)
             or isinstance(number, bool)
@@ -126,7 +126,7 @@ def _credential(owner: str, expires_at: str, value: Mapping[str, object]) -> Cre
         identity=f"the token until {expires_at}",
         owner=owner,
         value=value,
-        expires=parsed_time(expires_at),
+        expires=parse_time(expires_at),
     )
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from rotation.aws import ask
 from rotation.errors import ConfigurationError, CredentialRejected, ProtocolError, RotationError
-from rotation.response import parsed_time
+from rotation.response import parse_time
 from rotation.services.github import api as github
 from rotation.services.github import errors, ssh
 from rotation.strategy import Credential, Issued, Value
@@ -204,7 +204,7 @@ class GithubDeployKey:
             request = f"GET {self._path()}?per_page={_PAGE}&page={page}"
             keys = self._api.read_all(self._ask(request), request, self.owner)
             found += [
-                self._issued(key, match[1])
+                self._parse_key(key, match[1])
                 for key in keys
                 if (match := re.fullmatch(_TITLE, key.text("title")))
             ]
@@ -315,9 +315,9 @@ class GithubDeployKey:
         response = self._api.read(self._ask(request), request, self.owner)
         return response.text("ssh_url", pattern=_SSH_URL, allowed="a URL for git over SSH")
 
-    def _issued(self, key: Response, mark: str) -> Issued:
+    def _parse_key(self, key: Response, mark: str) -> Issued:
         created = key.text("created_at")
-        time = parsed_time(created)
+        time = parse_time(created)
         if time is None:
             raise key.refusal(name="created_at", given=created, allowed="a UTC time")
         return Issued(identity=_identity(_key_id(key)), owner=self.owner, created=time, mark=mark)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.aws import require_fields
 from rotation.errors import CredentialRejected, PermissionDenied
-from rotation.response import TIME_FORMAT, parsed_time
+from rotation.response import TIME_FORMAT, parse_time
 from rotation.services import iam, login
 from rotation.services.https import Https
 from rotation.services.login import bedrock, codecommit, keyspaces
@@ -129,7 +129,7 @@ class IamServiceCredential:
         ):
             return None
         name, secret = (value.get(field) for field in _FIELDS[service_name])
-        expires = parsed_time(expiration) if isinstance(expiration, str) else None
+        expires = parse_time(expiration) if isinstance(expiration, str) else None
         if (
             not (isinstance(name, str) and re.fullmatch(_NAME, name))
             or not (isinstance(secret, str) and re.fullmatch(_SECRET, secret))

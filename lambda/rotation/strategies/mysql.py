@@ -25,7 +25,7 @@ from rotation.errors import (
 from rotation.services.database import ALTERNATING, Options, ca_certificates
 from rotation.services.mysql import accounts, changes, grants, session
 from rotation.services.mysql.accounts import Definition
-from rotation.services.mysql.errors import FAILURES, log_in_failed, statement_failed
+from rotation.services.mysql.errors import FAILURES, log_in_error, statement_error
 from rotation.services.mysql.grants import Grants
 from rotation.services.mysql.packets import NoMysqlError, ServerError
 from rotation.services.mysql.quoting import Account
@@ -35,9 +35,9 @@ from rotation.users import (
     SingleUser,
     end_sessions,
     field,
-    generated,
-    none_accepted,
-    parsed,
+    make_credential,
+    no_known_password,
+    parse_credential,
 )
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class _Server:
             account, _ = self._begin(opened, user)
             plugin = self._definition(opened, account).plugin
             text = field(pending, "password")
-            opened.query(changes.set_stored(account, text, plugin=plugin, hashed=self.hashed))
+            opened.query(changes.set_password(account, text, plugin=plugin, hashed=self.hashed))
 
         self._use(user, word, "SET PASSWORD", change)
 
@@ -133,7 +133,7 @@ class _Server:
             first = field(current, "password") if current else None
             _change(
                 opened,
-                changes.retained(account, current=first, pending=field(pending, "password")),
+                changes.retain(account, current=first, pending=field(pending, "password")),
             )
 
         self._use(user, word, "ALTER USER", retain)
@@ -193,7 +193,7 @@ class _Server:
             )
             if not self.is_mariadb and version.number >= _DUAL:
                 # It has a second one if its secret had another mode before.
-                opened.query(changes.discarded(account))
+                opened.query(changes.discard(account))
             if copies and account != original:
                 self._copy(opened, original, account)
             return True
@@ -202,7 +202,7 @@ class _Server:
 
     def _copy(self, opened: Session, original: Account, clone: Account) -> None:
         for _ in range(_MOST_COPIES):
-            statements = self._grants(opened, original).copied(
+            statements = self._grants(opened, original).statements(
                 clone, self._grants(opened, clone), mariadb=self.is_mariadb
             )
             if not statements:
@@ -229,13 +229,13 @@ class _Server:
         if _value(opened, "SELECT @@global.read_only") not in {"0", "OFF"}:
             raise _read_only(self.place)
         account = self._account(opened, user)
-        limits, _ = _locked(account)
+        limits, _ = _lock_statements(account)
         opened.query(limits)
         return account, version
 
     def _lock(self, opened: Session, account: Account) -> None:
         """Wait for other deliveries."""
-        _, lock = _locked(account)
+        _, lock = _lock_statements(account)
         if _value(opened, lock) != "1":
             raise ServiceUnavailable(
                 action="GET_LOCK",
@@ -262,14 +262,14 @@ class _Server:
         try:
             opened = self.log_in(self.place, user, word)
         except FAILURES as error:
-            failure = log_in_failed(error, user=user, server=server)
+            failure = log_in_error(error, user=user, server=server)
         if failure is not None:
             raise failure
         try:
             with opened:
                 return effect(opened)
         except FAILURES as error:
-            refused = statement_failed(
+            refused = statement_error(
                 error,
                 action=action,
                 user=user,
@@ -308,12 +308,12 @@ class DualPasswords:
 
     def parse(self, value: Value) -> Credential | None:
         """Recognise the value of any user."""
-        return parsed(self._server.names, value)
+        return parse_credential(self._server.names, value)
 
     def generate(self, current: Credential | None) -> Credential:
         """Make a password for the user."""
         names = self._server.names
-        return generated(names, names.user, current)
+        return make_credential(names, names.user, current)
 
     def apply(self, pending: Credential, current: Credential | None) -> None:
         """Set the pending password, and keep the current one."""
@@ -332,7 +332,7 @@ class DualPasswords:
         if self._administrator is not None:
             return self._administrator.read()
         if current is None:
-            raise none_accepted(pending)
+            raise no_known_password(pending)
         return field(current, "username"), field(current, "password")
 
 
@@ -353,8 +353,8 @@ def _change(opened: Session, statements: tuple[str, ...]) -> None:
     opened.query(last)
 
 
-def _locked(account: Account) -> tuple[str, str]:
-    return changes.locked(account, wait_seconds=_WAIT_SECONDS, idle_seconds=_IDLE_SECONDS)
+def _lock_statements(account: Account) -> tuple[str, str]:
+    return changes.lock(account, wait_seconds=_WAIT_SECONDS, idle_seconds=_IDLE_SECONDS)
 
 
 def _value(opened: Session, sql: str) -> str:

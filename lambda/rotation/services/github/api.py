@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.aws import call
 from rotation.errors import CredentialRejected, ProtocolError, RotationError, ServiceUnavailable
-from rotation.response import Response, parsed_time
+from rotation.response import Response, parse_time
 from rotation.services import NoReplyError
 from rotation.services.github import errors
-from rotation.services.https import Https, parsed
+from rotation.services.https import Https, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -126,11 +126,11 @@ class Api:
 
     def read(self, reply: Reply, request: str, resource: str) -> Response:
         """Return the JSON object in a reply."""
-        return Response(parsed(reply), action=_action(request), resource=resource)
+        return Response(parse_json(reply), action=_action(request), resource=resource)
 
     def read_all(self, reply: Reply, request: str, resource: str) -> Sequence[Response]:
         """Return the objects of the JSON list in a reply."""
-        whole = Response({"": parsed(reply)}, action=_action(request), resource=resource)
+        whole = Response({"": parse_json(reply)}, action=_action(request), resource=resource)
         return whole.parts("")
 
     def ahead(self, reply: Reply) -> float | None:
@@ -242,7 +242,7 @@ class Installation:
             value=response.text("token", pattern=TOKEN, allowed="a token"),
             expires_at=response.text("expires_at"),
         )
-        if parsed_time(token.expires_at) is None:
+        if parse_time(token.expires_at) is None:
             raise response.refusal(name="expires_at", given=token.expires_at, allowed="a UTC time")
         error = self._compare(response, repositories, permissions)
         if error is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotation.response import Response
 from rotation.services import login
-from rotation.services.https import parsed
+from rotation.services.https import parse_json
 
 if TYPE_CHECKING:
     from rotation.services.https import Send
@@ -27,4 +27,4 @@ def log_in(send: Send, endpoint: str, *, api_key: str) -> None:
     url = f"https://{endpoint}/foundation-models"
     headers = {"Accept": "application/json", "Authorization": f"Bearer {api_key}"}
     reply = login.request(action, endpoint, partial(send, "GET", url, headers=headers, body=None))
-    Response(parsed(reply), action=action, resource=endpoint).parts("modelSummaries")
+    Response(parse_json(reply), action=action, resource=endpoint).parts("modelSummaries")

@@ -31,7 +31,7 @@ def log_in(endpoint: str, *, user_name: str, password: str) -> None:
     try:
         cql.log_in(host, int(port or _PORT), user_name=user_name, password=password)
     except cql.CqlError as error:
-        failure = _translated(error.code, endpoint)
+        failure = _translate(error.code, endpoint)
     except cql.NoCqlError:
         failure = ProtocolError.malformed(
             action=_ACTION,
@@ -47,7 +47,7 @@ def log_in(endpoint: str, *, user_name: str, password: str) -> None:
     raise failure
 
 
-def _translated(code: int, endpoint: str) -> Exception:
+def _translate(code: int, endpoint: str) -> Exception:
     if code in _REJECTED:
         return RejectedError()
     if code in _UNAVAILABLE:

@@ -13,7 +13,7 @@ from rotation.services.mysql import passwords
 from rotation.services.mysql.packets import NoMysqlError
 from rotation.services.mysql.plugins import CACHING_SHA2, NATIVE, SHA256, PluginError
 from rotation.services.mysql.quoting import literal
-from rotation.services.mysql.tokens import find, joined, split, tokens, unquoted
+from rotation.services.mysql.tokens import find, join, split, tokens, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class Definition:
             end = start + 2
             while end < len(parts) and _clause(parts, end) is None:
                 end += 1
-            default_roles = frozenset(joined(role) for role in split(parts[start + 2 : end]))
+            default_roles = frozenset(join(role) for role in split(parts[start + 2 : end]))
             start = end
         clauses = _clauses(parts, start)
         limits = tokens(clauses.pop(("WITH",), "WITH"))[1:]
@@ -105,12 +105,12 @@ class Definition:
         if not limits:
             del clauses["WITH",]
         verb = "ALTER" if before else "CREATE"
-        head = f"{verb} USER {account} IDENTIFIED {self._identified(password, hashed=hashed)}"
+        head = f"{verb} USER {account} IDENTIFIED {self._authentication(password, hashed=hashed)}"
         return " ".join([head, *(clauses[name] for name in _CLAUSES if name in clauses)])
 
-    def _identified(self, password: str, *, hashed: bool) -> str:
+    def _authentication(self, password: str, *, hashed: bool) -> str:
         if self.mariadb:
-            stored = passwords.stored(password, self.plugin, hashed=hashed)
+            stored = passwords.expression(password, self.plugin, hashed=hashed)
             return f"VIA {self.plugin} USING {stored}"
         return f"WITH {self.plugin} BY {literal(password)}"
 
@@ -135,7 +135,7 @@ HEXADECIMAL: Final = "SET SESSION print_identified_with_as_hex = ON"
 def _plugin(parts: Sequence[str], at: int) -> tuple[bool, str, int]:
     """Return whether it is MariaDB's form, the plugin, and where the next clause begins."""
     words = [*parts[at : at + 5], *[""] * 5]
-    mariadb, plugin = words[0] != "WITH", unquoted(words[1])
+    mariadb, plugin = words[0] != "WITH", unquote(words[1])
     if words[:2] == ["BY", "PASSWORD"]:
         plugin, at = "mysql_native_password", at + 3
     elif words[0] in {"WITH", "VIA"}:
@@ -159,7 +159,7 @@ def _clauses(parts: Sequence[str], at: int) -> dict[tuple[str, ...], str]:
         end = at + len(found or ("",))
         clauses.setdefault(name, []).extend(parts[at:end])
         at = end
-    return {name: joined(words) for name, words in clauses.items()}
+    return {name: join(words) for name, words in clauses.items()}
 
 
 def _clause(parts: Sequence[str], at: int) -> tuple[str, ...] | None:

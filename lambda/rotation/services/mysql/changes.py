@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from rotation.services.mysql.passwords import stored
+from rotation.services.mysql.passwords import expression
 from rotation.services.mysql.quoting import literal
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IN_HISTORY: Final = 3638
 
 
-def locked(account: Account, *, wait_seconds: int, idle_seconds: int) -> tuple[str, str]:
+def lock(account: Account, *, wait_seconds: int, idle_seconds: int) -> tuple[str, str]:
     """Return the statements before a change. The second one returns 1: it has the lock.
 
     The lock ends with the session. Lambda may freeze a function, and its session then stays open,
@@ -36,7 +36,7 @@ def locked(account: Account, *, wait_seconds: int, idle_seconds: int) -> tuple[s
     )
 
 
-def retained(account: Account, *, current: str | None, pending: str) -> tuple[str, ...]:
+def retain(account: Account, *, current: str | None, pending: str) -> tuple[str, ...]:
     """Return the statements after which MySQL from 8.0.14 on accepts both passwords.
 
     They are for a server that does not accept the pending one yet, and only under the lock: each
@@ -54,7 +54,7 @@ def retained(account: Account, *, current: str | None, pending: str) -> tuple[st
     )
 
 
-def discarded(account: Account) -> str:
+def discard(account: Account) -> str:
     """Return the statement after which MySQL from 8.0.14 on accepts only the newer password."""
     return f"ALTER USER {account} DISCARD OLD PASSWORD"
 
@@ -64,10 +64,10 @@ def only(account: Account, current: str) -> tuple[str, str]:
 
     Whichever two passwords it had, the current one is the newer of them after the first statement.
     """
-    return f"ALTER USER {account} IDENTIFIED BY {literal(current)}", discarded(account)
+    return f"ALTER USER {account} IDENTIFIED BY {literal(current)}", discard(account)
 
 
-def set_stored(account: Account, password: str, *, plugin: str, hashed: bool = True) -> str:
+def set_password(account: Account, password: str, *, plugin: str, hashed: bool = True) -> str:
     """Return the statement that gives an account of MariaDB a password, and keeps its plugin.
 
     ALTER USER would change the plugin, and write the password into the logs of the server.
@@ -78,4 +78,4 @@ def set_stored(account: Account, password: str, *, plugin: str, hashed: bool = T
         plugin: one of passwords.STORED, as in the account's Definition.
         hashed: whether the statement has a hash in place of the password.
     """
-    return f"SET PASSWORD FOR {account} = {stored(password, plugin, hashed=hashed)}"
+    return f"SET PASSWORD FOR {account} = {expression(password, plugin, hashed=hashed)}"

@@ -23,20 +23,20 @@ _NEUTRAL: Final = (0, 1, 1, 0)
 
 def public_key(password: bytes) -> bytes:
     """Return the 32 bytes of the public key."""
-    scalar, _ = _expanded(password)
-    return _encoded(_multiplied(scalar))
+    scalar, _ = _expand(password)
+    return _encode(_multiply(scalar))
 
 
 def sign(password: bytes, message: bytes) -> bytes:
     """Return the 64 bytes of the signature."""
-    scalar, prefix = _expanded(password)
+    scalar, prefix = _expand(password)
     r = _number(prefix + message)
-    point = _encoded(_multiplied(r))
-    k = _number(point + _encoded(_multiplied(scalar)) + message)
+    point = _encode(_multiply(r))
+    k = _number(point + _encode(_multiply(scalar)) + message)
     return point + ((r + k * scalar) % _L).to_bytes(32, "little")
 
 
-def _expanded(password: bytes) -> tuple[int, bytes]:
+def _expand(password: bytes) -> tuple[int, bytes]:
     """Return the scalar and the prefix. RFC 8032 has a private key of 32 bytes as the password."""
     digest = sha512(password).digest()
     scalar = int.from_bytes(digest[:32], "little")
@@ -47,18 +47,18 @@ def _number(content: bytes) -> int:
     return int.from_bytes(sha512(content).digest(), "little") % _L
 
 
-def _multiplied(scalar: int) -> _Point:
+def _multiply(scalar: int) -> _Point:
     total: _Point = _NEUTRAL
     point: _Point = _B
     while scalar:
         if scalar & 1:
-            total = _added(total, point)
-        point = _added(point, point)
+            total = _add(total, point)
+        point = _add(point, point)
         scalar >>= 1
     return total
 
 
-def _added(one: _Point, other: _Point) -> _Point:
+def _add(one: _Point, other: _Point) -> _Point:
     x1, y1, z1, t1 = one
     x2, y2, z2, t2 = other
     a, b = (y1 - x1) * (y2 - x2) % _P, (y1 + x1) * (y2 + x2) % _P
@@ -67,7 +67,7 @@ def _added(one: _Point, other: _Point) -> _Point:
     return e * f % _P, g * h % _P, f * g % _P, e * h % _P
 
 
-def _encoded(point: _Point) -> bytes:
+def _encode(point: _Point) -> bytes:
     x, y, z, _ = point
     inverse = pow(z, -1, _P)
     return (y * inverse % _P | (x * inverse % _P & 1) << 255).to_bytes(32, "little")

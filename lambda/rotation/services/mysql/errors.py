@@ -117,7 +117,7 @@ _WRONG: Final = {
 }
 
 
-def log_in_failed(failure: Exception, *, user: str, server: str) -> RotationError:
+def log_in_error(failure: Exception, *, user: str, server: str) -> RotationError:
     """Return the error for a log-in that session.log_in refused.
 
     Args:
@@ -128,12 +128,12 @@ def log_in_failed(failure: Exception, *, user: str, server: str) -> RotationErro
     action = f"The log-in of {user}"
     if isinstance(failure, ServerError) and failure.errno in _REJECTED:
         return CredentialRejected(owner=server, identity=user, cure=_REJECTED[failure.errno])
-    ours = _failed(failure, action=action, server=server)
+    ours = _error(failure, action=action, server=server)
     ours.answer_lost = False  # A log-in changes nothing.
     return ours
 
 
-def statement_failed(
+def statement_error(
     failure: Exception, *, action: str, user: str, server: str, privilege: str
 ) -> RotationError:
     """Return the error for a statement that the server refused.
@@ -151,13 +151,13 @@ def statement_failed(
             return PermissionDenied(action=action, resource=server, cure=cure)
         if failure.errno == 1820:  # noqa: PLR2004 -- an expired password
             return CredentialRejected(owner=server, identity=user, cure=_EXPIRED)
-    return _failed(failure, action=action, server=server)
+    return _error(failure, action=action, server=server)
 
 
-def _failed(failure: Exception, *, action: str, server: str) -> RotationError:
+def _error(failure: Exception, *, action: str, server: str) -> RotationError:
     match failure:
         case ServerError():
-            return _refused(failure.errno, action=action, server=server)
+            return _server_error(failure.errno, action=action, server=server)
         case NoReplyError():
             return ServiceUnavailable(action=action, resource=server, answer_lost=failure.lost)
         case NoMysqlError():
@@ -188,7 +188,7 @@ def _failed(failure: Exception, *, action: str, server: str) -> RotationError:
     return ConfigurationError(f"{action} on {server} failed. {why}")
 
 
-def _refused(errno: int, *, action: str, server: str) -> RotationError:
+def _server_error(errno: int, *, action: str, server: str) -> RotationError:
     if errno in _UNAVAILABLE or errno in _ENDED:
         return ServiceUnavailable(
             action=action,

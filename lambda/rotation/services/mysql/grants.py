@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from rotation.services.mysql.packets import NoMysqlError
-from rotation.services.mysql.tokens import find, joined, split, tokens, unquoted
+from rotation.services.mysql.tokens import find, join, split, tokens, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,14 +88,14 @@ class Grants:
             on = find(parts[:to], "ON")
             option = parts[to + 4 :]
             if default:
-                default_roles.add(joined(parts[3:to]))
+                default_roles.add(join(parts[3:to]))
             elif on < 0:
                 admin = find(option, "ADMIN", "OPTION") >= 0
-                roles |= {joined(role): admin for role in split(parts[1:to])}
+                roles |= {join(role): admin for role in split(parts[1:to])}
             else:
                 given = {_OPTION} if find(option, "GRANT", "OPTION") >= 0 else set()
                 for privilege in _privileges(parts[1:on]):
-                    place = Place(joined(parts[on + 1 : to]), _dynamic(privilege))
+                    place = Place(join(parts[on + 1 : to]), _dynamic(privilege))
                     had = privileges.get(place, frozenset())
                     privileges[place] = had | given | {privilege} - {_NONE}
         return cls(privileges=privileges, roles=roles, default_roles=frozenset(default_roles))
@@ -104,7 +104,7 @@ class Grants:
         """Return the same with the default roles of a Definition."""
         return replace(self, default_roles=roles)
 
-    def copied(self, account: Account, has: Grants, *, mariadb: bool) -> list[str]:
+    def statements(self, account: Account, has: Grants, *, mariadb: bool) -> list[str]:
         """Return the statements that give an account the same as this one.
 
         Missing privileges come first, so that no session of the account is refused anything that
@@ -134,7 +134,7 @@ def show(account: Account) -> str:
 
 
 def _is(parts: list[str], account: Account) -> bool:
-    return [unquoted(part) for part in parts] == [account.user, "@", account.host]
+    return [unquote(part) for part in parts] == [account.user, "@", account.host]
 
 
 def _privileges(parts: Iterable[str]) -> Iterable[str]:
@@ -145,7 +145,7 @@ def _privileges(parts: Iterable[str]) -> Iterable[str]:
         if at == len(words):
             yield name
         for column in split(words[at + 1 : -1]) if at < len(words) else ():
-            quoted = "".join(unquoted(part) for part in column).replace("`", "``")
+            quoted = "".join(unquote(part) for part in column).replace("`", "``")
             yield f"{name} (`{quoted}`)"
 
 

@@ -128,7 +128,7 @@ def authenticate(packets: Packets, greeting: Greeting, user: bytes, password: by
             error.accepted |= error.errno in _AFTER_PASSWORD
             raise error
         if kind == EOF:
-            plugin, answer = _switched(content, password)
+            plugin, answer = _switch_plugin(content, password)
             packets.send(answer)
         elif kind != MORE_DATA or plugin != plugins.CACHING_SHA2 or content not in {_FAST, _FULL}:
             break
@@ -139,7 +139,7 @@ def authenticate(packets: Packets, greeting: Greeting, user: bytes, password: by
     raise NoMysqlError
 
 
-def _switched(content: bytes, password: bytes) -> tuple[str, bytes]:
+def _switch_plugin(content: bytes, password: bytes) -> tuple[str, bytes]:
     fields = Fields(content)
     # A packet of one byte is of servers before 4.1: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_old_auth_switch_request.html
     plugin = fields.until_nul().decode("ascii", "replace") or "mysql_old_password"

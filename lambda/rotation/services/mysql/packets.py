@@ -82,7 +82,7 @@ class Fields:
     def text(self) -> str | None:
         """Return a length-encoded string; None: NULL."""
         length = self.length()
-        return None if length is None else decoded(self.take(length))
+        return None if length is None else decode(self.take(length))
 
     def until_nul(self) -> bytes:
         """Return the bytes before the next NUL, or before the end."""
@@ -95,7 +95,7 @@ class Fields:
         return self.take(len(self._packet) - self._at)
 
 
-def decoded(content: bytes) -> str:
+def decode(content: bytes) -> str:
     """Return a text.
 
     Raises:

@@ -41,7 +41,7 @@ STORED: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def stored(password: str, plugin: str, *, hashed: bool) -> str:
+def expression(password: str, plugin: str, *, hashed: bool) -> str:
     """Return the expression for what a plugin stores.
 
     Args:

@@ -132,7 +132,7 @@ def log_in(place: Place, user: str, password: str, limits: Limits = LIMITS) -> S
         UnreadableCertificatesError: The certificates of the place are not PEM.
         UntrustedCertificateError: The certificate of the server is rejected.
     """
-    name, secret = _encoded(user), _encoded(password)
+    name, secret = _encode(user), _encode(password)
     greetings: list[Greeting] = []
 
     def before_tls(plain: Plain) -> None:
@@ -170,7 +170,7 @@ def _session(connection: Connection, greeting: Greeting, user: bytes, password: 
     raise NoReplyError(lost=False)
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     content = text.encode(errors="replace")
     if "\0" in text or content.decode() != text:
         raise TextError

@@ -35,7 +35,7 @@ def tokens(sql: str) -> list[str]:
     return found
 
 
-def unquoted(token: str) -> str:
+def unquote(token: str) -> str:
     """Return the name or the text in a token, without its quotes."""
     quote, inside = token[:1], token[1:-1]
     if quote == "`":
@@ -68,7 +68,7 @@ def split(parts: Iterable[str]) -> list[list[str]]:
     return groups
 
 
-def joined(parts: Iterable[str]) -> str:
+def join(parts: Iterable[str]) -> str:
     """Write tokens as one text. An account and a name with a dot have no blanks inside."""
     text, last = "", "."
     for part in parts:

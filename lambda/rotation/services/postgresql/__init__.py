@@ -70,7 +70,7 @@ class UnusableTextError(Exception):
     """PostgreSQL has no form for a name or a password, or would truncate it."""
 
 
-def encoded(text: str) -> bytes:
+def encode(text: str) -> bytes:
     """Return a text as PostgreSQL's protocol has it.
 
     Raises:
@@ -82,13 +82,13 @@ def encoded(text: str) -> bytes:
     raise UnusableTextError
 
 
-def encoded_name(name: str) -> bytes:
+def encode_name(name: str) -> bytes:
     """Return a name as PostgreSQL's protocol has it.
 
     Raises:
         UnusableTextError: It is empty, too long, or has a character that no name can have.
     """
-    content = encoded(name)
+    content = encode(name)
     # PostgreSQL would truncate a longer name without an error.
     if not 1 <= len(content) <= _LONGEST_NAME_BYTES:
         raise UnusableTextError

@@ -13,7 +13,7 @@ from rotation.services.postgresql import (
     SqlError,
     Stage,
     UnsupportedLoginError,
-    encoded,
+    encode,
 )
 from rotation.services.postgresql.channel import end_point
 from rotation.services.postgresql.messages import sqlstate
@@ -56,14 +56,14 @@ def authenticate(messages: Messages, user: str, password: str, *, certificate: b
         _scram(messages, body, password, certificate)
     elif method == _MD5:
         salt = body.take(_SALT_BYTES)
-        hashed = _md5(_md5(encoded(password) + encoded(user)) + salt)
+        hashed = _md5(_md5(encode(password) + encode(user)) + salt)
         messages.send(b"md5" + hashed + b"\0", b"p")
     else:
-        raise UnsupportedLoginError(_unsupported(method))
+        raise UnsupportedLoginError(_method_name(method))
     _expect(messages, _ACCEPTED)
 
 
-def _unsupported(method: int) -> str:
+def _method_name(method: int) -> str:
     known = {_ACCEPTED: "no password", _CLEARTEXT: "the password in cleartext"}
     return known.get(method, f"authentication method {method}")
 

@@ -106,9 +106,9 @@ def call(
         return effect()
     except SqlError as error:
         if error.sqlstate == "42501":
-            failure = _denied(error.stage, action, place, user, changed)
+            failure = _permission_error(error.stage, action, place, user, changed)
         else:
-            failure = _reported(error, action, place, user)
+            failure = _server_error(error, action, place, user)
     except NoReplyError as error:
         failure = ServiceUnavailable(action=action, resource=resource, answer_lost=error.lost)
     except MalformedReplyError:
@@ -149,7 +149,7 @@ def call(
     raise failure
 
 
-def _reported(error: SqlError, action: str, place: Place, user: str) -> RotationError:
+def _server_error(error: SqlError, action: str, place: Place, user: str) -> RotationError:
     server, code = _server(place), error.sqlstate
     resource = f"{user}@{server}/{place.database}"
     if code == "28P01":
@@ -167,7 +167,7 @@ def _reported(error: SqlError, action: str, place: Place, user: str) -> Rotation
     return ProtocolError.unexpected_code(action=action, resource=resource, code=code)
 
 
-def _denied(
+def _permission_error(
     stage: Stage, action: str, place: Place, user: str, changed: str | None
 ) -> PermissionDenied:
     admin, role = quote_identifier(user), quote_identifier(changed or user)

@@ -20,7 +20,7 @@ _ASYNCHRONOUS: Final = frozenset({b"N", b"S", b"A"})
 _SQLSTATE: Final = re.compile(rb"[0-9A-Z]{5}")
 
 
-def packed(body: bytes, kind: bytes = b"") -> bytes:
+def pack(body: bytes, kind: bytes = b"") -> bytes:
     """Write a message. The first ones of a connection have no kind."""
     return kind + (len(body) + _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "big") + body
 
@@ -92,7 +92,7 @@ class Messages:
         Raises:
             OSError: The connection was lost, or the time is over.
         """
-        self._connection.sendall(packed(body, kind))
+        self._connection.sendall(pack(body, kind))
 
     def receive(self) -> tuple[bytes, Body]:
         """Return the kind and the body of the next message that belongs to the dialogue.

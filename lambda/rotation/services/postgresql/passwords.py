@@ -11,14 +11,14 @@ import hashlib
 import secrets
 from typing import Final
 
-from rotation.services.postgresql import MalformedReplyError, encoded
-from rotation.services.postgresql.scram import derived, salted_password
+from rotation.services.postgresql import MalformedReplyError, encode
+from rotation.services.postgresql.scram import hmac_sha256, salted_password
 
 ITERATIONS: Final = 4096
 _SALT_BYTES: Final = 16
 
 
-def stored(password: str, user: str, encryption: str, iterations: int = ITERATIONS) -> str:
+def hash_password(password: str, user: str, encryption: str, iterations: int = ITERATIONS) -> str:
     """Return the form that a server asks for.
 
     https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-PASSWORD-ENCRYPTION
@@ -51,8 +51,8 @@ def scram_verifier(password: str, *, iterations: int = ITERATIONS) -> str:
     """
     salt = secrets.token_bytes(_SALT_BYTES)
     salted = salted_password(password, salt, iterations)
-    stored_key = hashlib.sha256(derived(salted, b"Client Key")).digest()
-    server_key = derived(salted, b"Server Key")
+    stored_key = hashlib.sha256(hmac_sha256(salted, b"Client Key")).digest()
+    server_key = hmac_sha256(salted, b"Server Key")
     salt_text, *keys = (base64.b64encode(part).decode() for part in (salt, stored_key, server_key))
     return f"SCRAM-SHA-256${iterations}:{salt_text}${':'.join(keys)}"
 
@@ -63,5 +63,5 @@ def md5_hash(password: str, user: str) -> str:
     Raises:
         UnusableTextError: The password or the name has the character NUL, or is no Unicode.
     """
-    content = encoded(password) + encoded(user)
+    content = encode(password) + encode(user)
     return "md5" + hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -5,7 +5,7 @@ https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 
 from __future__ import annotations
 
-from rotation.services.postgresql import encoded, encoded_name
+from rotation.services.postgresql import encode, encode_name
 
 
 def quote_identifier(name: str) -> str:
@@ -14,7 +14,7 @@ def quote_identifier(name: str) -> str:
     Raises:
         UnusableTextError: It is empty, too long, or has a character that no name can have.
     """
-    encoded_name(name)
+    encode_name(name)
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -24,7 +24,7 @@ def quote_literal(text: str) -> str:
     Raises:
         UnusableTextError: It has a character that no text can have.
     """
-    encoded(text)
+    encode(text)
     quoted = "'" + text.replace("'", "''") + "'"
     # Only in an escape string has a backslash one meaning everywhere.
     return " E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted

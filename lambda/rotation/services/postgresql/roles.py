@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rotation.services.postgresql import MalformedReplyError
-from rotation.services.postgresql.passwords import ITERATIONS, stored
+from rotation.services.postgresql.passwords import ITERATIONS, hash_password
 from rotation.services.postgresql.quoting import quote_identifier, quote_literal
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def password_statement(session: Session, name: str, password: str, *, hashed: bo
             "SELECT setting FROM pg_settings WHERE name = 'scram_iterations'", columns=1
         )
         iterations = _number(rows[0][0]) if rows else ITERATIONS
-        password = stored(password, name, encryption, iterations)
+        password = hash_password(password, name, encryption, iterations)
     return f"ALTER ROLE {quote_identifier(name)} PASSWORD {quote_literal(password)}"
 
 

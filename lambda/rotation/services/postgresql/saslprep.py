@@ -6,27 +6,27 @@ https://github.com/postgres/postgres/blob/master/src/common/saslprep.c
 
 from __future__ import annotations
 
-from rotation.services.postgresql import encoded
+from rotation.services.postgresql import encode
 
 
-def prepared(password: str) -> bytes:
+def prepare(password: str) -> bytes:
     """Return the bytes of a password from which SCRAM derives its keys.
 
     Raises:
         UnusableTextError: It has the character NUL, or is no Unicode.
     """
-    plain = encoded(password)
+    plain = encode(password)
     if password.isascii():
         return plain
     import unicodedata
 
-    mapped = _mapped(password)
+    mapped = _map(password)
     if not mapped or _is_prohibited(mapped):
         return plain
     return unicodedata.normalize("NFKC", mapped).encode()
 
 
-def _mapped(password: str) -> str:
+def _map(password: str) -> str:
     from stringprep import in_table_b1, in_table_c12
 
     spaced = (" " if in_table_c12(character) else character for character in password)

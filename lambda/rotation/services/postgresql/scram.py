@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final
 
 from rotation.services.postgresql import MalformedReplyError
-from rotation.services.postgresql.saslprep import prepared
+from rotation.services.postgresql.saslprep import prepare
 
 # One million takes half a second of a processor, and PostgreSQL's default is 4,096.
 MOST_ITERATIONS: Final = 1_000_000
@@ -30,10 +30,10 @@ def salted_password(password: str, salt: bytes, iterations: int) -> bytes:
     Raises:
         UnusableTextError: The password has the character NUL, or is no Unicode.
     """
-    return hashlib.pbkdf2_hmac("sha256", prepared(password), salt, iterations)
+    return hashlib.pbkdf2_hmac("sha256", prepare(password), salt, iterations)
 
 
-def derived(key: bytes, message: bytes) -> bytes:
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
     """Return the HMAC-SHA-256 of a message."""
     return hmac.digest(key, message, "sha256")
 
@@ -69,7 +69,7 @@ class Client:
         match = _FIRST.fullmatch(server_first)
         if not match:
             raise MalformedReplyError
-        nonce, salt, iterations = match[1], _decoded(match[2]), int(match[3])
+        nonce, salt, iterations = match[1], _decode(match[2]), int(match[3])
         # A server without a nonce of its own could replay an exchange.
         own = nonce.startswith(self._nonce) and len(nonce) > len(self._nonce)
         if not own or iterations > MOST_ITERATIONS:
@@ -78,9 +78,9 @@ class Client:
         bound = base64.b64encode(self._header + self._binding)
         without_proof = b"c=" + bound + b",r=" + nonce
         message = b",".join((self._bare(), server_first, without_proof))
-        self._server_signature = derived(derived(salted, b"Server Key"), message)
-        client_key = derived(salted, b"Client Key")
-        signature = derived(hashlib.sha256(client_key).digest(), message)
+        self._server_signature = hmac_sha256(hmac_sha256(salted, b"Server Key"), message)
+        client_key = hmac_sha256(salted, b"Client Key")
+        signature = hmac_sha256(hashlib.sha256(client_key).digest(), message)
         proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
         return without_proof + b",p=" + base64.b64encode(proof)
 
@@ -91,14 +91,14 @@ class Client:
             MalformedReplyError: It does not.
         """
         match = _FINAL.fullmatch(server_final)
-        if not match or not hmac.compare_digest(_decoded(match[1]), self._server_signature):
+        if not match or not hmac.compare_digest(_decode(match[1]), self._server_signature):
             raise MalformedReplyError
 
     def _bare(self) -> bytes:
         return b"n=,r=" + self._nonce
 
 
-def _decoded(text: bytes) -> bytes:
+def _decode(text: bytes) -> bytes:
     with suppress(ValueError):
         return base64.b64decode(text, validate=True)
     raise MalformedReplyError

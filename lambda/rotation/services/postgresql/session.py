@@ -15,11 +15,11 @@ from rotation.services.postgresql import (
     Place,
     SqlError,
     Stage,
-    encoded,
-    encoded_name,
+    encode,
+    encode_name,
 )
 from rotation.services.postgresql.authentication import authenticate
-from rotation.services.postgresql.messages import Body, Messages, packed, sqlstate
+from rotation.services.postgresql.messages import Body, Messages, pack, sqlstate
 from rotation.services.tls import (
     LIMITS,
     Connection,
@@ -83,7 +83,7 @@ class Session:
         """
         failure: Exception
         try:
-            return self._query(encoded(sql), columns)
+            return self._query(encode(sql), columns)
         except (MalformedReplyError, TooLongError):
             failure = MalformedReplyError()
         except OSError:
@@ -179,7 +179,7 @@ def _request_tls(plain: Plain) -> None:
 
     https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
     """
-    plain.sendall(packed(_TLS))
+    plain.sendall(pack(_TLS))
     answer = plain.read(1)
     if answer == b"N":
         raise NoTlsError
@@ -192,8 +192,8 @@ def _request_tls(plain: Plain) -> None:
 def _start(user: str, database: str) -> bytes:
     # PgBouncer rejects most other parameters: https://www.pgbouncer.org/config.html
     parameters = {
-        b"user": encoded_name(user),
-        b"database": encoded_name(database),
+        b"user": encode_name(user),
+        b"database": encode_name(database),
         b"client_encoding": b"UTF8",
         b"application_name": b"secret rotation",
     }
