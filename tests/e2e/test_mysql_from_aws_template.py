@@ -1,22 +1,18 @@
 """The example of the move takes over a secret of MySQL or MariaDB while an application uses it."""
 
-import json
-import uuid
+import contextlib
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from testing.databases.mysql_server import MySQLServer
-from testing.harness.account import Aws, Rotation, Secret
+from testing.harness.account import Aws
 from testing.harness.databases import example_variables
 from testing.harness.mysql import mysql_users
 from testing.harness.terraform import Terraform
 from tests.e2e.application import Application
+from tests.e2e.aws_template import give_up_and_import, unfinished
 from tests.readme.aws_template import CLONE, USER, replace_rotation
-from tests.readme.blocks import block
-
-_NAME: Final = "app/database"
 
 
 @pytest.mark.slow
@@ -34,19 +30,12 @@ def test_the_secret_moves_without_a_failed_query(
             f"CREATE USER {CLONE} IDENTIFIED BY 'of-the-template'; "
             f"GRANT SELECT, INSERT, CREATE ON reports.* TO {CLONE}"
         )
-        client = aws.client("secretsmanager")
-        client.create_secret(Name=_NAME, SecretString=json.dumps(value))
         pending = {**value, "username": USER, "password": "unfinished"}
-        token = client.put_secret_value(
-            SecretId=_NAME,
-            ClientRequestToken=str(uuid.uuid4()),
-            SecretString=json.dumps(pending),
-            VersionStages=["AWSPENDING"],
-        )["VersionId"]
-        application = Application(server, aws, _NAME, "SHOW TABLES FROM reports")
-        with application.running():
-            secret = Secret(aws, _NAME)
-            secret.give_up(Rotation(token, None))
+        with contextlib.ExitStack() as stack:
+            template = stack.enter_context(contextlib.ExitStack())
+            secret = template.enter_context(unfinished(aws, value, pending))
+            application = Application(server, aws, secret.secret_id, "SHOW TABLES FROM reports")
+            stack.enter_context(application.running())
             variables = example_variables(options)
             del variables["endpoint"]
             terraform = Terraform(
@@ -63,10 +52,10 @@ def test_the_secret_moves_without_a_failed_query(
             replace_rotation(terraform.folder, server.product)
             terraform.init()
             try:
-                (address,) = block("run", "from-aws-template").split("'")[1::2]
-                terraform.run("import", address, client.describe_secret(SecretId=_NAME)["ARN"])
+                give_up_and_import(aws, terraform)
                 terraform.apply()
                 secret.wait_for_a_value()
+                template.close()
                 for _ in range(2):
                     secret.rotate_and_wait()
                 application.stop()

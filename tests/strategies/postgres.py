@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import re
-import uuid
 from collections.abc import Iterator, Mapping
 
 import psycopg
@@ -11,11 +9,12 @@ import psycopg
 from testing.databases.login import Login
 from testing.databases.postgresql import PostgreSQL
 from testing.databases.process import HOST
-from testing.harness.account import Aws, Rotation, Secret
+from testing.harness.account import Aws, Secret
 from testing.harness.databases import example_variables
 from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import Terraform
 from tests.e2e.application import Application
+from tests.e2e.aws_template import give_up_and_import, unfinished
 from tests.e2e.databases import grants, leaks, rotation_of
 from tests.e2e.walk import Walk
 from tests.faults.proxy import Fault
@@ -99,29 +98,25 @@ class _FromTemplate(_Walk):
                 session.execute("GRANT app TO app_clone")
             with server.connect(Login("app_clone", value["password"])) as session:
                 session.execute("CREATE TABLE moving.orders ()")
-            secrets = aws.client("secretsmanager")
-            secrets.create_secret(Name="app/database", SecretString=json.dumps(value))
-            secrets.put_secret_value(
-                SecretId="app/database",
-                ClientRequestToken=str(uuid.uuid4()),
-                SecretString=json.dumps({**value, "username": "app", "password": "unfinished"}),
-                VersionStages=["AWSPENDING"],
-            )
+            pending = {**value, "username": "app", "password": "unfinished"}
+            self._template = later.enter_context(contextlib.ExitStack())
+            self._template.enter_context(unfinished(aws, value, pending))
             query = "SELECT FROM moving.orders"
             self._application = Application(server, aws, "app/database", query)
             later.enter_context(self._application.running())
             yield
 
     def before_apply(self, aws: Aws, terraform: Terraform) -> None:
-        secret, server = Secret(aws, "app/database"), self.postgresql
+        server = self.postgresql
         with server.connect(server.administrator) as session:
             for name in ("template-tables", "template-role"):
                 sql = block("run", name).replace("dba", server.administrator.username)
                 session.execute(sql.encode())
-        secret.give_up(Rotation(str(secret.holder("AWSPENDING")), None))
-        address = re.findall("'(.+)'", block("run", "from-aws-template"))[0]
-        found = aws.client("secretsmanager").describe_secret(SecretId=secret.secret_id)
-        terraform.run("import", address, found["ARN"])
+        give_up_and_import(aws, terraform)
+
+    def wait_for_the_first(self, secret: Secret) -> None:
+        super().wait_for_the_first(secret)
+        self._template.close()
 
     def conclude(self, terraform: Terraform, secret: Secret) -> None:
         super().conclude(terraform, secret)
@@ -142,6 +137,7 @@ STRATEGY = RotatorUnderTest(
         "testing/databases/tests/test_p*.py",
         "testing/harness/postgresql.py",
         "tests/e2e/application.py",
+        "tests/e2e/aws_template.py",
         "tests/plan/postgres.py",
         "tests/readme/test_from_aws_template.py",
         "tests/readme/test_postgres.py",
