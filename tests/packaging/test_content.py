@@ -2,7 +2,9 @@
 
 import ast
 import functools
+import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -110,6 +112,19 @@ def test_the_package_has_the_code_and_the_line_numbers_of_the_source(
 @each_strategy
 def test_the_package_is_small(strategy: RotatorUnderTest, packages: Mapping[str, Path]) -> None:
     assert packages[strategy.name].stat().st_size <= strategy.largest_package
+
+
+def test_the_page_says_how_large_packages_are(
+    packages: Mapping[str, Path], repository: Path
+) -> None:
+    page = (repository / "docs" / "design.md").read_text(encoding="utf-8")
+    (limit,) = re.findall(r"the size, at most (\d+) KB", page)
+    assert int(limit) * 1024 == max(strategy.largest_package for strategy in ROTATORS)
+    ((least, most),) = re.findall(r"state, about (\d+) to (\d+) KB", page)
+    # The state has the files as texts in JSON.
+    texts = [[*map(bytes.decode, _content(packages[one.name]).values())] for one in ROTATORS]
+    tens = [len(json.dumps(one)) // 10_240 for one in texts]
+    assert (10 * min(tens), 10 * max(tens) + 10) == (int(least), int(most))
 
 
 @contextmanager
