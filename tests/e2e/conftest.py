@@ -23,7 +23,7 @@ from testing.local_github import LocalGitHub, local_github
 from testing.local_logins import LocalLogins, local_logins
 from testing.local_redis import LocalRedis, local_redis
 from testing.real_aws.guard import Guard
-from tests.e2e.estate import Estate, applied
+from tests.e2e.estate import VARIANTS, Estate, applied
 from tests.e2e.roles import Clients, as_role
 from tests.selection import Rotators
 
@@ -95,11 +95,15 @@ def estate(
     logins: LocalLogins | None,
     redis: LocalRedis,
     database_servers: Servers,
+    *,
+    runs_slow: bool,
 ) -> Iterator[Estate]:
     """The secrets that the tests of the grants share."""
     postgresql = database_servers.get(PostgreSQL, "16")
     mysql = database_servers.get(create_mysql, "8.0.31")
-    with applied(rotators, aws, github, logins, redis, postgresql, mysql) as estate:
+    of_run = VARIANTS if runs_slow else VARIANTS[-1:]
+    variants = [one for one in of_run if one[0] in rotators]
+    with applied(rotators, variants, aws, github, logins, redis, postgresql, mysql) as estate:
         yield estate
 
 

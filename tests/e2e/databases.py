@@ -2,15 +2,29 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
-from tests.e2e.scenarios import REVOKE, Grants, a_clean_rotation, a_customer_key
+from tests.e2e.scenarios import (
+    REVOKE,
+    SEARCH,
+    Grants,
+    a_clean_rotation,
+    a_customer_key,
+    a_search_for_the_accepted_password,
+)
 from tests.leaks.failures import Leaks, wrong_content
 
+ITSELF: Final = "grants-itself"
+"""The user that changes its own password."""
 
-def grants(planned: Mapping[str, object], rotation: Mapping[str, object], *, reads: str) -> Grants:
+
+def grants(
+    engine: str, planned: Mapping[str, object], rotation: Mapping[str, object], *, reads: str
+) -> Grants:
     """Return the grants of a strategy: its role reads the administrator's secret.
 
     Args:
+        engine: its name in a value.
         planned: options that add every grant.
         rotation: the options for the server of a root.
         reads: the name of the administrator's secret.
@@ -25,6 +39,21 @@ def grants(planned: Mapping[str, object], rotation: Mapping[str, object], *, rea
             **REVOKE,
         },
         reads=reads,
+        variants={f"{engine}-itself": _itself(engine, rotation)},
+    )
+
+
+def _itself(engine: str, rotation: Mapping[str, object]) -> Grants:
+    """Return the grants of a user that changes its own password, which its first value has."""
+    options = {name: value for name, value in rotation.items() if name != "admin_secret_arn"}
+    host, port = str(rotation["host"]), rotation["port"]
+    password = host.replace(".host", ".password")
+    first = {"engine": engine, "host": host, "port": port, "username": ITSELF, "password": password}
+    return Grants(
+        planned={},
+        rotation={**options, "mode": "single_user", "username": ITSELF},
+        scenarios=dict.fromkeys(SEARCH, a_search_for_the_accepted_password),
+        variables={"initial_value": json.dumps(first), "initial_value_version": 1},
     )
 
 

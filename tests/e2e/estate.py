@@ -5,9 +5,10 @@ The subnets have no route. In a real account, they would need one to the service
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import pytest
 
@@ -21,6 +22,7 @@ from testing.local_aws import LocalAws
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
 from testing.local_redis import LocalRedis
+from tests.e2e.databases import ITSELF
 from tests.e2e.github import app, layer
 from tests.e2e.redis import redis_users
 from tests.e2e.roles import RESPONDER, Deployed
@@ -32,6 +34,9 @@ from tests.strategies import ROTATORS, RotatorUnderTest, case
 IN_COMMON: Final = [
     case(one, marks=[] if one.represents_all else [pytest.mark.slow]) for one in ROTATORS
 ]
+Variants: TypeAlias = Sequence[tuple[RotatorUnderTest, str]]
+# `make test` deploys the last one, and `make test-slow` all.
+VARIANTS: Final[Variants] = [(one, name) for one in ROTATORS for name in one.grants.variants]
 
 _VARIABLES: Final = (
     *("administrator_secret_arn", "host", "port"),
@@ -147,7 +152,7 @@ def _revocation(strategy: RotatorUnderTest) -> dict[str, object]:
     return {"revocation": {"responders": responders}} if supported else {}
 
 
-def _root(rotators: Rotators) -> dict[str, object]:
+def _root(rotators: Rotators, variants: Variants) -> dict[str, object]:
     calls = {
         one.name: {
             "name": f"grants/{one.name}",
@@ -171,6 +176,16 @@ def _root(rotators: Rotators) -> dict[str, object]:
         }
         for one in rotators
     }
+    calls |= {
+        name: {
+            "name": f"grants/{name}",
+            "minimum_overlap_minutes": 0,
+            "recovery_window_in_days": 0,
+            "rotation": {one.name: one.grants.variants[name].rotation},
+            **one.grants.variants[name].variables,
+        }
+        for one, name in variants
+    }
     return {
         **instances(calls, source="../"),
         "output": instance_outputs(calls),
@@ -191,12 +206,14 @@ class Estate:
     outsider: str
     reader: str
     secrets: Mapping[str, Deployed]
+    variants: Mapping[str, Deployed]
     user: str
 
 
 @contextlib.contextmanager
 def applied(
     rotators: Rotators,
+    variants: Variants,
     aws: Aws,
     github: LocalGitHub,
     logins: LocalLogins | None,
@@ -210,20 +227,30 @@ def applied(
         app(aws, github, "grants/reports") as variables,
         redis_users(aws, redis, "grants", administrator="grants/administrator") as place,
         postgresql_users(
-            aws, postgresql, "grants", administrator="grants/dba", encrypted=True
+            aws, postgresql, "grants", ITSELF, administrator="grants/dba", encrypted=True
         ) as database,
         mysql_users(
-            aws, mysql, "grants", administrator="grants/mysql-dba", encrypted=True
+            aws, mysql, "grants", ITSELF, administrator="grants/mysql-dba", encrypted=True
         ) as mysql_options,
     ):
+        first = secrets.token_hex(16)
+        postgresql.statement(f"ALTER ROLE \"{ITSELF}\" PASSWORD '{first}'")
+        mysql.statement(
+            f"ALTER USER `{ITSELF}` IDENTIFIED BY '{first}'; "
+            f"GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO `{ITSELF}`"
+        )
         (folder / "grants").mkdir()
         (folder / "grants" / "main.tf").write_text(_ACCOUNT)
-        (folder / "grants" / "modules.tf.json").write_text(json.dumps(_root(rotators)))
+        (folder / "grants" / "modules.tf.json").write_text(json.dumps(_root(rotators, variants)))
         (repository,) = (one for one in github.repositories if one.full_name == "grants/reports")
         token = github.add_personal_token(
             "mona", permissions={"administration": "write"}, repositories=[repository]
         )
-        variables |= {**place, "database": database, "mysql": mysql_options}
+        variables |= {
+            **place,
+            "database": {**database, "password": first},
+            "mysql": {**mysql_options, "password": first},
+        }
         variables |= {"layer": layer(folder), "token": token.value}
         if logins is not None:
             variables["endpoint"] = logins.endpoint
@@ -232,21 +259,24 @@ def applied(
         try:
             terraform.apply()
             outputs = terraform.outputs()
-            secrets = {
-                one.name: Deployed(
-                    aws=aws,
-                    outputs=outputs[one.name],
-                    secret=Secret(aws, outputs[one.name]["secret_arn"]),
-                )
-                for one in rotators
-            }
-            for deployed in secrets.values():
-                deployed.secret.wait_for_a_value()
+
+            def deployed(name: str) -> Deployed:
+                secret = Secret(aws, outputs[name]["secret_arn"])
+                secret.wait_for_a_value()
+                return Deployed(aws=aws, outputs=outputs[name], secret=secret)
+
+            of_strategies = {one.name: deployed(one.name) for one in rotators}
+            for one in of_strategies.values():
                 # From now on each user has two keys, so that a rotation must remove one.
-                deployed.secret.rotate_and_wait()
+                one.secret.rotate_and_wait()
             shared = {name: outputs[name] for name in ("key_arn", "outsider", "reader", "user")}
             assert shared["reader"] == RESPONDER
-            yield Estate(app_key_arn=str(variables["kms_key_arn"]), secrets=secrets, **shared)
+            yield Estate(
+                app_key_arn=str(variables["kms_key_arn"]),
+                secrets=of_strategies,
+                variants={name: deployed(name) for _, name in variants},
+                **shared,
+            )
         finally:
             # The local AWS ends with all that it has.
             if not isinstance(aws, LocalAws):

@@ -1,5 +1,6 @@
 """Scenarios that work with one grant of a deployed role and fail without it."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from testing.harness.account import REVOCATION_TAG, eventually
+from testing.harness.account import REVOCATION_TAG, Rotation, eventually
 from tests.e2e.roles import Deployed, Grant, error_code, responding, without
 
 Scenario: TypeAlias = Callable[[Deployed, Grant], None]
@@ -31,6 +32,8 @@ class Grants:
     """The name of another secret that the role reads."""
     variables: Mapping[str, object] = field(default_factory=dict)
     """Other variables of the module call."""
+    variants: Mapping[str, "Grants"] = field(default_factory=dict)
+    """Other options that have another grant, each with its own secret in `estate.py`."""
 
 
 _DENIED: Final = "PermissionDenied"
@@ -67,6 +70,14 @@ def a_cleanup_of_a_version_without_a_label(deployed: Deployed, grant: Grant) -> 
         RemoveFromVersionId=deployed.secret.holder("AWSPREVIOUS"),
     )
     # Only the list shows the version of the previous credential.
+    a_clean_rotation(deployed, grant)
+
+
+def a_search_for_the_accepted_password(deployed: Deployed, grant: Grant) -> None:
+    secret = deployed.secret
+    secret.put(json.dumps({**secret.value(), "password": "wrong"}))
+    secret.give_up(Rotation(str(secret.holder("AWSPENDING")), None))
+    # Only the list shows the version whose password the server accepts.
     a_clean_rotation(deployed, grant)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from testing.local_aws import LocalAws
-from tests.e2e.estate import IN_COMMON, Estate
+from tests.e2e.estate import IN_COMMON, VARIANTS, Estate
 from tests.e2e.roles import Grant, granted
 from tests.e2e.scenarios import COMMON, REVOKE, Scenario
 from tests.e2e.walk import denied
@@ -64,6 +64,24 @@ def test_scenario_works_with_its_grant_and_fails_without_it(
 ) -> None:
     """Promise 4: each grant is needed."""
     scenario(estate.secrets[strategy.name], grant)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "variant"),
+    [
+        case(one, name, id=name, marks=[] if (one, name) == VARIANTS[-1] else [pytest.mark.slow])
+        for one, name in VARIANTS
+    ],
+)
+def test_other_options_have_a_grant_that_works_and_is_needed(
+    strategy: RotatorUnderTest, variant: str, estate: Estate
+) -> None:
+    deployed, scenarios = estate.variants[variant], strategy.grants.variants[variant].scenarios
+    basic = {grant for grant in COMMON if grant[0] in {"RotateThisSecret", "DeliverLogs"}}
+    assert granted(deployed.aws, deployed.role) == {*basic, *scenarios}
+    for grant, scenario in scenarios.items():
+        scenario(deployed, grant)
+    strategy.load.use(deployed.aws, deployed.outputs, deployed.secret.value())
 
 
 @pytest.mark.local_only("a switch delays the end of a denial")

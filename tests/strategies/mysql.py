@@ -134,7 +134,7 @@ STRATEGY = RotatorUnderTest(
     largest_package=54 * 1024,
     secret_fields=frozenset({"password"}),
     walks={"mysql": _Walk, "mariadb": _MariadbWalk},
-    grants=grants(mysql.GRANTED, _ROTATION, reads="grants/mysql-dba"),
+    grants=grants("mysql", mysql.GRANTED, _ROTATION, reads="grants/mysql-dba"),
     leaks=leaks("mysql", _ROTATION),
     unit=mysql_server.UNIT,
 )

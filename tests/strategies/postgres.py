@@ -162,7 +162,7 @@ STRATEGY = RotatorUnderTest(
     largest_package=49 * 1024,
     secret_fields=frozenset({"password"}),
     walks={"postgres": _Walk, "from-aws-template": _FromTemplate},
-    grants=grants(postgres.GRANTED, _ROTATION, reads="grants/dba"),
+    grants=grants("postgres", postgres.GRANTED, _ROTATION, reads="grants/dba"),
     leaks=leaks("postgres", _ROTATION),
     unit=postgresql_server.UNIT,
 )
