@@ -67,7 +67,7 @@ class AuditSettings:
     """The settings of a function that audits one secret and does not rotate it."""
 
     secret_arn: str
-    # The topic that hears of findings; None: none does.
+    # The topic that receives the findings; None: no topic.
     topic_arn: str | None
     # Whether the audit may start a rotation if the service rejects the current credential.
     rotates: bool
@@ -224,9 +224,10 @@ class Audit:
                 continue
             yield Finding(
                 kind=Kind.UNKNOWN_CREDENTIAL,
-                message=f"{one.owner} has {one.identity}, made at {one.created:%Y-%m-%d %H:%M} "
-                "UTC, which no labelled version of the secret has. If a rotation of this secret "
-                "made it, the next one ends it. Otherwise find out who made it, and delete it.",
+                message=f"No labelled version of the secret has {one.identity} of {one.owner}, "
+                f"created at {one.created:%Y-%m-%d %H:%M} UTC. If a rotation of this secret "
+                "created it, the next one ends it. Otherwise find out who created it, and delete "
+                "it.",
             )
 
     def _identities_in_versions(self, issuer: Issuer, description: Description) -> Iterator[str]:
@@ -252,11 +253,11 @@ class Audit:
             is_copying = current is None or self.clock.now() - current.created < _COPYING
             if status == "InSync" or (status == "InProgress" and is_copying):
                 continue
-            reason = replica.optional_text("StatusMessage") or "no reason"
+            reason = replica.optional_text("StatusMessage") or "not given"
             yield Finding(
                 kind=Kind.REPLICA,
                 message=f"The replica in {region} is {status}, so its readers may get an earlier "
-                f"value. Secrets Manager gives {reason}. Remove the cause, then replicate again.",
+                f"value. Reason: {reason}. Remove the cause, then replicate again.",
             )
 
     def _replicas(self) -> Sequence[Response]:
@@ -308,7 +309,7 @@ def _was_revoked(description: Description, current: Version) -> bool:
 
 
 def _check_failure(what: str, error: RotationError) -> Finding:
-    # The user is gone or renamed, or something else is no more as the module is configured.
+    # The user is gone or renamed, or something else no longer matches the configuration.
     is_changed = isinstance(error, ConfigurationError)
     kind = Kind.CONFIGURATION if is_changed else Kind.NOT_CHECKED
     return Finding(kind=kind, message=f"The audit could not find out {what}. {error}")

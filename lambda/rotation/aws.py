@@ -88,7 +88,7 @@ class Denials:
         self._pauses: Iterator[int] = iter(())
 
     def begin(self, *, sleep: Callable[[float], None], left: Callable[[], float]) -> None:
-        """Begin an invocation that has so many seconds left."""
+        """Begin an invocation, which has `left()` seconds left."""
         self._sleep = sleep
         self._left = left
         self._until = left() - _LAST_PAUSE_SECONDS

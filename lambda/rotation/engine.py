@@ -206,7 +206,7 @@ class Engine:
         return self._revoke(pending, event, description) or Outcome.DONE
 
     def _give_up(self, pending: Pending) -> Outcome:
-        """Give a rotation up that cannot end, if an option allows it."""
+        """Give up a rotation that cannot end, if an option allows it."""
         if self._give_up_after is not None:
             from rotation.giving_up import GivingUp  # Only a package that may need it has it.
 

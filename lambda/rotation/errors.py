@@ -195,7 +195,7 @@ class NotYet(RotationError):
 
         Args:
             owner: whose credential it is.
-            until: when it stores none any more, and all reads show what it did.
+            until: the time after which it stores nothing, and all reads show what it did.
             pause: how many seconds that takes.
         """
         return cls(
@@ -275,7 +275,7 @@ class ProtocolError(RotationError):
 
     @classmethod
     def gone(cls, *, secret: str, version_id: str, identity: str) -> Self:
-        """Give a value up whose credential its issuer does not list any more."""
+        """Give up a value whose credential its issuer no longer lists."""
         return cls(
             f"Credential {identity} in version {version_id} of {secret} was deleted before it "
             "became current. The rotation was cancelled. Start a new one with RotateSecret, or "

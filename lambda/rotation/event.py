@@ -28,7 +28,7 @@ class Step(StrEnum):
 
 
 class WatcherRequest(StrEnum):
-    """A request of the watcher, which is no step of Secrets Manager."""
+    """A request of the watcher, which is not a step of Secrets Manager."""
 
     GIVE_UP = "giveUp"
 

@@ -2,7 +2,7 @@
 
 While another version than the current one is AWSPENDING, no new rotation starts
 (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html). The value of
-that version never changes. If it can never work, no rotation succeeds any more. Without the label,
+that version never changes. If it can never work, no further rotation succeeds. Without the label,
 the next rotation begins with a new version.
 
 Nothing but the label goes. A finishSecret that Lambda still runs may promote the version in the

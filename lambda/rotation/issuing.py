@@ -171,7 +171,7 @@ class Issuing:
         return NotYet.attempt(owner=self.issuer.owner, until=until, pause=pause)
 
     def _has_value(self, version_id: str) -> bool:
-        """Say whether a version has a value, which cannot change any more."""
+        """Say whether a version has a value, which can no longer change."""
         if version_id == self.event.token:
             return False
         known = self.current and self.current.version.version_id == version_id

@@ -143,7 +143,7 @@ def sort_out(facts: Facts) -> Claims:
 
 
 def parse_ours(strategy: Strategy, version: Version) -> Credential | None:
-    """Return the credential in a version; None: it is none of the configured owner."""
+    """Return the credential in a version; None: it has another form or owner."""
     credential = None if version.value is None else strategy.parse(version.value)
     return credential if credential and credential.owner == strategy.owner else None
 

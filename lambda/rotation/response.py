@@ -146,7 +146,7 @@ class Response:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Parse a UTC time; None: the text is no such time."""
+    """Parse a UTC time; None: the text isn't a UTC time."""
     with suppress(ValueError):
         if re.fullmatch(_TIME, text):
             return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)

@@ -290,5 +290,5 @@ def _finite(text: str) -> float:
 
 
 def _reject(_constant: str) -> NoReturn:
-    """Reject NaN and Infinity, which are no JSON."""
+    """Reject NaN and Infinity, which are not JSON."""
     raise ValueError

@@ -63,8 +63,8 @@ class OptionReader:
         """Take a whole number."""
         value = self._fields.pop(name, None)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            end = "" if most == math.inf else f" to {most}"
-            self.refuse(name, value, f"a whole number from {least}{end}")
+            limits = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+            self.refuse(name, value, f"a whole number {limits}")
         return value
 
     def optional_number(self, name: str, *, least: int, most: float = math.inf) -> int | None:

@@ -153,7 +153,7 @@ class Setter(Generator, Protocol):
 
         Raises:
             CredentialRejected: The service rejects the credential.
-            ServiceUnavailable: The service gave no usable answer, which is no rejection.
+            ServiceUnavailable: The service gave no usable answer, which is not a rejection.
         """
 
 
@@ -161,7 +161,8 @@ class Setter(Generator, Protocol):
 class Revoker(Generator, Protocol):
     """A Setter or Replacer that can end all that a leaked credential gives, when a responder asks.
 
-    A Setter without it ends none. A Replacer has ended all others, and may have it for sessions.
+    A Setter without it ends none. A Replacer has ended all others, and may implement it to end
+    sessions.
     """
 
     def end_others(self, current: Credential) -> None:
@@ -220,7 +221,7 @@ class Replacer(Generator, Protocol):
 
         Raises:
             CredentialRejected: The service rejects the credential.
-            ServiceUnavailable: The service gave no usable answer, which is no rejection.
+            ServiceUnavailable: The service gave no usable answer, which is not a rejection.
         """
 
 
@@ -292,7 +293,7 @@ class Issuer(Strategy, Protocol):
 
         Raises:
             CredentialRejected: The service rejects the credential, maybe because it is new.
-            ServiceUnavailable: The service gave no usable answer, which is no rejection.
+            ServiceUnavailable: The service gave no usable answer, which is not a rejection.
         """
 
     def retire(self, issued: Issued, credential: Credential | None) -> None:

@@ -121,7 +121,7 @@ _TEXTS = {
     Cause.STUCK: _Text(
         "a rotation is stuck",
         "A rotation has not ended in its window. The current value still works. The next rotation "
-        "goes on with this one.",
+        "repeats this one.",
         f"{_RETRIES}\nIf it can't succeed, give it up as docs/troubleshooting.md describes.",
         (f"{_GUIDE}/troubleshoot_rotation.html", _FAILURES),
         log=True,

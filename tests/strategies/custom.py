@@ -172,7 +172,7 @@ def _built(
 
 _A_FLAG = "true or false"
 _NO_WORD = "must be a JSON object with the string password"
-_TWO_SLOTS = "a whole number from 2"
+_TWO_SLOTS = "a whole number of at least 2"
 
 _BAD_INPUT = BadInput(
     options=[

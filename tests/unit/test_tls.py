@@ -116,7 +116,7 @@ def test_a_certificate_of_another_host_is_rejected(name: x509.GeneralName, tmp_p
     authority = Authority()
     files = authority.issue(tmp_path, name=name)
     code = _rejected(tmp_path, files, authority.pem).verify_code
-    assert "is of another host. Connect to a name that" in certificates.advice(code)
+    assert "is for another host name. Connect to a name that" in certificates.advice(code)
 
 
 def test_a_common_name_is_no_host_name(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def advice(verify_code: int) -> str:
         return "Its certificate is not valid yet. Issue it again with a correct clock."
     if verify_code in _OTHER_HOST:
         return (
-            "Its certificate is of another host. Connect to a name that is in the certificate, or "
-            "issue it again with this name among its alternative names."
+            "Its certificate is for another host name. Connect to a name that is in the "
+            "certificate, or issue it again with this name among its alternative names."
         )
     if verify_code in _UNKNOWN_AUTHORITY:
         return (
@@ -41,8 +41,8 @@ def advice(verify_code: int) -> str:
         return (
             f"Its certificate, or one of its authorities, breaks RFC 5280 (OpenSSL's code "
             f"{verify_code}), which Python enforces from version 3.13 on. Issue the authority "
-            "again with critical basic constraints, the use of its key and identifiers of the "
-            'keys. Or set function.runtime to "python3.12".'
+            "again with critical basic constraints, keyUsage and key identifiers. Or set "
+            'function.runtime to "python3.12".'
         )
     return (
         f"OpenSSL rejects its certificate with the code {verify_code}. Look it up at "

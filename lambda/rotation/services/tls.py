@@ -68,7 +68,7 @@ class Plain(Protocol):
         """
 
     def read(self, count: int) -> bytes:
-        """Read exactly so many bytes.
+        """Read exactly `count` bytes.
 
         Raises:
             OSError: The connection ended before, or the time is over.
@@ -139,7 +139,7 @@ class Connection:
         self._stream.sendall(data)
 
     def read(self, count: int) -> bytes:
-        """Read exactly so many bytes, which are kept nowhere else.
+        """Read exactly `count` bytes, which are kept nowhere else.
 
         Raises:
             OSError: The connection ended before, or the time is over.

@@ -4,8 +4,8 @@ Secret: the fields that their strategy makes, beside the constants.
 Idempotency: their strategy's; `tools/conformance` checks it.
 Privileges: `statements` in the variable rotation.
 The file defines `build(options, clients)`, which returns a Generator, a Setter, a Replacer or
-an Issuer, and makes no call. For an error that is no class of `rotation.errors`, the log has only
-the class and the line.
+an Issuer, and makes no call. For an error that is not a class of `rotation.errors`, the log has
+only the class and the line.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
     """Build their strategy, and check that it is the one that the module is configured for.
 
     Raises:
-        ConfigurationError: It is no strategy, or not the configured one.
+        ConfigurationError: It is not a strategy, or not the configured one.
     """
     issuer = options.flag("issuer")
     slots = options.optional_number("slots", least=2)

@@ -26,7 +26,7 @@ class RejectedError(Exception):
 def request(
     action: str, resource: str, send: Callable[[], Reply], handled: Collection[int] = ()
 ) -> Reply:
-    """Send a request over HTTPS, and translate what is no success.
+    """Send a request over HTTPS, and translate each failure.
 
     Args:
         action: the request, for the message.

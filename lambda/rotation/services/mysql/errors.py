@@ -111,8 +111,8 @@ _WRONG: Final = {
     3118: _LOCKED,
     3523: _OBJECT_MISSING,
     3638: "The password is in the account's history. Start a new rotation with RotateSecret.",
-    3892: "The account must name its current password to change it. Set admin_secret_arn in the "
-    "variable rotation, or run ALTER USER with PASSWORD REQUIRE CURRENT OPTIONAL.",
+    3892: "MySQL requires the current password. Set admin_secret_arn in the variable rotation, "
+    "or run ALTER USER with PASSWORD REQUIRE CURRENT OPTIONAL.",
     4151: _LOCKED,
 }
 

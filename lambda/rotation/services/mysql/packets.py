@@ -57,10 +57,10 @@ class Fields:
         self._at = 0
 
     def take(self, count: int) -> bytes:
-        """Return so many bytes.
+        """Return the next `count` bytes.
 
         Raises:
-            NoMysqlError: The packet has not so many.
+            NoMysqlError: The packet ends before.
         """
         part = self._packet[self._at : self._at + count]
         if len(part) < count:
@@ -69,7 +69,7 @@ class Fields:
         return part
 
     def integer(self, size: int) -> int:
-        """Return an integer of so many bytes."""
+        """Return an integer of `size` bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def length(self) -> int | None:

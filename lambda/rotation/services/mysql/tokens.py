@@ -22,7 +22,7 @@ def tokens(sql: str) -> list[str]:
     """Split a statement.
 
     Raises:
-        NoMysqlError: It is no statement.
+        NoMysqlError: It is not a statement.
     """
     found, at = [], 0
     sql = sql.rstrip()

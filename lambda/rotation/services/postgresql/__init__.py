@@ -74,7 +74,7 @@ def encode(text: str) -> bytes:
     """Return a text as PostgreSQL's protocol has it.
 
     Raises:
-        UnusableTextError: It has the character NUL, which ends a text, or is no Unicode.
+        UnusableTextError: It has the character NUL, which ends a text, or is not Unicode.
     """
     if "\0" not in text:
         with suppress(UnicodeEncodeError):

@@ -48,7 +48,7 @@ def authenticate(messages: Messages, user: str, password: str, *, certificate: b
         SqlError: The server rejects the log-in.
         UnsupportedLoginError: The server requests no password, or requests it in a wrong way.
         MalformedReplyError: A reply is malformed, or the server does not know the password.
-        UnusableTextError: The password has the character NUL, or is no Unicode.
+        UnusableTextError: The password has the character NUL, or is not Unicode.
         OSError: The connection was lost, or the time is over.
     """
     method, body = _request(messages)

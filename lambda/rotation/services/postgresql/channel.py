@@ -38,7 +38,7 @@ def _split(content: bytes) -> tuple[bytes, bytes]:
     """Split DER into the content of its first element, and what follows."""
     length = content[1]
     begin = 2
-    if length >= 0x80:  # noqa: PLR2004 -- the length has so many bytes of its own
+    if length >= 0x80:  # noqa: PLR2004 -- then it is the size of the length
         begin += length - 0x80
         length = int.from_bytes(content[2:begin], "big")
     return content[begin : begin + length], content[begin + length :]

@@ -44,8 +44,8 @@ _REJECTED: Final = (
 )
 _MISTAKES: Final = {
     ("08P01", Stage.LOGIN): "{server} rejects {user} without a reason. It may be a pool such as "
-    "PgBouncer, which reports a wrong password like each other failure. Set the option endpoint to "
-    "the database server.",
+    "PgBouncer, which reports a wrong password with the same code as every other failure. "
+    "Set the option endpoint to the database server.",
     ("28000", Stage.LOGIN): "{server} accepts no log-in of {user} from the function. Add a line "
     "for the user and the function's addresses to pg_hba.conf, with hostssl and scram-sha-256. On "
     "RDS, also check that the user is not a member of rds_iam.",

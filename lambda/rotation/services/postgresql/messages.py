@@ -47,7 +47,7 @@ class Body:
         return part
 
     def number(self, size: int) -> int:
-        """Return the next signed integer of so many bytes.
+        """Return the next signed integer of `size` bytes.
 
         Raises:
             MalformedReplyError: The message ends before.

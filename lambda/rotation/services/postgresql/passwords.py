@@ -31,7 +31,7 @@ def hash_password(password: str, user: str, encryption: str, iterations: int = I
 
     Raises:
         MalformedReplyError: The setting is not known.
-        UnusableTextError: The password has the character NUL, or is no Unicode.
+        UnusableTextError: The password has the character NUL, or is not Unicode.
     """
     if encryption == "scram-sha-256":
         return scram_verifier(password, iterations=iterations)
@@ -47,7 +47,7 @@ def scram_verifier(password: str, *, iterations: int = ITERATIONS) -> str:
     https://www.postgresql.org/docs/current/catalog-pg-authid.html
 
     Raises:
-        UnusableTextError: The password has the character NUL, or is no Unicode.
+        UnusableTextError: The password has the character NUL, or is not Unicode.
     """
     salt = secrets.token_bytes(_SALT_BYTES)
     salted = salted_password(password, salt, iterations)
@@ -61,7 +61,7 @@ def md5_hash(password: str, user: str) -> str:
     """Return what a server needs to check a password by MD5.
 
     Raises:
-        UnusableTextError: The password or the name has the character NUL, or is no Unicode.
+        UnusableTextError: The password or the name has the character NUL, or is not Unicode.
     """
     content = encode(password) + encode(user)
     return "md5" + hashlib.md5(content, usedforsecurity=False).hexdigest()

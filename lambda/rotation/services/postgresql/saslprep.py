@@ -13,7 +13,7 @@ def prepare(password: str) -> bytes:
     """Return the bytes of a password from which SCRAM derives its keys.
 
     Raises:
-        UnusableTextError: It has the character NUL, or is no Unicode.
+        UnusableTextError: It has the character NUL, or is not Unicode.
     """
     plain = encode(password)
     if password.isascii():

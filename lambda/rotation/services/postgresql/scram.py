@@ -28,7 +28,7 @@ def salted_password(password: str, salt: bytes, iterations: int) -> bytes:
     """Return the key from which the keys of both sides are derived.
 
     Raises:
-        UnusableTextError: The password has the character NUL, or is no Unicode.
+        UnusableTextError: The password has the character NUL, or is not Unicode.
     """
     return hashlib.pbkdf2_hmac("sha256", prepare(password), salt, iterations)
 
@@ -64,7 +64,7 @@ class Client:
 
         Raises:
             MalformedReplyError: The server's message is malformed, or of another exchange.
-            UnusableTextError: The password has the character NUL, or is no Unicode.
+            UnusableTextError: The password has the character NUL, or is not Unicode.
         """
         match = _FIRST.fullmatch(server_first)
         if not match:

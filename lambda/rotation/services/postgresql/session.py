@@ -79,7 +79,7 @@ class Session:
             SqlError: The server rejects a statement. None has had an effect.
             NoReplyError: The reply was lost. The statements may have had their effect.
             MalformedReplyError: The reply is malformed, or has other columns.
-            UnusableTextError: The text has the character NUL, or is no Unicode.
+            UnusableTextError: The text has the character NUL, or is not Unicode.
         """
         failure: Exception
         try:
@@ -99,7 +99,7 @@ class Session:
             SqlError: The server rejects the statement.
             NoReplyError: The reply was lost.
             MalformedReplyError: The reply has another number of rows, or NULL.
-            UnusableTextError: The text has the character NUL, or is no Unicode.
+            UnusableTextError: The text has the character NUL, or is not Unicode.
         """
         match self.query(sql, columns=1):
             case [(str(value),)]:
