@@ -26,19 +26,22 @@ _KMS: Final = {"sign"}
 
 def measure(_: Options) -> list[str]:
     """Return the table."""
-    of_aws = _operations()
+    of_secrets_manager = _operations("secretsmanager")
+    of_aws = _KMS | of_secrets_manager | _operations("iam", "sts")
     rows = []
     for name in (name for one in ROTATORS for name in (one.name, *one.unit.variants)):
         calls = _calls(name)
         aws = len([one for one in calls if one in of_aws])
-        rows.append([f"`{name}`", aws, len(calls) - aws])
-    return table(["strategy", "calls of AWS", "requests to the service"], rows)
+        stored = len([one for one in calls if one in of_secrets_manager])
+        rows.append([f"`{name}`", aws, stored, len(calls) - aws])
+    header = ["strategy", "calls of AWS", "of Secrets Manager", "requests to the service"]
+    return table(header, rows)
 
 
-def _operations() -> set[str]:
+def _operations(*services: str) -> set[str]:
     session = botocore.session.get_session()
-    models = [session.get_service_model(name) for name in ("iam", "secretsmanager", "sts")]
-    return _KMS | {xform_name(one) for model in models for one in model.operation_names}
+    models = [session.get_service_model(name) for name in services]
+    return {xform_name(one) for model in models for one in model.operation_names}
 
 
 def _calls(subject: str) -> list[str]:

@@ -16,6 +16,7 @@ from rotation import errors, log
 from rotation.event import Step
 from rotation.strategies.random_value import RandomValue
 from tests.readme.blocks import PAGES, README, REGISTRY_SOURCE, REPOSITORY, Block, block, blocks
+from tests.strategies import REPRESENTATIVE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,6 +215,14 @@ def test_the_cost_is_what_the_arithmetic_gives() -> None:
     before = [one for one, _ in rows].index("")
     assert f"{sum(costs[:before]):.4f}" == total
     assert f"about {float(total):.2f} USD" in page
+
+
+def test_the_cost_counts_the_measured_calls_of_a_rotation() -> None:
+    row = rf"^\| `{REPRESENTATIVE.name}` \| \d+ \| (\d+) \|"
+    measured = re.search(row, _read("docs/performance.md"), re.MULTILINE)
+    assert measured
+    calls = f"1,440 reads, {measured[1]} for the rotation | `(1440 + {measured[1]}) /"
+    assert calls in README.read_text()
 
 
 def test_the_badges_name_the_versions_that_the_module_requires() -> None:
