@@ -35,14 +35,22 @@ class _Strategy(DatabaseSuite):
             users.remove()
 
 
-_MODES = ("alternating_users", "single_user")
+_EACH_MODE = pytest.mark.parametrize(
+    ("mode", "administered"),
+    [
+        pytest.param("alternating_users", True, id="alternating_users"),
+        pytest.param("single_user", True, id="single_user"),
+        pytest.param("single_user", False, id="single_user-self"),
+    ],
+)
 
 
-@pytest.mark.parametrize("mode", _MODES)
-def test_rotations_are_clean(mode: str, mysql_server: MySQLServer) -> None:
+@_EACH_MODE
+def test_rotations_are_clean(mode: str, mysql_server: MySQLServer, *, administered: bool) -> None:
     """The suite runs for one mode of MySQL, and in `make test-slow` for all."""
     both_work = mode == "alternating_users" or mysql_server.product == "mysql"
-    values = _rotated(mode, mysql_server, works=2 if both_work else 1)
+    works = 2 if both_work else 1
+    values = _rotated(mode, mysql_server, works=works, administered=administered)
     logged = mysql_server.logs()
     assert [value for value in values if value["password"] in logged] == []
 
@@ -62,11 +70,12 @@ def test_a_leaked_password_and_its_sessions_end(
     revoke(MysqlUsers(mysql_server, mode, administered=administered))
 
 
-@pytest.mark.parametrize("mode", _MODES)
-def test_mariadb_may_receive_the_password_itself(mode: str, mariadb: MySQLServer) -> None:
-    values = _rotated(
-        mode, mariadb, works=2 if mode == "alternating_users" else 1, hash_password=False
-    )
+@_EACH_MODE
+def test_mariadb_may_receive_the_password_itself(
+    mode: str, mariadb: MySQLServer, *, administered: bool
+) -> None:
+    works = 2 if mode == "alternating_users" else 1
+    values = _rotated(mode, mariadb, works=works, administered=administered, hash_password=False)
     logged = mariadb.logs()
     assert all(value["password"] in logged for value in values)
 
@@ -108,15 +117,17 @@ def test_a_delivery_goes_on_after_one_that_lambda_froze_under_the_lock(
 
 
 def _rotated(
-    mode: str, server: MySQLServer, *, works: int, **options: object
+    mode: str, server: MySQLServer, *, works: int, administered: bool, **options: object
 ) -> Sequence[Mapping[str, str]]:
     """Rotate, check which passwords work, and return all values."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(server.ca_file))
         # A log has these in another form.
         options["exclude_characters"] = "'\\"
-        users = MysqlUsers(server, mode, administered=True, options=options)
+        users = MysqlUsers(server, mode, administered=administered, options=options)
         rotation = users.rotation()
+        if not administered:
+            rotation.put_by_hand(users.first_value())
         values = []
         for _ in range(4):
             rotation.rotate()

@@ -43,16 +43,29 @@ class _Postgres(DatabaseSuite):
 
 @pytest.mark.parametrize("hashed", [True, False])
 @pytest.mark.parametrize(
-    "mode", ["alternating_users", pytest.param("single_user", marks=pytest.mark.slow)]
+    ("mode", "administered"),
+    [
+        pytest.param("alternating_users", True, id="alternating_users"),
+        pytest.param("single_user", True, id="single_user", marks=pytest.mark.slow),
+        pytest.param("single_user", False, id="single_user-self"),
+    ],
 )
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 def test_logs_have_only_passwords_that_the_server_receives(
-    mode: str, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, *, hashed: bool
+    mode: str,
+    postgresql: PostgreSQL,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    administered: bool,
+    hashed: bool,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
     # A log has these characters in another form.
     options = {"hash_password": hashed, "exclude_characters": "'\\"}
-    users = PostgresqlUsers(postgresql, mode, administered=True, options=options)
+    users = PostgresqlUsers(postgresql, mode, administered=administered, options=options)
     rotation = users.rotation()
+    if not administered:
+        rotation.put_by_hand(users.first_value())
     for _ in range(2):
         rotation.rotate()
         value = rotation.secret.value()
