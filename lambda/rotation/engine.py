@@ -15,13 +15,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rotation.aws import STORING_SECONDS
-from rotation.errors import AlreadyStored, CredentialRejected, RotationError
+from rotation.errors import AlreadyStored, RotationError
 from rotation.event import Step, WatcherRequest
-from rotation.ownership import kept_fields, parse_ours
+from rotation.ownership import kept_fields
 from rotation.pending import Pending
-from rotation.proof import prove
 from rotation.secret import Stage
-from rotation.strategy import Generator, Issued, Issuer, Replacer, Setter
+from rotation.strategy import Generator, Issuer, Replacer, Setter
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from rotation.event import Event
     from rotation.proof import Clock
     from rotation.revocation import Revocation
-    from rotation.secret import Description, Secret, Version
+    from rotation.secret import Description, Secret
     from rotation.setting import Setting
 
 
@@ -184,7 +183,7 @@ class Engine:
             pending.require_ours(version)
             return Outcome.NOTHING_TO_TEST
         settling = strategy.settling_seconds if isinstance(strategy, Issuer) else 0
-        self._verify(pending, version, settling_seconds=settling)
+        pending.verify(version, settling_seconds=settling)
         return Outcome.DONE
 
     def _finish(self, pending: Pending, event: Event) -> Outcome:
@@ -193,16 +192,16 @@ class Engine:
         current = description.holder(Stage.CURRENT)
         if current == pending.token:
             # A retry after the promotion: a crash may have come before the retirement.
-            self._retire_demoted(description.holder(Stage.PREVIOUS), pending.token)
+            pending.retire_demoted(description.holder(Stage.PREVIOUS))
             return self._revoke(pending, event, description) or Outcome.NOTHING_TO_DO
         # The step may come out of order, and testSecret may have seen a secret without a value.
         version = pending.value()
         if isinstance(self._strategy, Replacer):
             _setting(self._strategy, pending).replace(version, description)
         else:
-            self._verify(pending, version, settling_seconds=0)
+            pending.verify(version, settling_seconds=0)
         self._secret.promote(pending.token, demoted=current)
-        self._retire_demoted(current, pending.token)
+        pending.retire_demoted(current)
         return self._revoke(pending, event, description) or Outcome.DONE
 
     def _give_up(self, pending: Pending) -> Outcome:
@@ -223,46 +222,6 @@ class Engine:
         revokes = self._revokes(pending, event, description)
         is_done = revokes and _revocation(pending, event).run()
         return Outcome.REVOKED if is_done else None
-
-    def _verify(self, pending: Pending, version: Version, *, settling_seconds: int) -> None:
-        """Check that a version has a credential of ours, which the service accepts."""
-        credential = pending.require_ours(version)
-        strategy = self._strategy
-        if isinstance(strategy, Setter | Replacer):
-            strategy.verify(credential)
-        if not isinstance(strategy, Issuer):
-            return
-        try:
-            prove(
-                strategy,
-                credential,
-                clock=self._clock,
-                settling_seconds=settling_seconds,
-                reserve=0,
-            )
-        except CredentialRejected as error:
-            rejection = error
-        else:
-            return
-        pending.require_listed(strategy, version, credential)
-        raise rejection
-
-    def _retire_demoted(self, demoted: str | None, token: str) -> None:
-        """Retire the previous credential, if the strategy does not wait for the overlap."""
-        issuer = self._strategy
-        if demoted is None or not isinstance(issuer, Issuer) or not issuer.retires_demoted:
-            return
-        version, current = self._secret.read(demoted), self._secret.read(token)
-        credential = parse_ours(issuer, version) if version else None
-        kept = parse_ours(issuer, current) if current else None
-        if version is None or credential is None:
-            return
-        # An operator may have put one credential into both, even in values that differ.
-        if kept is None or kept.identity != credential.identity:
-            issued = Issued(
-                identity=credential.identity, owner=credential.owner, created=version.created
-            )
-            issuer.retire(issued, credential)
 
 
 def _setting(strategy: Setter | Replacer, pending: Pending) -> Setting:

@@ -1,4 +1,4 @@
-"""The version of one rotation: whether it may be promoted, and when the rotation is given up.
+"""The version of one rotation: its verification, and whether it may be promoted.
 
 Secrets Manager retries a rotation for as long as its version is AWSPENDING. So a rotation that no
 retry could finish, or that an operator has overtaken, loses this label.
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from rotation.attempt import Rollback
-from rotation.errors import NotYet, ProtocolError
+from rotation.errors import CredentialRejected, NotYet, ProtocolError
 from rotation.ownership import Stored, parse_ours, require_ours
-from rotation.proof import LAG, accepts
+from rotation.proof import LAG, accepts, prove
 from rotation.secret import Stage
-from rotation.strategy import Issuer
+from rotation.strategy import Issued, Issuer, Replacer, Setter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,46 @@ class Pending:
         self._require_unexpired(stored)
         self.require_ours(stored)
 
-    def require_listed(self, issuer: Issuer, version: Version, credential: Credential) -> None:
+    def verify(self, version: Version, *, settling_seconds: int) -> None:
+        """Check that a version has a credential of ours, which the service accepts."""
+        credential = self.require_ours(version)
+        if isinstance(self.strategy, Setter | Replacer):
+            self.strategy.verify(credential)
+        if not isinstance(self.strategy, Issuer):
+            return
+        try:
+            prove(
+                self.strategy,
+                credential,
+                clock=self.clock,
+                settling_seconds=settling_seconds,
+                reserve=0,
+            )
+        except CredentialRejected as error:
+            rejection = error
+        else:
+            return
+        self._require_listed(self.strategy, version, credential)
+        raise rejection
+
+    def retire_demoted(self, demoted: str | None) -> None:
+        """Retire the previous credential, if the strategy does not wait for the overlap."""
+        issuer = self.strategy
+        if demoted is None or not isinstance(issuer, Issuer) or not issuer.retires_demoted:
+            return
+        version, current = self.secret.read(demoted), self.secret.read(self.token)
+        credential = parse_ours(issuer, version) if version else None
+        kept = parse_ours(issuer, current) if current else None
+        if version is None or credential is None:
+            return
+        # An operator may have put one credential into both, even in values that differ.
+        if kept is None or kept.identity != credential.identity:
+            issued = Issued(
+                identity=credential.identity, owner=credential.owner, created=version.created
+            )
+            issuer.retire(issued, credential)
+
+    def _require_listed(self, issuer: Issuer, version: Version, credential: Credential) -> None:
         """Cancel the rotation if its credential was deleted: no retry could finish it."""
         # A token that expires may come from a service that lists nothing.
         lists = issuer.slots is not None or credential.expires is None
