@@ -16,6 +16,12 @@ PAGES = [
     *sorted(REPOSITORY.glob("examples/*/README.md")),
     *sorted(REPOSITORY.glob("tools/*/README.md")),
 ]
+# The pages for contributors.
+INTERNAL_PAGES = [
+    REPOSITORY / "CONTRIBUTING.md",
+    REPOSITORY / "testing" / "README.md",
+    *sorted(REPOSITORY.glob("testing/*/README.md")),
+]
 # How a caller names the module, where an example of this repository says "../..".
 REGISTRY_SOURCE = 'source  = "…/rotating-secret/aws"\n  version = "~> 1.0"'
 
@@ -48,7 +54,7 @@ def blocks() -> list[Block]:
             language=found["language"],
             text=textwrap.dedent(found["text"]),
         )
-        for page in PAGES
+        for page in [*PAGES, *INTERNAL_PAGES]
         for found in _BLOCK.finditer(page.read_text())
     ]
 

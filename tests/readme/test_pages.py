@@ -15,7 +15,16 @@ import pytest
 from rotation import errors, log
 from rotation.event import Step
 from rotation.strategies.random_value import RandomValue
-from tests.readme.blocks import PAGES, README, REGISTRY_SOURCE, REPOSITORY, Block, block, blocks
+from tests.readme.blocks import (
+    INTERNAL_PAGES,
+    PAGES,
+    README,
+    REGISTRY_SOURCE,
+    REPOSITORY,
+    Block,
+    block,
+    blocks,
+)
 from tests.strategies import REPRESENTATIVE
 
 if TYPE_CHECKING:
@@ -53,8 +62,10 @@ def test_every_block_is_checked() -> None:
     assert [one for one in blocks() if one.check not in checks] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_no_fence_escapes(page: Path) -> None:
+@pytest.mark.parametrize(
+    "page", [*PAGES, *INTERNAL_PAGES], ids=lambda page: str(page.relative_to(REPOSITORY))
+)
+def test_every_code_fence_is_a_checked_block(page: Path) -> None:
     """A fence without a language, or of another form, would be no block."""
     fences = re.findall(r"^\s*(?:```|~~~)", page.read_text(), re.MULTILINE)
     name = str(page.relative_to(REPOSITORY))
@@ -115,7 +126,7 @@ def test_an_example_is_applied_with_the_variables_that_it_needs(one: Block) -> N
 def test_a_command_of_make_exists(one: Block) -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for line in one.text.splitlines():
-        target, *variables = re.sub(r"\s*#.*", "", line).removeprefix("make ").split()
+        target, *variables = re.sub(r"\s*#.*", "", line.removeprefix("$ ")).split()[1:]
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
         for variable in variables:
             assert variable.partition("=")[0] in makefile
@@ -169,7 +180,7 @@ def _anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "page",
-    [*PAGES, *sorted(REPOSITORY.glob("modules/**/README.md"))],
+    [*PAGES, *INTERNAL_PAGES, *sorted(REPOSITORY.glob("modules/**/README.md"))],
     ids=lambda page: str(page.relative_to(REPOSITORY)),
 )
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
@@ -193,9 +204,9 @@ def test_the_landing_page_stays_short() -> None:
 
 def test_every_path_that_a_page_names_exists() -> None:
     folders = "dev|docs|examples|lambda|modules|testing|tests|tools"
-    for page in PAGES:
+    for page in [*PAGES, *INTERNAL_PAGES]:
         for path in re.findall(rf"`((?:{folders})/[\w./*-]*)`", page.read_text()):
-            assert list(REPOSITORY.glob(path)), path
+            assert [*REPOSITORY.glob(path), *page.parent.glob(path)], path
 
 
 def test_every_page_that_a_message_names_exists() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.readme.blocks import block
 from tests.static.test_slices import LISTS, SERVERS
 
 # The folders whose own folders each have a row.
@@ -59,14 +60,36 @@ def test_each_command_exists(page: str, repository: Path) -> None:
     makefile = (repository / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE))
     assert {*re.findall(r"`make ([a-z-]+)", page)} <= targets
-    named = re.findall(r"\S+", "\n".join(re.findall(r"^\$ (.+)", page, re.MULTILINE)))
-    paths = [path for path in named if re.match(r"(tests|modules)/", path)]
-    assert paths
-    assert [path for path in paths if not (repository / path.partition("::")[0]).exists()] == []
 
 
-def test_each_command_for_one_test_selects_a_test(page: str, repository: Path) -> None:
-    commands = re.findall(r"pytest (\S+) -k (\S+)", page)
+@pytest.mark.parametrize(
+    "shown",
+    [block("run", "one-test"), block("run", "tests-of-services")],
+    ids=["one-test", "tests-of-services"],
+)
+def test_each_path_of_a_command_exists(shown: str, repository: Path) -> None:
+    commands = re.findall(r"^\$ ([^#]+?) *(?:#.*)?$", shown, re.MULTILINE)
+    paths = [
+        word
+        for one in commands
+        for word in one.partition(" -k ")[0].split()
+        if "/" in word or word in {"modules", "testing"}
+    ]
+    assert len(paths) > len(commands)
+    assert [path for path in paths if not (repository / path).exists()] == []
+
+
+def test_the_commands_of_terraform_find_the_provider_and_the_tests(repository: Path) -> None:
+    shown = block("run", "native-tests")
+    (file,) = re.findall(r'export TF_CLI_CONFIG_FILE="\$PWD/(.+)"', shown)
+    assert f"\nPROVIDERS := {file}\n" in (repository / "Makefile").read_text()
+    folders = {*re.findall(r"-chdir=(\S+)", shown)}
+    (tests,) = re.findall(r"-filter=(\S+)", shown)
+    assert [folder for folder in folders if not (repository / folder / tests).is_file()] == []
+
+
+def test_each_command_for_one_test_selects_a_test(repository: Path) -> None:
+    commands = re.findall(r"pytest (\S+) -k (\S+)", block("run", "one-test"))
     assert commands
     files, words = zip(*commands, strict=True)
     found = subprocess.run(
