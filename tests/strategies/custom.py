@@ -202,7 +202,12 @@ _BAD_INPUT = BadInput(
 
 STRATEGY = RotatorUnderTest(
     name="custom",
-    files=("lambda/rotation/api.py", "tests/conformance/*", "tools/conformance/*"),
+    files=(
+        "lambda/rotation/api.py",
+        "tests/conformance/*",
+        "tests/unit/test_api.py",
+        "tools/conformance/*",
+    ),
     rules=_RULES,
     changes={
         "constants": Change(effect=Effect.CARRIED, after={"a": "b"}),
