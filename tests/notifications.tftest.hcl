@@ -43,13 +43,3 @@ run "notifications_accepts_a_topic" {
     error_message = "The topic is ${output.notification_topic_arn}."
   }
 }
-
-run "notifications_refuses_a_topic_of_another_form" {
-  command = plan
-
-  variables {
-    notifications = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:alerts.fifo" }
-  }
-
-  expect_failures = [var.notifications]
-}

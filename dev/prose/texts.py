@@ -15,7 +15,7 @@ from pathlib import Path
 # By the end of a file's name, or the whole name.
 _COMMENT_SIGNS = dict.fromkeys(
     [".in", ".toml", ".yaml", ".yml", ".gitattributes", ".gitignore", "Makefile", "run"], "#"
-) | {".go": "//"}
+) | {".go": "//", ".sql": "--"}
 # Tables that terraform-docs writes, from descriptions that are checked where they are.
 _GENERATED = re.compile(r"<!-- BEGIN_TF_DOCS -->.*?<!-- END_TF_DOCS -->", re.DOTALL)
 # In place of an expression in an f-string or in HCL.

@@ -244,6 +244,15 @@ def test_the_badges_name_the_versions_that_the_module_requires() -> None:
     assert shown == {}
 
 
+def test_the_landing_page_names_the_opentofu_that_the_tests_run() -> None:
+    built = (REPOSITORY / "dev" / "toolchain" / "opentofu" / "go.mod").read_text()
+    (version,) = re.findall(r"^\tgithub[.]com/opentofu/opentofu v([\d.]+) ", built, re.MULTILINE)
+    minor = version.rpartition(".")[0]
+    page = README.read_text()
+    assert f"![OpenTofu {minor} tested](https://img.shields.io/badge/OpenTofu-{minor}%20" in page
+    assert f"With OpenTofu {version}, the native tests pass" in page
+
+
 def test_every_module_below_modules_says_how_to_use_it() -> None:
     folders = {path.parent for path in (REPOSITORY / "modules").rglob("*.tf")}
     assert [folder for folder in sorted(folders) if not (folder / "README.md").exists()] == []

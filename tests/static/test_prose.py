@@ -46,6 +46,7 @@ _FOUND = {
     "a-rule-without-must": ("a.tf", '  error_message = "a is ${b("}")}."\n', 1, 'Say "must"'),
     "a-comment-in-yaml": ("a.yaml", "a: 1\n# It is told.\n", 2, "told =>"),
     "a-comment-in-make": ("Makefile", "# It is told.\n", 1, "told =>"),
+    "a-comment-in-sql": ("a.sql", "-- It is told.\nSELECT 1\n", 1, "told =>"),
     "a-comment-in-go": ("a.go", "// It is told.\n", 1, "told =>"),
 }
 

@@ -123,17 +123,6 @@ run "accepts_a_time_zone" {
   }
 }
 
-run "refuses_an_unknown_time_zone" {
-  command = plan
-
-  variables {
-    expression = "cron(30 8 * * ? *)"
-    timezone   = "Europe/Bonn"
-  }
-
-  expect_failures = [var.timezone]
-}
-
 run "accepts_a_schedule_faster_than_the_expiry" {
   command = plan
 

@@ -33,16 +33,6 @@ run "accepts_a_qualifier_without_a_permission" {
   }
 }
 
-run "refuses_a_name" {
-  command = plan
-
-  variables {
-    options = { arn = "rotate" }
-  }
-
-  expect_failures = [var.options]
-}
-
 run "refuses_latest_because_lambda_adds_no_permission_to_it" {
   command = plan
 

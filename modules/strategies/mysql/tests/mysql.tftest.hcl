@@ -223,19 +223,3 @@ run "refuses_the_character_nul" {
 
   expect_failures = [var.options]
 }
-
-run "refuses_an_account_as_its_host" {
-  command = plan
-
-  variables {
-    options = {
-      engine    = "mysql"
-      host      = "db"
-      mode      = "single_user"
-      user_host = "reports@%"
-      username  = "reports"
-    }
-  }
-
-  expect_failures = [var.options]
-}

@@ -129,16 +129,6 @@ run "accepts_the_longest_names" {
   }
 }
 
-run "refuses_a_name_that_postgresql_would_cut_off" {
-  command = plan
-
-  variables {
-    options = { host = "db", mode = "single_user", username = join("", [for _ in range(22) : "€"]) }
-  }
-
-  expect_failures = [var.options]
-}
-
 run "refuses_an_empty_name" {
   command = plan
 
@@ -154,16 +144,6 @@ run "refuses_the_character_nul" {
 
   variables {
     options = { dbname = "reports\u0000", host = "db", mode = "single_user", username = "reports" }
-  }
-
-  expect_failures = [var.options]
-}
-
-run "refuses_the_name_of_a_predefined_role" {
-  command = plan
-
-  variables {
-    options = { host = "db", mode = "single_user", username = "pg_monitor" }
   }
 
   expect_failures = [var.options]

@@ -63,16 +63,6 @@ run "refuses_no_character_class" {
   expect_failures = [var.options]
 }
 
-run "refuses_65537_characters" {
-  command = plan
-
-  variables {
-    options = { length = 65537 }
-  }
-
-  expect_failures = [var.options]
-}
-
 run "refuses_a_fraction_of_a_character" {
   command = plan
 
