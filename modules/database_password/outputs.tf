@@ -15,8 +15,8 @@ output "strategy" {
     overlaps = var.options.mode == "alternating_users"
     owner    = "${var.database.title} user ${var.options.username} of ${lower(var.options.host)}"
     rotates_on_change = [jsonencode([
-      var.options.admin_kms_key_arn, var.options.admin_secret_arn, var.options.dbname, var.options.endpoint,
-      var.options.hash_password, var.options.mode, var.options.port,
+      var.options.admin_kms_key_arn, var.options.admin_secret_arn, try(coalesce(var.options.dbname, var.database.dbname), null),
+      var.options.endpoint, var.options.hash_password, var.options.mode, var.options.port,
       [for text in [var.options.ca_certificates] : sha256(text) if text != null],
     ])]
     revocable = true

@@ -11,8 +11,9 @@ variable "account" {
 }
 
 variable "database" {
-  description = "The name of the strategy, the title that owners begin with, and the port of an example."
+  description = "The name of the strategy, the title that owners begin with, the port of an example, and the database without dbname."
   type = object({
+    dbname   = optional(string)
     port     = number
     strategy = string
     title    = string

@@ -93,6 +93,8 @@ class StrategyUnderTest:
     """The smallest valid options, as a user writes them."""
     variables: Variables = field(default_factory=dict)
     """Other variables that the strategy requires."""
+    newer_than: str = ""
+    """The last commit in RELEASES of tests/upgrade without this strategy."""
     secret_fields: frozenset[str]
     """The secret fields of a value that is JSON; any other value is secret as a whole."""
     walks: Mapping[str, type[Walk]]

@@ -110,6 +110,7 @@ _ROTATION = {**rotation_of("mysql"), "engine": "mysql"}
 
 STRATEGY = RotatorUnderTest(
     name="mysql",
+    newer_than="c765fa601bd495093b24079e217465e43167bd58",
     files=(
         "lambda/rotation/services/mysql/*",
         "testing/databases/*mysql*.py",

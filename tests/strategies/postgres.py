@@ -129,6 +129,7 @@ _ROTATION = rotation_of("database")
 
 STRATEGY = RotatorUnderTest(
     name="postgres",
+    newer_than="c765fa601bd495093b24079e217465e43167bd58",
     files=(
         "lambda/rotation/services/database.py",
         "lambda/rotation/services/postgresql/*",

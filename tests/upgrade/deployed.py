@@ -4,19 +4,26 @@ Terraform makes nothing but the instances. The account exists before the first p
 every policy and setting as text.
 """
 
+import contextlib
 import io
 import json
 import secrets
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from testing.databases.mysql import mysql
+from testing.databases.postgresql import PostgreSQL
+from testing.databases.servers import Servers
 from testing.harness.account import Aws
+from testing.harness.mysql import mysql_users
+from testing.harness.postgresql import postgresql_users
 from testing.harness.terraform import instance_outputs, instances
 from testing.local_aws import LocalAws
 from testing.local_github import LocalGitHub
 from testing.local_logins import LocalLogins
+from tests.e2e.databases import rotation_of
 
 Json = dict[str, Any]
 
@@ -63,13 +70,27 @@ def prepare(aws: LocalAws, github: LocalGitHub, logins: LocalLogins) -> dict[str
     }
 
 
-def root(names: Collection[str] | None = None) -> Json:
-    """Return the root module, in Terraform's JSON: with these instances, or with all."""
+@contextlib.contextmanager
+def database_users(aws: Aws, servers: Servers, names: Collection[str]) -> Iterator[Json]:
+    """Add the user of each of these instances on a server, and return the input variables."""
+    found: Json = {"mysql": {}, "postgres": {}}
+    with contextlib.ExitStack() as stack:
+        if "mysql" in names:
+            users = mysql_users(aws, servers.get(mysql, "8.0.31"), "upgrade")
+            found["mysql"] = stack.enter_context(users)
+        if "postgres" in names:
+            users = postgresql_users(aws, servers.get(PostgreSQL, "16"), "upgrade")
+            found["postgres"] = stack.enter_context(users)
+        yield found
+
+
+def inputs() -> dict[str, Json]:
+    """Return the inputs of each instance, in Terraform's JSON."""
     app = {name: f"${{var.{name}}}" for name in ("client_id", "installation_id", "kms_key_arn")}
     server = {name: f"${{var.{name}}}" for name in ("administrator_secret_arn", "host", "port")}
     user = {"user_name": _USER["UserName"], "user_path": _USER["Path"]}
     layers = {"layers": ["${var.layer_arn}"]}
-    calls: dict[str, Json] = {
+    return {
         "custom": {
             "alarm_actions": [_TOPIC],
             "rotation": {
@@ -171,6 +192,12 @@ def root(names: Collection[str] | None = None) -> Json:
             "rotation": {"managed": {"secret_arn": "${var.managed_secret_arn}"}},
             "schedule_expression": "cron(0 3 ? * SUN *)",
         },
+        "mysql": {
+            "rotation": {
+                "mysql": {**rotation_of("mysql"), "engine": "mysql", "username": "upgrade"}
+            },
+        },
+        "postgres": {"rotation": {"postgres": {**rotation_of("postgres"), "username": "upgrade"}}},
         "random_value": {
             "initial_value_version": 1,
             "rotation": {
@@ -184,7 +211,10 @@ def root(names: Collection[str] | None = None) -> Json:
             },
         },
     }
-    chosen = calls.keys() if names is None else names
+
+
+def root(names: Collection[str]) -> Json:
+    """Return the root module with these instances, in Terraform's JSON."""
     variables = {
         *("administrator_secret_arn", "api_url", "client_id", "endpoint", "existing_function_arn"),
         *("host", "initial_value", "installation_id", "key_arn", "kms_key_arn", "layer_arn"),
@@ -192,15 +222,19 @@ def root(names: Collection[str] | None = None) -> Json:
         "token_secret_arn",
     }
     common = {"initial_value_version": None, "recovery_window_in_days": 0}
+    calls = inputs()
     root = instances(
-        {name: {**common, "name": f"upgrade/{name}", **calls[name]} for name in chosen},
+        {name: {**common, "name": f"upgrade/{name}", **calls[name]} for name in names},
         initial_value="var.initial_value",
         source="../module",
     )
     return {
         **root,
-        "output": instance_outputs(chosen),
-        "variable": {name: {"ephemeral": name == "initial_value"} for name in sorted(variables)},
+        "output": instance_outputs(names),
+        "variable": {
+            **{name: {"ephemeral": name == "initial_value"} for name in sorted(variables)},
+            **dict.fromkeys(("mysql", "postgres"), {"type": "map(string)"}),
+        },
     }
 
 

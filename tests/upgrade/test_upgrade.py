@@ -2,7 +2,7 @@
 
 The release is applied on a local AWS. Then this checkout replaces it, is planned and applied, and
 rotates each secret once. `make test` upgrades three instances of the last release, `make test-slow`
-those of all strategies from each.
+those of all strategies that each release has.
 """
 
 import io
@@ -21,6 +21,7 @@ from typing import Final
 
 import pytest
 
+from testing.databases.servers import Servers
 from testing.harness.account import Rotation, Secret, eventually
 from testing.harness.terraform import Terraform, copy_module
 from testing.local_aws import local_aws
@@ -29,7 +30,8 @@ from testing.local_logins import local_logins
 from testing.local_redis import local_redis
 from tests.e2e.github import app
 from tests.e2e.redis import redis_users
-from tests.upgrade.deployed import REPOSITORY, Json, prepare, root
+from tests.strategies import ALL
+from tests.upgrade.deployed import REPOSITORY, Json, database_users, inputs, prepare, root
 
 pytestmark = pytest.mark.xdist_group("upgrade")
 
@@ -42,7 +44,7 @@ class Release:
     """
 
     commit: str
-    added: re.Pattern[str]
+    added: re.Pattern[str] = re.compile("")
     """The resources of type terraform_data that are new: records in Terraform's state."""
     other_rules: AbstractSet[str] = frozenset()
     """The instances whose backstop is longer: the window of one day could open between two
@@ -53,6 +55,8 @@ class Release:
     """The ends of other addresses, and the attributes that change there."""
     null_by_default: AbstractSet[str] = frozenset()
     """Inputs without which nothing changes: null means what an empty list meant."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """Lines of an input's type, each with the line that accepts the same values now."""
     has_api: bool = True
     """Whether a rotator of the user's imports from rotation.api, and so needs no change."""
 
@@ -99,11 +103,29 @@ RELEASES: Final = (
         commit="c765fa601bd495093b24079e217465e43167bd58",
         added=re.compile(r"role_name(?:\[0\])?"),
     ),
+    # Before notifications, metrics, audits and revocations.
+    Release(
+        commit="35d96c03c669508a9a2597ed6294178f5802386d",
+        # dbname has no default any more.
+        changed={'["postgres"].module.function[0].aws_lambda_function.this': {"environment"}},
+        types={'dbname = optional(string, "postgres")': "dbname = optional(string)"},
+    ),
 )
 
 _ROTATOR: Final = "examples/custom/rotate.py"
 # One without rotation, one that EventBridge keeps, and one with all that adds a resource.
 _SOME: Final = ("fixed", "custom", "iam_access_key")
+
+
+def _since(release: Release) -> set[str]:
+    """Return the commits of this release and of those after it."""
+    return {one.commit for one in RELEASES[RELEASES.index(release) :]}
+
+
+def _instances(release: Release) -> tuple[str, ...]:
+    """Name those whose strategy the release has."""
+    newer = {one.name for one in ALL if one.newer_than in _since(release)}
+    return tuple(name for name, one in inputs().items() if not newer & {*one.get("rotation", {})})
 
 
 # One list for all tests: pytest then applies each release once.
@@ -112,7 +134,7 @@ each_start = pytest.mark.parametrize(
     [
         pytest.param((RELEASES[-1], _SOME), id=f"{RELEASES[-1].commit[:7]}-some"),
         *(
-            pytest.param((one, None), id=f"{one.commit[:7]}-all", marks=pytest.mark.slow)
+            pytest.param((one, _instances(one)), id=f"{one.commit[:7]}-all", marks=pytest.mark.slow)
             for one in RELEASES
         ),
     ],
@@ -213,7 +235,9 @@ class After:
 
 
 @pytest.fixture(scope="module")
-def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]:
+def before(
+    request: pytest.FixtureRequest, repository: Path, database_servers: Servers
+) -> Iterator[Before]:
     release, names = request.param
     with (
         # The path of a plugin's socket has at most 100 characters: tmp_path is too deep.
@@ -224,11 +248,12 @@ def before(request: pytest.FixtureRequest, repository: Path) -> Iterator[Before]
         local_redis(*github.trusted) as redis,
         app(aws, github, REPOSITORY) as github_app,
         redis_users(aws, redis, "upgrade") as server,
+        database_users(aws, database_servers, names) as databases,
     ):
         folder = Path(temporary)
         module = folder / "module"
         write_release(repository, release.commit, module)
-        variables = {**github_app, **server, **prepare(aws, github, logins)}
+        variables = {**github_app, **server, **databases, **prepare(aws, github, logins)}
         terraform = Terraform(folder, "root", aws.environment, variables)
         terraform.folder.mkdir()
         shutil.copy(module / _ROTATOR, terraform.folder)
@@ -392,6 +417,11 @@ def test_nothing_is_left_to_apply(before: Before, rotations: Mapping[str, Rotati
     before.terraform.require_empty_plan()
 
 
+def test_each_strategy_has_an_instance() -> None:
+    found = {name for one in inputs().values() for name in one.get("rotation", {})}
+    assert found == {one.name for one in ALL}
+
+
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.commit[:7])
 def test_every_input_and_output_of_the_release_exists(
     release: Release, repository: Path, cache: Path, tmp_path: Path
@@ -409,9 +439,13 @@ def test_every_input_and_output_of_the_release_exists(
         default = None if name in release.null_by_default else one["default"]
         assert new[name]["default"] == default, name
         assert new[name]["required"] == one["required"], name
-        missing, more = _compare(_lines(one["type"]), _lines(new[name]["type"]))
+        kept = [release.types.get(line, line) for line in _lines(one["type"])]
+        missing, more = _compare(kept, _lines(new[name]["type"]))
         assert missing == [], name
         assert [line for line in more if "= optional(" not in line] == [], name
+    lines = _lines(old["rotation"]["type"])
+    has = {one.name for one in ALL if f"{one.name} = optional(object({{" in lines}
+    assert has == {one.name for one in ALL if one.newer_than not in _since(release)}
 
 
 def _interface(folder: Path, cache: Path) -> tuple[dict[str, Json], set[str]]:

@@ -4,7 +4,7 @@ module "database" {
   source = "../../database_password"
 
   account  = var.account
-  database = { port = 5432, strategy = "postgres", title = "PostgreSQL" }
+  database = { dbname = "postgres", port = 5432, strategy = "postgres", title = "PostgreSQL" }
   options  = var.options
   secret   = var.secret
 }

@@ -40,6 +40,10 @@ run "accepts_a_single_user_without_an_administrator" {
     error_message = "The user changes its own password, so the function looks for the one that the server knows."
   }
   assert {
+    condition     = contains(jsondecode(output.strategy.rotates_on_change[0]), "postgres")
+    error_message = "The function connects to postgres, so writing that as dbname rotates nothing."
+  }
+  assert {
     condition     = output.strategy.files == {}
     error_message = "The function trusts the authorities of the runtime."
   }
