@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,6 +16,7 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Step
+from rotation_conformance.account import each_stale
 from rotation_conformance.rotator import assert_converged, assert_invariants, works
 from testing.databases import Login
 from tests.services.users import S, watched
@@ -95,6 +98,24 @@ class Troubles:
         for number in numbers if runs_slow else numbers[:: len(numbers) // 2]:
             drop = frozenset({number})
             assert rotate_twice() == 1, f"statement {number} of {len(numbers)}"
+
+    def test_reads_of_the_secret_may_be_stale(self, users: Users[Any], *, runs_slow: bool) -> None:
+        """Each shows what was true up to ten seconds earlier, and each step is delivered twice."""
+        rotation = rotated(users)
+        for seed in range(20 if runs_slow else 1):
+            drawn = random.Random(seed)  # noqa: S311 -- no secret is made
+            lags = iter(partial(drawn.uniform, 0, 10), None)
+            for _ in range(2):  # Both users have their turn.
+                rotation.wait_out_the_overlap()
+                token = rotation.stage()
+                rotation.cloud.fuse.arm(each_stale(rotation.cloud, lags))
+                rotation.steps(token)
+                for step in Step:
+                    with suppress(RotationError):
+                        rotation.step(step, token)
+                rotation.cloud.fuse.arm()
+                assert rotation.secret.labels["AWSCURRENT"] == token
+                assert_converged(rotation)
 
     @pytest.mark.slow
     def test_a_delivery_goes_on_wherever_lambda_froze_another_one(self, users: Users[Any]) -> None:

@@ -233,7 +233,7 @@ def root(names: Collection[str]) -> Json:
         "output": instance_outputs(names),
         "variable": {
             **{name: {"ephemeral": name == "initial_value"} for name in sorted(variables)},
-            **dict.fromkeys(("mysql", "postgres"), {"type": "map(string)"}),
+            **{name: {"type": "map(string)"} for name in ("mysql", "postgres")},
         },
     }
 
