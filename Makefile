@@ -65,7 +65,7 @@ check: $(VENV) $(PROVIDERS) $(PROSE) ## Check a change in less than a minute
 		-m 'not slow and not campaign' \
 		--ignore=tests/unit/test_cloud_contract.py --ignore=tests/unit/test_conformance.py \
 		--ignore=tests/unit/test_conformance_words.py --ignore=tests/unit/test_kill_matrix.py \
-		--ignore=tests/unit/test_mysql_hostile.py --ignore=tests/unit/test_postgresql_spoilt.py \
+		--ignore=tests/unit/test_mysql_hostile.py --ignore=tests/unit/test_postgresql_corrupted.py \
 		--ignore=tests/unit/test_hostile_servers.py \
 		tests/static/test_python.py tests/static/test_prose.py tests/unit tests/plan/test_strategies.py \
 		tests/static/test_terraform.py::test_hcl_is_formatted \

@@ -490,7 +490,7 @@ module "audit" {
   topic_kms_key_arn     = one(var.notifications[*].kms_key_arn)
 }
 
-# Made before the rotation is set up, so that it hears of the first one.
+# Made before the rotation is set up, so that it receives the events of the first one.
 module "notifications" {
   source = "./modules/notifications"
   count  = var.notifications == null ? 0 : 1

@@ -80,7 +80,7 @@ variable "function" {
   }
   validation {
     condition     = alltrue([for number in var.function[*].reserved_concurrent_executions : number >= 1 && floor(number) == number if number != null])
-    error_message = "${local._secret}: function.reserved_concurrent_executions must be a whole number from 1, because 0 would stop every rotation. Write null to share the account's concurrency. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
+    error_message = "${local._secret}: function.reserved_concurrent_executions must be a whole number of at least 1, because 0 would stop every rotation. Write null to share the account's concurrency. Found: ${jsonencode(one(var.function[*].reserved_concurrent_executions))}."
   }
   validation {
     condition     = alltrue([for arn in var.function[*].role_arn : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*?$]+$", arn)) if arn != null])

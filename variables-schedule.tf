@@ -30,13 +30,13 @@ locals {
 }
 
 variable "maximum_age_days" {
-  description = "How many days a credential may stay valid, e.g. 90; null is any number. The plan refuses a schedule that keeps one longer if each rotation succeeds in its window. With notifications, the topic hears of one that is older."
+  description = "How many days a credential may stay valid, e.g. 90; null is any number. The plan refuses a schedule that keeps one longer if each rotation succeeds in its window. With notifications, the topic is notified of one that is older."
   type        = number
   default     = null
 
   validation {
     condition     = alltrue([for days in var.maximum_age_days[*] : days >= 1 && floor(days) == days])
-    error_message = "${local._secret}: maximum_age_days must be a whole number from 1. Write e.g. 90. Found: ${jsonencode(var.maximum_age_days)}."
+    error_message = "${local._secret}: maximum_age_days must be a whole number of at least 1. Write e.g. 90. Found: ${jsonencode(var.maximum_age_days)}."
   }
   validation {
     condition     = var.maximum_age_days == null || local.rotates

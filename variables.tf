@@ -94,7 +94,7 @@ variable "initial_value_version" {
 
   validation {
     condition     = alltrue([for number in var.initial_value_version[*] : number >= 1 && floor(number) == number])
-    error_message = "${local._secret}: initial_value_version must be a whole number from 1. Set it to 1 for the first value. Found: ${jsonencode(var.initial_value_version)}."
+    error_message = "${local._secret}: initial_value_version must be a whole number of at least 1. Set it to 1 for the first value. Found: ${jsonencode(var.initial_value_version)}."
   }
   validation {
     condition     = var.initial_value_version == null || !local.issues
@@ -120,7 +120,7 @@ variable "minimum_overlap_minutes" {
 
   validation {
     condition     = alltrue([for minutes in var.minimum_overlap_minutes[*] : minutes >= 0 && floor(minutes) == minutes])
-    error_message = "${local._secret}: minimum_overlap_minutes must be a whole number from 0. Write e.g. 60. Found: ${jsonencode(var.minimum_overlap_minutes)}."
+    error_message = "${local._secret}: minimum_overlap_minutes must be a whole number of at least 0. Write e.g. 60. Found: ${jsonencode(var.minimum_overlap_minutes)}."
   }
   validation {
     condition     = var.minimum_overlap_minutes == null || !local.expires

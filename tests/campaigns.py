@@ -210,7 +210,7 @@ def _campaign(item: pytest.Item) -> str | None:
     if mark := item.get_closest_marker("campaign"):
         (campaign,) = mark.args
         if campaign not in CAMPAIGNS:
-            message = f"{item.nodeid}: {campaign} is no campaign; write one of {CAMPAIGNS}."
+            message = f"{item.nodeid}: Unknown campaign {campaign}. Write one of {CAMPAIGNS}."
             raise pytest.UsageError(message)
         return str(campaign)
     return "" if item.get_closest_marker("slow") else None

@@ -1,4 +1,4 @@
-# Who hears of the rotation.
+# The recipients of notifications about the rotation.
 
 mock_provider "aws" {
   source = "./tests/mocks"

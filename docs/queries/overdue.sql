@@ -1,5 +1,6 @@
--- The secrets that were overdue at the end of the period: no successful rotation for more than 31 days. Set both. Without a success
--- in the period, the days count from the secret's first event in it. CloudTrail doesn't show a secret without an event.
+-- The secrets that were overdue at the end of the period: no successful rotation for more than 31 days. Set both.
+-- Without a success in the period, the days count from the secret's first event in it. CloudTrail doesn't show a secret
+-- without an event.
 SELECT
   account,
   region,

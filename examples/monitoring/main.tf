@@ -1,4 +1,4 @@
-# A signing key with metrics on a dashboard, whose owner hears by email of each rotation that goes wrong, and of each that succeeds.
+# A signing key with metrics on a dashboard, whose owner gets an email about each rotation that goes wrong, and about each that succeeds.
 
 module "rotating_secret" {
   source = "../.."

@@ -146,7 +146,7 @@ variable "tags" {
 }
 
 variable "topic_arn" {
-  description = "ARN of the topic that hears of findings; null if none does."
+  description = "ARN of the topic that is notified of findings; null for none."
   type        = string
 }
 

@@ -1,4 +1,4 @@
-# The watcher: the function that looks at the secret and hears of its events, its rule, its role and its log group.
+# The watcher: the function that looks at the secret and receives its events, its rule, its role and its log group.
 
 locals {
   _source = "${path.module}/../../lambda"

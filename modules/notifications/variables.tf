@@ -52,7 +52,7 @@ variable "give_up" {
 }
 
 variable "include_successes" {
-  description = "Whether the topic also hears of each rotation that succeeds."
+  description = "Whether the topic is also notified of each rotation that succeeds."
   type        = bool
   nullable    = false
 }

@@ -98,7 +98,7 @@ resource "aws_iam_role_policy" "this" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:The log has one record per invocation, which is enough for a few calls
   #checkov:skip=CKV_AWS_115:Reserved concurrency reduces the account's pool; a secret has few leaks
-  #checkov:skip=CKV_AWS_116:alarm_actions hear of an event that could not be answered; its report is one command
+  #checkov:skip=CKV_AWS_116:alarm_actions are notified of an event that could not be answered; its report is one command
   #checkov:skip=CKV_AWS_117:The function needs no service inside a VPC
   #checkov:skip=CKV_AWS_173:The settings have no credential; a customer key is the caller's choice (function.kms_key_arn)
   #checkov:skip=CKV_AWS_272:The package is made on the caller's machine, which has no signing profile

@@ -7,7 +7,7 @@ locals {
     tonumber(match[0]) * { minute = 1, hour = 60, day = 1440 }[match[1]]
   ])
 
-  # A day of the month or week with L, W or # is no number. A month and a week begin with 1.
+  # A day of the month or week with L, W or # isn't a number. A month and a week begin with 1.
   _fields = {
     minute  = { first = 0, size = 60, names = [] }
     hour    = { first = 0, size = 24, names = [] }

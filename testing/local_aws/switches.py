@@ -63,7 +63,7 @@ class Switches:
     """How long Secrets Manager keeps a version without a label, even beyond the limit."""
 
     version_quota: int = 0
-    """How many versions a secret can have, for which AWS gives no number; 0 is no limit."""
+    """How many versions a secret can have, for which AWS gives no number; 0: unlimited."""
 
     rotation_seconds_ahead: float = 0.0
     """How far the clock of Secrets Manager's own schedules is ahead; at 0 they do not rotate."""

@@ -320,7 +320,7 @@ def test_each_cause_ends_at_a_subscriber_once(notified: Notified) -> None:
 
 
 @pytest.mark.slow
-def test_a_topic_of_the_caller_hears_of_the_watcher(notified: Notified, module: Path) -> None:
+def test_the_callers_topic_receives_the_watchers_messages(notified: Notified, module: Path) -> None:
     """The last one, because the topic of the module is gone then."""
     aws = notified.aws
     topic = aws.client("sns").create_topic(Name="alerts")["TopicArn"]

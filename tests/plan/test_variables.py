@@ -216,7 +216,7 @@ CASES = [
         id="function.permissions_boundary",
     ),
     pytest.param(
-        "function.reserved_concurrent_executions must be a whole number from 1",
+        "function.reserved_concurrent_executions must be a whole number of at least 1",
         function(reserved_concurrent_executions=0),
         "0.",
         function(reserved_concurrent_executions=1),
@@ -306,7 +306,7 @@ CASES = [
         id="initial_value-of-another-form",
     ),
     pytest.param(
-        "initial_value_version must be a whole number from 1",
+        "initial_value_version must be a whole number of at least 1",
         {"initial_value": "first", "initial_value_version": 0},
         "0.",
         {"initial_value": "first", "initial_value_version": 2},
@@ -390,7 +390,7 @@ CASES = [
         id="kms_key_arn",
     ),
     pytest.param(
-        "minimum_overlap_minutes must be a whole number from 0",
+        "minimum_overlap_minutes must be a whole number of at least 0",
         {"minimum_overlap_minutes": -1, "rotation": IAM},
         "-1.",
         {"minimum_overlap_minutes": 0, "rotation": IAM},

@@ -15,7 +15,7 @@ _TEST = re.compile(r"`((?:modules|tests)/\S+\.(?:py|tftest\.hcl))`")
 _QUERY = re.compile(r"`(docs/queries/\S+)`")
 _RESOURCE = re.compile(r"`(aws_\w+)`")
 _LINK = re.compile(r"\]\([^)]+\)")
-# A row about the text of an activity of SAMM, which is no quality criterion.
+# A row about the text of an activity of SAMM, which isn't a quality criterion.
 _ACTIVITY = "*Activity*: "
 # How many criteria the sections have, in their order.
 _CRITERIA = {

@@ -219,7 +219,7 @@ def test_an_unknown_campaign_is_rejected(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("import pytest\n\n@pytest.mark.campaign('Fautls')\ndef test(): pass\n")
     result = pytester.runpytest(*_PLUGINS)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines("*Fautls is no campaign; write one of *")
+    result.stderr.fnmatch_lines("*Unknown campaign Fautls. Write one of *")
 
 
 def test_cases_outside_a_campaign_are_rejected(pytester: pytest.Pytester) -> None:

@@ -80,7 +80,7 @@ _RULES = (
     ),
     Rule(
         id="slots",
-        text="rotation.custom.slots must be a whole number from 2",
+        text="rotation.custom.slots must be a whole number of at least 2",
         refused={"issuer": True, "slots": 1},
         found='{"issuer":true,"slots":1}.',
         accepted={"issuer": True, "slots": 2},

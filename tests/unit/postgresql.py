@@ -78,7 +78,7 @@ class Server:
     # Whether the server hangs up after the last reply, and does not wait for the client.
     hangs_up: bool = False
     # Changes the message with a number; no bytes: the server hangs up.
-    spoil: Callable[[int, bytes], bytes] = lambda _, sent: sent
+    corrupt: Callable[[int, bytes], bytes] = lambda _, sent: sent
     heard: list[bytes] = field(default_factory=list)
     _sent: int = 0
 
@@ -126,7 +126,7 @@ class Server:
         self._send(stream, request(12, b"v=" + server_signature))
 
     def _send(self, stream: BinaryIO, sent: bytes) -> None:
-        sent = self.spoil(self._sent, sent)
+        sent = self.corrupt(self._sent, sent)
         self._sent += 1
         if not sent:
             raise EOFError

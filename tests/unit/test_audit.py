@@ -99,7 +99,7 @@ def test_a_healthy_secret_has_no_finding_and_is_not_changed(subject: str, state:
 
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_a_rotation_that_runs_meanwhile_is_no_finding(subject: str) -> None:
+def test_a_rotation_that_runs_meanwhile_is_not_a_finding(subject: str) -> None:
     """The function is suspended at each call, until the audit is over.
 
     If the service knows one credential, it has the next one right before the promotion. A function
@@ -221,7 +221,7 @@ def test_a_user_that_was_created_again_is_reported() -> None:
     ]
 
 
-def test_a_previous_key_that_a_report_of_a_leak_ended_is_no_finding() -> None:
+def test_a_previous_key_that_a_report_of_a_leak_ended_is_not_a_finding() -> None:
     rotation = revocable(FEW_SLOTS, "steady")
     report(rotation)
     rotation.steps(start(rotation))
@@ -249,7 +249,7 @@ def test_a_rotation_that_could_not_be_started_is_a_finding() -> None:
 
 
 @pytest.mark.parametrize("subject", EACH_SUBJECT)
-def test_an_outage_is_no_rejection(subject: str) -> None:
+def test_an_outage_is_not_a_rejection(subject: str) -> None:
     rotation = prepared(subject, "steady")
     asks = isinstance(rotation.strategy(rotation.cloud.clients()), Setter | Replacer | Issuer)
     with rotation.cloud.outage():

@@ -207,7 +207,7 @@ NO_JSON_OBJECTS: Final = {
 }
 
 
-# Values of a secret that are no object of any strategy; GOOD is replaced by a valid value.
+# Values of a secret that aren't the object of any strategy; GOOD is replaced by a valid value.
 CONTENTS: Final = {
     "text": "hunter2",
     "json-text": '"hunter2"',
@@ -693,7 +693,7 @@ def test_a_wrong_event_is_refused(
 
 
 @pytest.mark.parametrize("event", [pytest.param(NO_OBJECTS[name], id=name) for name in NO_OBJECTS])
-def test_an_event_that_is_no_object_is_refused(
+def test_an_event_that_is_not_an_object_is_refused(
     event: object, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = _failed(wire, monkeypatch, event, json.dumps(_settings(GENERATOR)))
@@ -759,7 +759,7 @@ def _refused_setting(error: RotationError, field: str, allowed: str) -> None:
         *(pytest.param(text, id=name) for name, text in NO_JSON_OBJECTS.items()),
     ],
 )
-def test_settings_that_are_no_json_object_are_refused(
+def test_settings_that_are_not_a_json_object_are_refused(
     text: str | None, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = _failed(wire, monkeypatch, _event(), text)

@@ -1,6 +1,6 @@
 """The suite for strategies of your own finds each bug, and says in words what is wrong.
 
-Each row of the table spoils one thing in a strategy that passes, and names the check that finds it.
+Each row of the table breaks one thing in a strategy that passes, and names the check that finds it.
 """
 
 from __future__ import annotations
@@ -631,10 +631,14 @@ _BUGS: Final = {
         "slots is 3, and add_foreign of your test found room for 2",
     ),
     "slots-in-a-text": _Bug(
-        "few", "slots = 2", 'slots = "2"', _MEMBERS, "whole number from 2, or None"
+        "few", "slots = 2", 'slots = "2"', _MEMBERS, "whole number of at least 2, or None"
     ),
     "a-time-before-the-start": _Bug(
-        "few", "settling_seconds = 0", "settling_seconds = -1", _MEMBERS, "whole number from 0"
+        "few",
+        "settling_seconds = 0",
+        "settling_seconds = -1",
+        _MEMBERS,
+        "whole number of at least 0",
     ),
     "issue-asks-again": _Bug(
         "marked",

@@ -75,7 +75,7 @@ def test_a_field_of_an_old_credential_does_not_outlive_it(
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400"])
-def test_a_number_that_is_infinite_for_most_parsers_is_no_json(number: str) -> None:
+def test_a_number_that_is_infinite_for_most_parsers_is_not_accepted_as_json(number: str) -> None:
     rotation = prepared(GENERATOR, "steady")
     text = json.dumps(rotation.secret.value())
     rotation.put_by_hand(f'{text[:-1]}, "number": {number}}}')

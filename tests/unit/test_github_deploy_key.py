@@ -320,8 +320,8 @@ def test_a_response_with_a_wrong_field_is_rejected(
         if called != name.get(request_line, "get_repository"):
             return reply
         body = json.loads(reply.body)
-        spoilt = {**(body[0] if isinstance(body, list) else body), field: shown}
-        content = [spoilt] if isinstance(body, list) else spoilt
+        corrupted = {**(body[0] if isinstance(body, list) else body), field: shown}
+        content = [corrupted] if isinstance(body, list) else corrupted
         return dataclasses.replace(reply, body=json.dumps(content).encode())
 
     service.wrong = wrong

@@ -175,7 +175,7 @@ def test_the_pending_key_is_kept_if_the_service_rejects_the_current_one() -> Non
 
 
 @pytest.mark.parametrize("subject", _SERVED)
-def test_an_outage_is_no_reason_to_give_up(subject: str) -> None:
+def test_no_rotation_is_given_up_during_an_outage(subject: str) -> None:
     rotation, token = _stuck(subject, 3)
     with rotation.cloud.outage(), pytest.raises(ServiceUnavailable):
         _give_up(rotation, token)

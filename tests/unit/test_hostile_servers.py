@@ -113,7 +113,7 @@ def test_a_slow_server_gets_one_limit_of_time(
         pytest.param([_OK, *([b"x: " + b"y" * 1000 + b"\r\n"] * 99)], id="long-headers"),
     ],
 )
-def test_endless_headers_are_no_reply(parts: list[bytes], trusted: Path) -> None:
+def test_endless_headers_are_not_accepted_as_a_reply(parts: list[bytes], trusted: Path) -> None:
     serve, _ = _sending(lambda: [*parts, _OK, _LENGTH])
     with serving(trusted, serve) as endpoint, pytest.raises(NoReplyError) as caught:
         _ask(endpoint, _SMALL)

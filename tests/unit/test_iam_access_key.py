@@ -142,13 +142,13 @@ def test_the_proof_stops_if_an_outage_lasts() -> None:
         rotation.step(Step.TEST, token)
 
 
-@pytest.mark.parametrize("spoil", ["active", "secret"])
-def test_a_key_that_an_operator_disabled_is_named(spoil: str) -> None:
+@pytest.mark.parametrize("attribute", ["active", "secret"])
+def test_a_key_that_an_operator_disabled_is_named(attribute: str) -> None:
     rotation = prepared("iam_access_key", "steady")
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     key = rotation.cloud.users[USER][-1]
-    setattr(key, spoil, False)
+    setattr(key, attribute, False)
     with pytest.raises(CredentialRejected, match=f"{key.key_id} .* disabled or deleted"):
         rotation.step(Step.TEST, token)
 

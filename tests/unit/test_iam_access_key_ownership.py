@@ -223,7 +223,7 @@ def test_an_orphan_is_deleted_beside_a_foreign_key_of_another_time() -> None:
     assert foreign in rotation.cloud.users[USER]
 
 
-def test_a_key_from_before_the_attempt_is_no_orphan() -> None:
+def test_a_key_from_before_the_attempt_is_not_an_orphan() -> None:
     """Both were made in the same second, and IAM's times have whole seconds."""
     rotation = prepared("iam_access_key", "empty")
     foreign = rotation.cloud.add_key(USER)
@@ -246,7 +246,7 @@ def test_the_retry_waits_until_the_list_shows_an_orphan(state: str) -> None:
     assert_converged(rotation)
 
 
-def test_a_current_key_that_the_list_does_not_show_yet_is_no_orphan() -> None:
+def test_a_current_key_that_the_list_does_not_show_yet_is_not_an_orphan() -> None:
     """Found by test_sequences: two rotations within seconds, the second one crashed."""
     rotation = iam_access_key(Cloud())
     rotation.step(Step.CREATE, rotation.stage())
@@ -270,7 +270,7 @@ def test_an_orphan_that_the_list_shows_late_is_found_by_a_later_try() -> None:
     assert_converged(rotation)
 
 
-def test_a_deleted_key_that_the_list_still_shows_is_no_obstacle() -> None:
+def test_a_deleted_key_that_the_list_still_shows_stops_no_rotation() -> None:
     rotation = prepared("iam_access_key", "steady")
     rotation.cloud.list_lag = 120
     token = _die(rotation, "delete_access_key", Side.AFTER)
@@ -424,7 +424,7 @@ def test_a_current_key_that_is_also_adopted_is_kept() -> None:
     assert_converged(rotation)
 
 
-def test_an_adopted_key_that_is_gone_is_no_obstacle() -> None:
+def test_an_adopted_key_that_is_gone_stops_no_rotation() -> None:
     rotation, fixed = _fixed_key()
     rotation.rotate()
     rotation.cloud.remove_key(rotation.cloud.users[USER][0])

@@ -223,7 +223,7 @@ def test_a_repository_that_does_not_exist_is_named() -> None:
         ),
     ],
 )
-def test_a_page_of_something_else_is_no_acceptance(
+def test_a_page_of_another_server_does_not_count_as_acceptance(
     service_name: str, reply: Reply, field: str
 ) -> None:
     rotation = _steady(service_name)

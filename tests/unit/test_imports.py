@@ -187,7 +187,7 @@ def test_the_init_of_a_package_of_services_imports_no_module_of_it(package: str)
     assert not {one for one in imported(MODULES[name]) if one.startswith(f"{name}.")}
 
 
-# Names of modules that are no names of services.
+# Modules that aren't named after a service.
 _NOT_NAMES = {"api", "custom", "errors", "https", "login", "services", "strategies", "tls"}
 _NOT_NAMES |= {"certificates"}
 # Their modules are the parts of a protocol.

@@ -130,7 +130,7 @@ class _Ended:
 
 
 @pytest.fixture(autouse=True)
-def _count_what_ends_by_itself(request: pytest.FixtureRequest) -> Iterator[None]:
+def _count_expiring_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
     _Ended.number = 0
     yield
     request.node.user_properties.append(("ending", _Ended.number))

@@ -366,7 +366,7 @@ def test_a_greeting_of_another_protocol_is_refused(first: bytes, trusted: Path) 
     assert b"".join(plain) == b""
 
 
-def test_plaintext_after_the_greeting_is_no_answer(trusted: Path) -> None:
+def test_plaintext_after_the_greeting_is_not_accepted_as_a_reply(trusted: Path) -> None:
     """It must not be read as if it had come over TLS."""
     first = framed(0, greeting()) + framed(2, OK) + framed(1, OK)
     with (
@@ -394,7 +394,7 @@ def test_given_authorities_are_trusted(tmp_path: Path) -> None:
         log_in(replace(place, ca_certificates=pem), USER, PASSWORD, _LIMITS).__exit__()
 
 
-def test_a_closed_port_is_no_reply() -> None:
+def test_a_closed_port_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NoReplyError) as caught:
@@ -460,7 +460,7 @@ def _replying(*contents: bytes) -> Callable[[Client], None]:
     return script
 
 
-def test_rows_are_texts(trusted: Path) -> None:
+def test_each_column_is_returned_as_text(trusted: Path) -> None:
     reply = rows((b"1", None, b"", "ü€😀".encode()), (b"2", b"x" * 300, b"", b"3"))
     # A length may be longer than it must be.
     reply[-1:-1] = [b"\xfc\1\x004" + b"\xfd\1\0\x005" + b"\xfe\1" + b"\0" * 7 + b"6" + b"\xfb"]
@@ -540,14 +540,14 @@ _ROWS: Final = rows((b"1",))
         pytest.param([b"\xfc"], id="short-number-of-columns"),
     ],
 )
-def test_spoilt_rows_are_refused(contents: list[bytes], trusted: Path) -> None:
+def test_corrupted_rows_are_refused(contents: list[bytes], trusted: Path) -> None:
     with (
         playing(trusted, _replying(*contents)) as (place, _),
         log_in(place, USER, PASSWORD, _LIMITS) as session,
     ):
         with pytest.raises(NoMysqlError) as caught:
             session.query("SELECT 1")
-        # The rest of the reply is no answer to the next statement.
+        # The rest of the reply doesn't answer the next statement.
         with pytest.raises(NoReplyError):
             session.query("SELECT 2")
     assert caught.value.__context__ is None
@@ -596,7 +596,7 @@ def test_an_error_may_come_unasked(trusted: Path) -> None:
         pytest.param(_saying(FULL), id="after-the-password"),
     ],
 )
-def test_a_log_in_that_is_broken_off_is_no_reply(
+def test_a_log_in_that_the_server_breaks_off_is_an_error(
     script: Callable[[Client], None], trusted: Path
 ) -> None:
     with playing(trusted, script) as (place, _), pytest.raises(NoReplyError) as caught:

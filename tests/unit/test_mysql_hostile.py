@@ -99,8 +99,8 @@ _BYTES: Final = st.sampled_from(b"\x00\x01\x03\x04\x05x\x80\xc3\xfb\xfc\xfd\xfe\
 
 
 @st.composite
-def _spoilt(draw: st.DrawFn, first: int, *dialogues: list[bytes]) -> bytes:
-    """Spoil packets, of which the first has this number, and sometimes their headers."""
+def _corrupted(draw: st.DrawFn, first: int, *dialogues: list[bytes]) -> bytes:
+    """Corrupt packets, of which the first has this number, and sometimes their headers."""
     contents = [*draw(st.sampled_from(dialogues))]
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(contents) - 1))
@@ -118,8 +118,8 @@ def _changed(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 @_MANY
-@given(content=_spoilt(0, [greeting()], [error(1040)]))
-def test_a_spoilt_greeting_raises_only_our_errors(content: bytes) -> None:
+@given(content=_corrupted(0, [greeting()], [error(1040)]))
+def test_a_corrupted_greeting_raises_only_our_errors(content: bytes) -> None:
     replay = _Replay(content)
     with suppress(NoMysqlError, NoTlsError, ServerError, OSError):
         ask_for_tls(replay)
@@ -127,22 +127,22 @@ def test_a_spoilt_greeting_raises_only_our_errors(content: bytes) -> None:
 
 
 @_MANY
-@given(content=_spoilt(3, *_LOG_INS))
-def test_a_spoilt_authentication_raises_only_our_errors(content: bytes) -> None:
+@given(content=_corrupted(3, *_LOG_INS))
+def test_a_corrupted_authentication_raises_only_our_errors(content: bytes) -> None:
     replay = _Replay(content)
     with suppress(NoMysqlError, PluginError, ServerError, OSError):
         authenticate(Packets(replay, 2), _GREETING, USER.encode(), PASSWORD.encode())
 
 
 @_MANY
-@given(content=_spoilt(1, *_REPLIES))
-def test_a_spoilt_reply_raises_only_our_errors(content: bytes) -> None:
+@given(content=_corrupted(1, *_REPLIES))
+def test_a_corrupted_reply_raises_only_our_errors(content: bytes) -> None:
     with suppress(NoMysqlError, NoReplyError, ServerError):
         _session(content).query("SELECT 1")
 
 
-@given(content=_spoilt(1, rows((b"8.0.31",)), [OK]))
-def test_a_spoilt_version_raises_only_our_errors(content: bytes) -> None:
+@given(content=_corrupted(1, rows((b"8.0.31",)), [OK]))
+def test_a_corrupted_version_raises_only_our_errors(content: bytes) -> None:
     with suppress(NoMysqlError, NoReplyError, ServerError):
         _session(content).version()
 

@@ -408,7 +408,7 @@ def test_a_difference_becomes_statements(
         ),
     ],
 )
-def test_options_follow_too(wanted: str, has: str, statements: list[str]) -> None:
+def test_role_and_grant_options_are_copied(wanted: str, has: str, statements: list[str]) -> None:
     one, other = Grants.parse([wanted], _APP), Grants.parse([has], _APP)
     assert one.statements(_CLONE, other, mariadb=True) == statements
 
@@ -474,7 +474,7 @@ def test_partial_revokes_are_refused() -> None:
 
 
 @given(sql=st.text(alphabet="`'\"(),.@* GRANTOFSEDUL\\%\0ü", max_size=60))
-def test_spoilt_lines_raise_only_our_errors(sql: str) -> None:
+def test_corrupted_lines_raise_only_our_errors(sql: str) -> None:
     for prefix in ("", "GRANT ", "GRANT SELECT ON ", "CREATE USER ", _PLAIN_MARIADB):
         for parse in (lambda text: Grants.parse([text], _APP), Definition.parse):
             with suppress(NoMysqlError, PluginError, PartialRevokeError):

@@ -174,15 +174,15 @@ def _replacing(number: int, by: bytes) -> Callable[[int, bytes], bytes]:
 def _changing(old: bytes, new: bytes) -> Callable[[int, bytes], bytes]:
     """Change the first request of SCRAM, and its length."""
 
-    def spoil(number: int, content: bytes) -> bytes:
+    def corrupt(number: int, content: bytes) -> bytes:
         assert number != 1 or old in content
         return request(11, content[9:].replace(old, new)) if number == 1 else content
 
-    return spoil
+    return corrupt
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "corrupt",
     [
         pytest.param(_replacing(0, message(b"R", b"\0\0\0")), id="short-code"),
         pytest.param(_replacing(0, message(b"R")), id="no-code"),
@@ -210,11 +210,11 @@ def _changing(old: bytes, new: bytes) -> Callable[[int, bytes], bytes]:
         pytest.param(_changing(b"i=4096", b"i=-1"), id="negative-iterations"),
         pytest.param(_changing(b"i=4096", b"i=1000001"), id="many-iterations"),
         pytest.param(_changing(b"i=4096", b"i=" + b"9" * 5000), id="long-iterations"),
-        pytest.param(_changing(b",s=", b",s=A"), id="spoilt-salt"),
+        pytest.param(_changing(b",s=", b",s=A"), id="corrupted-salt"),
         pytest.param(_changing(b",s=", b",m=x,s="), id="mandatory-extension"),
         pytest.param(_replacing(2, ACCEPTED), id="accepted-without-servers-proof"),
         pytest.param(_replacing(2, _WRONG_PROOF), id="wrong-proof"),
-        pytest.param(_replacing(2, request(12, b"v=A")), id="spoilt-proof"),
+        pytest.param(_replacing(2, request(12, b"v=A")), id="corrupted-proof"),
         pytest.param(_replacing(2, request(12, b"e=other-error")), id="error-of-scram"),
         pytest.param(_replacing(3, request(3)), id="another-request"),
         pytest.param(_replacing(4, ACCEPTED), id="accepted-twice"),
@@ -222,17 +222,17 @@ def _changing(old: bytes, new: bytes) -> Callable[[int, bytes], bytes]:
     ],
 )
 def test_a_malformed_reply_has_its_error(
-    spoil: Callable[[int, bytes], bytes], tmp_path: Path
+    corrupt: Callable[[int, bytes], bytes], tmp_path: Path
 ) -> None:
     with pytest.raises(MalformedReplyError) as caught:
-        _log_in(Server(spoil=spoil), tmp_path)
+        _log_in(Server(corrupt=corrupt), tmp_path)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("number", range(7))
 def test_a_server_that_hangs_up_gave_no_reply(number: int, tmp_path: Path) -> None:
     with pytest.raises(NoReplyError) as caught:
-        _log_in(Server(spoil=_replacing(number, b"")), tmp_path)
+        _log_in(Server(corrupt=_replacing(number, b"")), tmp_path)
     assert not caught.value.lost
     assert caught.value.__context__ is None
 

@@ -175,7 +175,7 @@ def test_a_lost_reply_leaves_the_effect_open(reply: bytes, tmp_path: Path) -> No
         pytest.param(row(None) + READY, id="null"),
     ],
 )
-def test_a_value_is_one(reply: bytes, tmp_path: Path) -> None:
+def test_value_requires_exactly_one_row(reply: bytes, tmp_path: Path) -> None:
     server = Server(replies=(reply,))
     with (
         place_of(server.serve, tmp_path) as place,

@@ -115,7 +115,7 @@ _TABLE: Final = {
     ("days", "hours", "state", "verified", "blind"),
     [pytest.param(*case, id=name) for name, case in _TABLE.items()],
 )
-def test_the_decision(
+def test_each_state_has_its_action(
     days: int, hours: int | None, state: str, verified: Action, blind: Action
 ) -> None:
     note = Note(identity="AKIA", active=state == "active", since=_NOW - days * _DAY)

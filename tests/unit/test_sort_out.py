@@ -18,7 +18,7 @@ _MINE: Final = "0123456789abcdef-"
 
 
 def _issued(identity: str, *, minutes: float = -60, mark: str | None = None) -> Issued:
-    """List a credential that was created so many minutes after noon."""
+    """List a credential that was created `minutes` after noon."""
     created = _NOON + timedelta(minutes=minutes)
     return Issued(identity=identity, owner="o", created=created, mark=mark)
 
@@ -181,7 +181,9 @@ def test_an_issuer_with_few_slots(facts: dict[str, Any], claims: dict[str, set[s
         pytest.param({"held": [_issued("c", mark=f"{_MINE}1")]}, {"kept": {"c"}}, id="current"),
     ],
 )
-def test_an_issuer_with_room(facts: dict[str, Any], claims: dict[str, set[str]]) -> None:
+def test_credentials_of_a_marking_issuer_are_sorted(
+    facts: dict[str, Any], claims: dict[str, set[str]]
+) -> None:
     assert _sorted_out(replace(_MARKED, **facts)) == {"kept": _kept(facts), **claims}
 
 

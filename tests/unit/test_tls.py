@@ -119,7 +119,7 @@ def test_a_certificate_of_another_host_is_rejected(name: x509.GeneralName, tmp_p
     assert "is for another host name. Connect to a name that" in certificates.advice(code)
 
 
-def test_a_common_name_is_no_host_name(tmp_path: Path) -> None:
+def test_a_common_name_is_not_accepted_as_host_name(tmp_path: Path) -> None:
     authority = Authority()
     files = authority.issue(
         tmp_path, name=x509.RFC822Name("a@example.com"), common_name="localhost"
@@ -192,7 +192,7 @@ _PEM: Final = Authority().pem
         pytest.param("", id="empty"),
         pytest.param("rds-ca-rsa2048-g1", id="name"),
         pytest.param(_PEM[:-40], id="truncated"),
-        pytest.param(_PEM + _PEM.replace("M", "!"), id="second-is-spoilt"),
+        pytest.param(_PEM + _PEM.replace("M", "!"), id="second-is-corrupted"),
         pytest.param("\ud800", id="no-text"),
     ],
 )
@@ -281,7 +281,7 @@ def test_a_server_may_be_asked_for_tls(tmp_path: Path) -> None:
         assert _read(endpoint, authority.pem, before_tls=_ask) == b"hello"
 
 
-def test_a_server_without_tls_is_left(tmp_path: Path) -> None:
+def test_a_server_that_declines_tls_is_an_error(tmp_path: Path) -> None:
     with (
         serving(tmp_path, _greet, before_tls=_answer(b"N")) as endpoint,
         pytest.raises(NoTlsError),

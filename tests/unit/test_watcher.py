@@ -367,7 +367,7 @@ def test_a_look_of_each_day_has_a_stuck_rotation_given_up() -> None:
     assert Cause.GIVEN_UP not in {cause for cause, _ in without}
 
 
-def test_a_rotation_that_the_configuration_has_switched_off_is_no_finding() -> None:
+def test_a_rotation_that_the_configuration_has_switched_off_is_not_a_finding() -> None:
     off = dataclasses.replace(MONTHLY, rotates=False)
     assert said(lambda _: (sick(RotationEnabled=False), None, NOW), off, 90 * DAY) == []
     deleted = said(lambda _: (None, None, None), off, DAY)

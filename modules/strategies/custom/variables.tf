@@ -37,7 +37,7 @@ variable "options" {
   }
   validation {
     condition     = var.options.slots == null || (var.options.issuer && try(var.options.slots >= 2 && floor(var.options.slots) == var.options.slots, false))
-    error_message = "${var.secret}: rotation.custom.slots must be a whole number from 2, and only together with issuer = true: the number of credentials that the service allows. With 1, the current credential would have to be deleted first. Found: ${jsonencode({ issuer = var.options.issuer, slots = var.options.slots })}."
+    error_message = "${var.secret}: rotation.custom.slots must be a whole number of at least 2, and only together with issuer = true: the number of credentials that the service allows. With 1, the current credential would have to be deleted first. Found: ${jsonencode({ issuer = var.options.issuer, slots = var.options.slots })}."
   }
   validation {
     condition = alltrue([

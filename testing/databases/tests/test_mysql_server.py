@@ -55,7 +55,7 @@ def test_a_password_may_have_any_character(mysql_server: MySQLServer) -> None:
     mysql_server.statement("DROP USER made")
 
 
-def test_the_administrator_creates_users_and_is_no_superuser(mysql_server: MySQLServer) -> None:
+def test_the_administrator_creates_users_and_is_not_a_superuser(mysql_server: MySQLServer) -> None:
     with mysql_server.connect(mysql_server.administrator) as session:
         session.query("CREATE USER made IDENTIFIED BY 'made'")
         assert _error(session.query, "SET GLOBAL read_only = ON") == 1227

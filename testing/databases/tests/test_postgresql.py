@@ -47,7 +47,7 @@ def test_a_wrong_password_is_rejected(postgresql: PostgreSQL) -> None:
     assert "28P01" in postgresql.logs()
 
 
-def test_the_administrator_creates_roles_and_is_no_superuser(postgresql: PostgreSQL) -> None:
+def test_the_administrator_creates_roles_and_is_not_a_superuser(postgresql: PostgreSQL) -> None:
     with postgresql.connect(postgresql.administrator) as session:
         session.execute("CREATE ROLE made LOGIN PASSWORD 'made'")
         with pytest.raises(errors.InsufficientPrivilege):

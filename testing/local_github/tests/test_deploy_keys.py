@@ -70,7 +70,7 @@ def test_a_deploy_key_gives_access_until_it_is_removed(
         pytest.param("ssh-unheard AAAA", id="unknown-kind"),
     ],
 )
-def test_a_text_that_is_no_public_key_is_refused(client: Client, token: str, key: str) -> None:
+def test_a_text_that_is_not_a_public_key_is_refused(client: Client, token: str, key: str) -> None:
     response = client.ask(f"POST {KEYS}", {"key": key}, token=token)
     assert (response.status, response.body["message"]) == (422, "Validation Failed")
     (error,) = response.body["errors"]

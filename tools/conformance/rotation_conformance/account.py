@@ -49,7 +49,7 @@ class Side(StrEnum):
 
 
 class Killed(BaseException):
-    """The process is gone. It is no Exception, so that no handler of ours catches it."""
+    """The process is gone. It isn't an Exception, so that no handler of ours catches it."""
 
 
 class RepeatedError(Exception):

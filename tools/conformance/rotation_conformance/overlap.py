@@ -52,7 +52,7 @@ class Delivery:
         """Let it run until it is over, or about to pass a point; return whether it is over.
 
         Raises:
-            Exception: The error of the work that is none of the product's.
+            Exception: An error of the work that isn't one of the product's.
         """
         if not self.over:
             self._until = until

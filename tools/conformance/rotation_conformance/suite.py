@@ -859,12 +859,12 @@ _ATTRIBUTES: Final[Sequence[tuple[str, str, Callable[[Any], bool]]]] = (
     ("shape", "a text that is not empty", lambda one: isinstance(one, str) and one != ""),
     (
         "slots",
-        "a whole number from 2, or None",
+        "a whole number of at least 2, or None",
         lambda one: one is None or (type(one) is int and one >= 2),
     ),
     ("adopted", "a text, or None", lambda one: one is None or isinstance(one, str)),
     ("adopt_with", "a text, or None", lambda one: one is None or isinstance(one, str)),
-    ("settling_seconds", "a whole number from 0", lambda one: type(one) is int and one >= 0),
+    ("settling_seconds", "a whole number of at least 0", lambda one: type(one) is int and one >= 0),
     ("retires_demoted", "True or False", lambda one: isinstance(one, bool)),
 )
 # The cure for a secret in each place.

@@ -180,7 +180,7 @@ def unfinished(described: DescribeSecretResponseTypeDef) -> str | None:
 
 
 def _record(message: str) -> dict[str, object]:
-    """Parse a line of the log; a line of AWS's own is no record."""
+    """Parse a line of the log; a line of AWS's own has no field."""
     try:
         found = json.loads(message)
     except ValueError:

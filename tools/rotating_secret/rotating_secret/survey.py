@@ -152,7 +152,7 @@ def read_function(region: Region, arn: str, *, account: str) -> Function:
 
 
 def _fields(text: str | None) -> Mapping[str, Any] | None:
-    """Return the fields of a JSON object; None: the text is none."""
+    """Return the fields of a JSON object; None: the text isn't one."""
     try:
         found = json.loads(text or "")
     except ValueError:

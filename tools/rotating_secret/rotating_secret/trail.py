@@ -80,7 +80,7 @@ def read_files(paths: Iterable[Path]) -> Records:
     """Read the files of a trail, each as CloudTrail delivers it to a bucket.
 
     Raises:
-        UsageError: A file is none of CloudTrail's.
+        UsageError: A file isn't one of CloudTrail's.
     """
     files = sorted({file for path in paths for file in _files(path)})
     content = hashlib.sha256()

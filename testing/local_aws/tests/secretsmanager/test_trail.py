@@ -45,7 +45,7 @@ def details(inbox: Inbox, name: str) -> list[Json]:
     return eventually(f"the event {name}", received)
 
 
-def test_a_call_that_changes_a_secret_is_an_event_and_a_read_is_none(
+def test_a_call_that_changes_a_secret_is_an_event_and_a_read_is_not(
     account: Account, inbox: Inbox, create_secret: CreateSecret, secrets: Client
 ) -> None:
     """AWS: "Secrets Manager writes entries to your AWS CloudTrail log for all Secrets Manager

@@ -1,4 +1,4 @@
-"""A spoilt or hostile PostgreSQL server ends a session in time, and by one of our errors."""
+"""A corrupted or hostile PostgreSQL server ends a session in time, and by one of our errors."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ _ALL_STARTED: Final = ACCEPTED + READY
 
 
 @st.composite
-def _spoiled(draw: st.DrawFn) -> Callable[[int, bytes], bytes]:
+def _corrupting(draw: st.DrawFn) -> Callable[[int, bytes], bytes]:
     """Change the messages from one number on."""
     number = draw(st.integers(0, 9))
     place = draw(st.integers(0, 400))
     kind = draw(st.sampled_from(["cut", "delete", "flip", "insert", "repeat", "replace"]))
     noise = draw(st.binary(min_size=1, max_size=40))
 
-    def spoil(sent: int, content: bytes) -> bytes:
+    def corrupt(sent: int, content: bytes) -> bytes:
         if sent != number:
             return content
         at = place % (len(content) + 1)
@@ -77,18 +77,18 @@ def _spoiled(draw: st.DrawFn) -> Callable[[int, bytes], bytes]:
             "replace": noise,
         }[kind]
 
-    return spoil
+    return corrupt
 
 
 @pytest.mark.parametrize(
     "script", [pytest.param(None, id="scram"), pytest.param((_MD5, _ALL_STARTED), id="md5")]
 )
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(spoil=_spoiled())
-def test_a_spoilt_reply_is_one_of_our_errors(
-    script: tuple[bytes, ...] | None, tmp_path: Path, spoil: Callable[[int, bytes], bytes]
+@given(corrupt=_corrupting())
+def test_a_corrupted_reply_is_one_of_our_errors(
+    script: tuple[bytes, ...] | None, tmp_path: Path, corrupt: Callable[[int, bytes], bytes]
 ) -> None:
-    server = Server(script=script, spoil=spoil, replies=(_REPLY,), hangs_up=True)
+    server = Server(script=script, corrupt=corrupt, replies=(_REPLY,), hangs_up=True)
     failure: Exception | None = None
     rows: list[tuple[str | None, ...]] = []
     with place_of(server.serve, tmp_path, before_tls=_begin) as place:
@@ -102,25 +102,25 @@ def test_a_spoilt_reply_is_one_of_our_errors(
 
 
 def _begin(connection: socket.socket) -> None:
-    # A spoilt length lets both sides wait. The client would wait until its time is over.
+    # A corrupted length lets both sides wait. The client would wait until its time is over.
     connection.settimeout(0.05)
     consent(connection)
 
 
 _CERTIFICATE: Final = ssl.PEM_cert_to_DER_cert(Authority().pem)
-_SPOILT: Final = st.lists(_spoiled(), min_size=1, max_size=4)
+_CORRUPTED: Final = st.lists(_corrupting(), min_size=1, max_size=4)
 _SESSION: Final = (_MD5, ACCEPTED, *STARTED, DESCRIPTION, row(b"1", None), NOTICE, DONE, READY)
 
 
 @settings(max_examples=200)
-@given(spoilt=_SPOILT)
-def test_spoilt_messages_are_an_error_of_ours(
-    spoilt: list[Callable[[int, bytes], bytes]],
+@given(corrupted=_CORRUPTED)
+def test_corrupted_messages_are_an_error_of_ours(
+    corrupted: list[Callable[[int, bytes], bytes]],
 ) -> None:
     content = b""
     for number, sent in enumerate(_SESSION):
-        for spoil in spoilt:
-            sent = spoil(number, sent)  # noqa: PLW2901 -- each changes it
+        for corrupt in corrupted:
+            sent = corrupt(number, sent)  # noqa: PLW2901 -- each changes it
         content += sent
     messages = Messages(Wire(content).connection)
     with contextlib.suppress(*_OURS, OSError):
@@ -130,15 +130,15 @@ def test_spoilt_messages_are_an_error_of_ours(
 
 
 @settings(max_examples=100)
-@given(spoilt=_SPOILT, final=st.binary(max_size=60))
-def test_spoilt_texts_of_scram_are_malformed(
-    spoilt: list[Callable[[int, bytes], bytes]], final: bytes
+@given(corrupted=_CORRUPTED, final=st.binary(max_size=60))
+def test_corrupted_texts_of_scram_are_malformed(
+    corrupted: list[Callable[[int, bytes], bytes]], final: bytes
 ) -> None:
     client = Client(PASSWORD, b"n,,")
     nonce = client.first().removeprefix(b"n,,n=,r=")
     first = b"r=" + nonce + b"-server,s=c2FsdA==,i=10"
-    for spoil in spoilt:
-        first = spoil(0, first)
+    for corrupt in corrupted:
+        first = corrupt(0, first)
     with contextlib.suppress(MalformedReplyError):
         client.final(first)
     with pytest.raises(MalformedReplyError):
