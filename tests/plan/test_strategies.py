@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import hcl2
 import pytest
@@ -20,7 +21,6 @@ from tests.strategies import (
     ROTATORS,
     Rule,
     StrategyUnderTest,
-    Variables,
     case,
     rules_in,
 )
@@ -164,13 +164,15 @@ resource "terraform_data" "existing" {
 """
 
 
-def _marked(options: Variables, expression: str) -> Variables:
-    """Return the options with another expression for each text; VALUE is the text."""
-    return {
-        name: "${" + expression.replace("VALUE", json.dumps(value)) + "}"
-        for name, value in options.items()
-        if isinstance(value, str)
-    }
+def _marked(value: Any, expression: str) -> Any:  # noqa: ANN401 -- JSON
+    """Return the value with another expression for each text in it; VALUE is the text."""
+    if isinstance(value, Mapping):
+        return {name: _marked(one, expression) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_marked(one, expression) for one in value]
+    if isinstance(value, str):
+        return "${" + expression.replace("VALUE", json.dumps(value)) + "}"
+    return value
 
 
 @pytest.mark.parametrize(
