@@ -13,7 +13,10 @@ from typing import Final
 from bench import page
 from bench.measure import Options
 
-GROUPS: Final = ("calls", "packages", "imports", "plans", "applies", "rotations", "postgresql")
+GROUPS: Final = (
+    *("calls", "packages", "imports", "plans", "applies", "rotations"),
+    *("postgresql", "mysql"),
+)
 _PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bench.measure import in_turn, median
+from bench.measure import in_turn, median, ratio
 from bench.modules import roots
 from bench.page import table
 
@@ -27,10 +27,19 @@ def measure(options: Options) -> list[str]:
     used = {case: [one for part in parts for one in part[case]] for case in parts[0]}
     names = [*dict.fromkeys(name for name, _ in used)]
     titles = {"cpu": "CPU s", "wall": "s"}
+    other = names[-1]
     return table(
-        ["secrets with", *(f"{titles[figure]}, {size}" for figure in titles for size in _SIZES)],
         [
-            [name, *(f"{median(used[name, size], one):.2f}" for one in titles for size in _SIZES)]
+            "secrets with",
+            *(f"{titles[figure]}, {size}" for figure in titles for size in _SIZES),
+            *(f"ratio of CPU to {other}, {size}" for size in _SIZES),
+        ],
+        [
+            [
+                name,
+                *(f"{median(used[name, size], one):.2f}" for one in titles for size in _SIZES),
+                *(f"{ratio(used[name, size], used[other, size]):.2f}" for size in _SIZES),
+            ]
             for name in names
         ],
     )

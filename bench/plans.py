@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bench.chart import draw
-from bench.measure import in_turn, median
+from bench.measure import in_turn, median, ratio
 from bench.modules import SIZES, roots
 from bench.page import table
 
@@ -20,6 +20,7 @@ _TITLE: Final = "Processor time of a plan, by the number of secrets"
 def measure(options: Options) -> list[str]:
     """Return the table."""
     with roots(options) as rivals:
+        *_, other = rivals
         cases = [(name, size) for size in SIZES for name in rivals]
         used = in_turn(options.runs, {(n, s): partial(rivals[n].plan, s) for n, s in cases})
         sizes = {(name, size): rivals[name].sizes[size] / 1024 for name, size in cases}
@@ -33,6 +34,7 @@ def measure(options: Options) -> list[str]:
             "secrets with",
             *(f"CPU s, {size}" for size in SIZES),
             "CPU s, each more",
+            *(f"ratio to {other}, {size}" for size in SIZES),
             *(f"KB, {size}" for size in SIZES),
             "KB, each more",
         ],
@@ -41,6 +43,7 @@ def measure(options: Options) -> list[str]:
                 name,
                 *(f"{seconds[name, size]:.2f}" for size in SIZES),
                 f"{_growth(name, seconds):.3f}",
+                *(f"{ratio(used[name, size], used[other, size]):.2f}" for size in SIZES),
                 *(f"{sizes[name, size]:.0f}" for size in SIZES),
                 f"{_growth(name, sizes):.1f}",
             ]
