@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.strategies import ALL, StrategyUnderTest, case
+from tests.strategies import ALL, MANAGED, StrategyUnderTest, case
 
 # Each shared file that every strategy adds an entry to, with the reason.
 LISTS = {
-    "variables.tf": "It has the type of the options, and may read which strategy was chosen.",
+    "variables.tf": "It has the type of the options, and two rules that name a strategy.",
     "strategies.tf": "It calls the submodule of the chosen strategy.",
     "lambda/rotation/strategies/__init__.py": "REGISTRY has the names that the function accepts.",
 }
@@ -103,6 +103,13 @@ def test_only_its_own_slice_names_a_strategy(strategy: StrategyUnderTest, reposi
 def test_each_listed_file_names_a_strategy(path: str, repository: Path) -> None:
     text = (repository / path).read_text(encoding="utf-8")
     assert any(_form(strategy).search(text) for strategy in ALL)
+
+
+def test_the_rules_of_the_root_name_one_strategy(repository: Path) -> None:
+    """That is the one whose secret has the name of its service. Other rules ask for traits."""
+    text = "".join(path.read_text(encoding="utf-8") for path in repository.glob("variables*.tf"))
+    found = {one.name for one in ALL if re.search(rf"rotation(\[\*\])?\.{one.name}\b", text)}
+    assert found == {MANAGED.name}
 
 
 def test_each_shared_file_with_servers_is_listed(repository: Path) -> None:
