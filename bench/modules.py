@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bench.measure import Options, Usage
 
 SIZES: Final = (1, 10, 50)
+RATIO: Final = "The ratio is that of processor time to the last row."
+"""For a page, below a table."""
 _CLI_CONFIG: Final = Path(__file__).resolve().parents[1] / ".cache" / "terraform" / "cli.tfrc"
 _RIVAL: Final = "terraform-aws-modules"
 _NOTHING: Final = "def lambda_handler(event, context): pass\n"

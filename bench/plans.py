@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bench.chart import draw
 from bench.measure import in_turn, median, ratio
-from bench.modules import SIZES, roots
+from bench.modules import RATIO, SIZES, roots
 from bench.page import table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def measure(options: Options) -> list[str]:
             "secrets with",
             *(f"CPU s, {size}" for size in SIZES),
             "CPU s, each more",
-            *(f"ratio to {other}, {size}" for size in SIZES),
+            *(f"ratio, {size}" for size in SIZES),
             *(f"KB, {size}" for size in SIZES),
             "KB, each more",
         ],
@@ -50,7 +50,7 @@ def measure(options: Options) -> list[str]:
             for name in rivals
         ],
     )
-    return [f"![{_TITLE}]({_PICTURE})", "", *lines]
+    return [f"![{_TITLE}]({_PICTURE})", "", *lines, "", RATIO]
 
 
 def _growth(name: str, figures: dict[tuple[str, int], float]) -> float:
