@@ -1,5 +1,6 @@
 """The options and values that all strategies for databases refuse, and names of the fakes."""
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,6 +8,7 @@ from tests.unit.bad_input import ABSENT, ARN, BadInput, Row
 
 HOST: Final = "reports.internal"
 ADMIN_PASSWORD: Final = "password-of-the-administrator"  # noqa: S105 -- of a fake
+FIRST_PASSWORD: Final = "the-first-password"  # noqa: S105 -- of a fake
 PRINTABLE: Final = frozenset({"dbname", "engine", "host", "masterarn", "port", "username"})
 
 _FOREIGN: Final = ARN.replace("reports/uploader", "database/foreign")
@@ -29,6 +31,12 @@ _A_NAME: Final = "the name of a user"
 _NO_VALUE: Final = "must be a JSON object with the strings engine"
 _GUESSABLE: Final = "long enough for 64 bits of randomness with 88 characters"
 _A_LENGTH: Final = "a whole number from 8 to 255"
+
+
+def first_value(engine: str, user: str) -> str:
+    """Return the value that an operator puts, so that a user can change its own password."""
+    value = {"engine": engine, "host": HOST, "username": user, "password": FIRST_PASSWORD}
+    return json.dumps(value)
 
 
 def bad_input(*, engine: str, other: str, longest_user: int, options: Sequence[Row]) -> BadInput:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -21,7 +22,14 @@ from rotation.services.mysql.session import Version
 from rotation.settings import OptionReader
 from rotation.strategies.mysql import build
 from tests.unit.bad_input import ABSENT
-from tests.unit.databases import ADMIN_PASSWORD, HOST, PRINTABLE, bad_input
+from tests.unit.databases import (
+    ADMIN_PASSWORD,
+    FIRST_PASSWORD,
+    HOST,
+    PRINTABLE,
+    bad_input,
+    first_value,
+)
 from tests.unit.rotator import Rotation
 from tests.unit.services import Remote
 from tests.unit.subject import CONSTANTS, Kind, Unit
@@ -67,7 +75,8 @@ class MysqlServer(Remote):
         self.is_mariadb = engine == "mariadb"
         self.version = Version(mariadb=self.is_mariadb, number=(8, 0, 31))
         self.read_only = "0"
-        self.locked = False
+        # Which session has the lock.
+        self.locked: object = None
         self.may_retain = True
         self.history: set[str] = set()
         # The users of the sessions that others have opened, by their numbers.
@@ -199,9 +208,6 @@ class MysqlServer(Remote):
             raise ServerError(_NO_SUCH_SESSION, accepted=True)
         return []
 
-    def lock(self, _user: str) -> list[Row]:
-        return [("0" if self.locked else "1",)]
-
     def _require_allowed(self, user: str, name: str) -> None:
         assert user in {name, "admin"}
 
@@ -209,11 +215,13 @@ class MysqlServer(Remote):
         return word if re.fullmatch(r"\*[0-9A-F]{40}", word) else native_hash(word)
 
 
+# https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_wait_timeout
+_IDLE: Final = timedelta(seconds=4)
+_LOCK: Final = r"SELECT GET_LOCK\('rotation-[0-9a-f]{32}', 6\)"
 _NAME: Final = "'(.*)'@'%'"
 # The effect of each statement. Its arguments are the server, the user, and the pattern's groups.
 _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[Row]]]]] = (
     ("SET SESSION wait_timeout = 4, lock_wait_timeout = 6", MysqlServer.nothing),
-    (r"SELECT GET_LOCK\('rotation-[0-9a-f]{32}', 6\)", MysqlServer.lock),
     ("SELECT @@global.read_only", lambda server, _: [(server.read_only,)]),
     (r"SELECT CURRENT_USER\(\)", lambda _, user: [(f"{user}@%",)]),
     ("SELECT Host FROM mysql.user WHERE User = '(.*)'", MysqlServer.hosts),
@@ -238,25 +246,43 @@ _STATEMENTS: Final[Sequence[tuple[str, Callable[..., list[Row]]]]] = (
 
 
 class _Session:
-    """One session of a user."""
+    """One session of a user. The server ends it if it has the lock and is idle for too long."""
 
     def __init__(self, server: MysqlServer, user: str) -> None:
         self._server = server
         self._user = user
+        self.used = server.cloud.time.now
+        self.is_over = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        if self._server.locked is self:
+            self._server.locked = None
 
     def query(self, sql: str) -> list[Row]:
-        run = partial(self._server.run, self._user, sql)
-        rows: list[Row] = self._server.request("alter_user", "", run)
+        rows: list[Row] = self._server.request("alter_user", "", partial(self._run, sql))
         return rows
 
     def version(self) -> Version:
         return self._server.version
+
+    def _run(self, sql: str) -> list[Row]:
+        if self.is_over:
+            raise NoReplyError(lost=True)
+        self.used = self._server.cloud.time.now
+        if re.fullmatch(_LOCK, sql):
+            return [("1" if self._lock() else "0",)]
+        return self._server.run(self._user, sql)
+
+    def _lock(self) -> bool:
+        holder = self._server.locked
+        if isinstance(holder, _Session) and self.used - holder.used > _IDLE:
+            holder.is_over, holder = True, None
+        if holder is None:
+            self._server.locked = self
+        return self._server.locked is self
 
 
 def strategy(
@@ -302,6 +328,16 @@ def users(
     )
 
 
+def by_itself(cloud: Cloud, engine: str = "mysql") -> Rotation:
+    """Let the user change its own password, which the secret has."""
+    rotation = users(cloud, mode="single_user", engine=engine, administered=False)
+    server = rotation.service
+    assert isinstance(server, MysqlServer)
+    server.accounts[server.user].passwords = [native_hash(FIRST_PASSWORD)]
+    rotation.put_by_hand(first_value(engine, server.user))
+    return rotation
+
+
 UNIT: Final = Unit(
     bad_input=bad_input(
         engine="mysql",
@@ -318,5 +354,10 @@ UNIT: Final = Unit(
     kind=Kind.SETTER,
     held=lambda _: (),
     printable=PRINTABLE,
-    variants={"mysql_single_user": partial(users, mode="single_user")},
+    variants={
+        "mariadb_single_user": partial(users, mode="single_user", engine="mariadb"),
+        "mysql_single_user": partial(users, mode="single_user"),
+        "mysql_single_user_itself": by_itself,
+    },
+    slow_variants={"mariadb_single_user", "mysql_single_user_itself"},
 )

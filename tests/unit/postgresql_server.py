@@ -19,7 +19,14 @@ from rotation.services.postgresql import SqlError, Stage
 from rotation.services.postgresql.passwords import md5_hash
 from rotation.settings import OptionReader
 from rotation.strategies.postgres import build
-from tests.unit.databases import ADMIN_PASSWORD, HOST, PRINTABLE, bad_input
+from tests.unit.databases import (
+    ADMIN_PASSWORD,
+    FIRST_PASSWORD,
+    HOST,
+    PRINTABLE,
+    bad_input,
+    first_value,
+)
 from tests.unit.rotator import Rotation
 from tests.unit.services import Remote
 from tests.unit.subject import CONSTANTS, Kind, Unit
@@ -211,7 +218,7 @@ def strategy(
     return built
 
 
-def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
+def users(cloud: Cloud, mode: str = "alternating_users", *, administered: bool = True) -> Rotation:
     """Put the secret of an application's user on a cloud."""
     server = PostgresqlServer(cloud, "app")
     admin = {"username": "admin", "password": ADMIN_PASSWORD}
@@ -222,7 +229,7 @@ def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
         "port": 5432,
         "dbname": "shop",
         "username": server.user,
-        "admin_secret_arn": administrator.arn,
+        "admin_secret_arn": administrator.arn if administered else None,
         "password_length": 32,
         "exclude_characters": ":/@\"'\\ ",
         "hash_password": True,
@@ -236,6 +243,16 @@ def users(cloud: Cloud, mode: str = "alternating_users") -> Rotation:
     )
 
 
+def by_itself(cloud: Cloud) -> Rotation:
+    """Let the user change its own password, which the secret has."""
+    rotation = users(cloud, mode="single_user", administered=False)
+    server = rotation.service
+    assert isinstance(server, PostgresqlServer)
+    server.roles[server.user].password = md5_hash(FIRST_PASSWORD, server.user)
+    rotation.put_by_hand(first_value("postgres", server.user))
+    return rotation
+
+
 UNIT: Final = Unit(
     bad_input=bad_input(
         engine="postgres",
@@ -247,5 +264,9 @@ UNIT: Final = Unit(
     kind=Kind.SETTER,
     held=lambda _: (),
     printable=PRINTABLE,
-    variants={"postgres_single_user": partial(users, mode="single_user")},
+    variants={
+        "postgres_single_user": partial(users, mode="single_user"),
+        "postgres_single_user_itself": by_itself,
+    },
+    slow_variants={"postgres_single_user_itself"},
 )

@@ -1,6 +1,6 @@
 """How the unit tests rotate the credentials of a strategy on the fake cloud."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -58,6 +58,8 @@ class Unit:
     """More states in which a rotation may begin."""
     variants: Mapping[str, Make] = field(default_factory=dict)
     """Other options that make a difference to the engine."""
+    slow_variants: Collection[str] = ()
+    """Those of them that only `make test-slow` runs."""
 
 
 def built(name: str, options: Mapping[str, object], clients: Any) -> Generator | Issuer:  # noqa: ANN401 -- the fake ones

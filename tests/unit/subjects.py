@@ -109,7 +109,8 @@ def subject_case(
     """Return the parameters of a test, the subject first; `--strategy` selects by the mark."""
     names = [_STRATEGIES[subject]] if subject in _STRATEGIES else []
     own = [pytest.mark.strategy(name) for name in names]
-    return pytest.param(subject, *values, id=id or subject, marks=[*own, *marks])
+    slow = [pytest.mark.slow] if subject in UNITS[subject].slow_variants else []
+    return pytest.param(subject, *values, id=id or subject, marks=[*own, *slow, *marks])
 
 
 EACH_SUBJECT: Final = [subject_case(name) for name in SUBJECTS]

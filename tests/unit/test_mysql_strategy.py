@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,8 @@ from rotation.services.mysql.session import Version
 from rotation_conformance.account import Killed, Side, kill
 from rotation_conformance.rotator import watched
 from tests.unit.cloud import Cloud
-from tests.unit.databases import HOST
-from tests.unit.mysql_server import MysqlServer, users
+from tests.unit.databases import FIRST_PASSWORD
+from tests.unit.mysql_server import MysqlServer, by_itself, users
 from tests.unit.revocations import assert_revoked, report, start
 
 if TYPE_CHECKING:
@@ -32,22 +31,10 @@ if TYPE_CHECKING:
 
     from tests.unit.rotator import Rotation
 
-_FIRST = "the-first-password"
-
 
 def _server(rotation: Rotation) -> MysqlServer:
     assert isinstance(rotation.service, MysqlServer)
     return rotation.service
-
-
-def _by_itself(engine: str) -> Rotation:
-    """Let the user change its own password, which the secret has."""
-    rotation = users(Cloud(), mode="single_user", engine=engine, administered=False)
-    server = _server(rotation)
-    server.accounts["app"].passwords = [native_hash(_FIRST)]
-    value = {"engine": engine, "host": HOST, "username": "app", "password": _FIRST, "port": "3306"}
-    rotation.put_by_hand(json.dumps(value))
-    return rotation
 
 
 def _set(rotation: Rotation) -> str:
@@ -94,9 +81,9 @@ def test_an_old_server_knows_neither_dual_passwords_nor_hexadecimal_ones() -> No
 def test_both_passwords_work_until_the_next_rotation() -> None:
     rotation = users(Cloud(), mode="single_user")
     server = _server(rotation)
-    server.accounts["app"].passwords = [native_hash(_FIRST)]
+    server.accounts["app"].passwords = [native_hash(FIRST_PASSWORD)]
     rotation.rotate()
-    assert server.accepts("app", _FIRST)
+    assert server.accepts("app", FIRST_PASSWORD)
     first = rotation.secret.value()
     rotation.rotate()
     assert server.works(first)
@@ -107,9 +94,9 @@ def test_both_passwords_work_until_the_next_rotation() -> None:
 
 def test_a_repeated_first_rotation_keeps_the_password_that_applications_have() -> None:
     rotation = users(Cloud(), mode="single_user")
-    _server(rotation).accounts["app"].passwords = [native_hash(_FIRST)]
+    _server(rotation).accounts["app"].passwords = [native_hash(FIRST_PASSWORD)]
     rotation.step(Step.SET, _set(rotation))
-    assert _server(rotation).accepts("app", _FIRST)
+    assert _server(rotation).accepts("app", FIRST_PASSWORD)
 
 
 def test_a_cancelled_rotation_does_not_end_the_current_password() -> None:
@@ -124,27 +111,25 @@ def test_a_cancelled_rotation_does_not_end_the_current_password() -> None:
 
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_user_changes_its_own_password(engine: str) -> None:
-    rotation = _by_itself(engine)
+    rotation = by_itself(Cloud(), engine)
     rotation.rotate()
-    value = rotation.secret.value()
-    assert _server(rotation).works(value)
-    assert value["port"] == "3306"
+    assert _server(rotation).works(rotation.secret.value())
 
 
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_user_logs_in_with_any_password_of_its_secret(engine: str) -> None:
     """A snapshot of the server was restored, or a rotation was cancelled."""
-    rotation = _by_itself(engine)
+    rotation = by_itself(Cloud(), engine)
     rotation.rotate()
     rotation.wait_out_the_overlap()
-    _server(rotation).accounts["app"].passwords = [native_hash(_FIRST)]
+    _server(rotation).accounts["app"].passwords = [native_hash(FIRST_PASSWORD)]
     rotation.rotate()
     assert _server(rotation).works(rotation.secret.value())
 
 
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_user_without_a_password_of_its_secret_cannot_change_it(engine: str) -> None:
-    rotation = _by_itself(engine)
+    rotation = by_itself(Cloud(), engine)
     _server(rotation).accounts["app"].passwords = [native_hash("by hand")]
     with pytest.raises(CredentialRejected, match="none of the passwords in this secret's versions"):
         _set(rotation)
@@ -162,7 +147,7 @@ def test_a_history_may_refuse_the_current_password() -> None:
 
 
 def test_a_missing_privilege_is_named() -> None:
-    rotation = _by_itself("mysql")
+    rotation = by_itself(Cloud(), "mysql")
     _server(rotation).may_retain = False
     with pytest.raises(PermissionDenied, match=r"Grant APPLICATION_PASSWORD_ADMIN ON \*\.\*"):
         _set(rotation)
@@ -230,7 +215,7 @@ def test_a_revocation_ends_the_password_and_the_sessions_of_each_user(
 
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_user_ends_its_own_old_password(engine: str) -> None:
-    rotation, token, leaked = _leaked(_by_itself(engine))
+    rotation, token, leaked = _leaked(by_itself(Cloud(), engine))
     assert rotation.step(Step.FINISH, token) == Outcome.REVOKED
     assert_revoked(rotation, token, leaked)
 
@@ -280,8 +265,8 @@ def test_a_revocation_changes_no_privilege() -> None:
 _OTHER_MODES: dict[str, Callable[[], Rotation]] = {
     "mariadb-alternating_users": lambda: users(Cloud(), engine="mariadb"),
     "mariadb-single_user": lambda: users(Cloud(), mode="single_user", engine="mariadb"),
-    "mariadb-self": lambda: _by_itself("mariadb"),
-    "mysql-self": lambda: _by_itself("mysql"),
+    "mariadb-self": lambda: by_itself(Cloud(), "mariadb"),
+    "mysql-self": lambda: by_itself(Cloud(), "mysql"),
 }
 
 
