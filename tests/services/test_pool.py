@@ -136,6 +136,8 @@ def _rotate(
     # In 0.2 seconds, some log-ins have the previous password.
     maximum_age = timedelta(seconds=0.2) if both_work else timedelta(hours=1)
     rotation = users.rotation()
+    if not users.administered:
+        rotation.put_by_hand(users.first_value())
     rotation.rotate()
     with _application(rotation, maximum_age, driver, query) as counts:
 
@@ -151,7 +153,8 @@ def _rotate(
     refused, gaps = counts.refused.total(), counts.gaps or [0]
     with capsys.disabled():
         sys.stderr.write(
-            f"\n{users.engine} {users.server.version}, {users.mode}: {rotations} rotations, "
+            f"\n{users.engine} {users.server.version}, {users.mode}, "
+            f"administrator: {users.administered}, {rotations} rotations, "
             f"{counts.queries} queries, {counts.log_ins} log-ins, {refused} refused, "
             f"gap {median(gaps) * 1000:.0f} ms in the median, {max(gaps) * 1000:.0f} ms at most\n"
         )
@@ -179,16 +182,25 @@ def test_a_pool_works_while_the_password_of_postgresql_rotates(
 
 
 @pytest.mark.parametrize("rotations", _ROTATIONS)
-@pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize(
+    ("mode", "administered"),
+    [
+        pytest.param("alternating_users", True, id="alternating_users"),
+        pytest.param("single_user", True, id="single_user"),
+        pytest.param("single_user", False, id="single_user-self"),
+    ],
+)
 def test_a_pool_works_while_the_password_of_mysql_rotates(
     mode: str,
     rotations: int,
     mysql_server: MySQLServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    *,
+    administered: bool,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(mysql_server.ca_file))
-    users = MysqlUsers(mysql_server, mode, administered=True)
+    users = MysqlUsers(mysql_server, mode, administered=administered)
     query = "SELECT count(*) = 0 FROM orders"
     both_work = mode == "alternating_users" or mysql_server.product == "mysql"
     _rotate(users, rotations, "mysql+pymysql", query, capsys, both_work=both_work)
