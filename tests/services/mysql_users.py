@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotation_conformance import Account
+
+# The first user has a grant for each, and the second one gets them one by one.
+_TABLES: Final = ("shop.customers", "shop.items", "shop.orders", "shop.prices")
 
 
 class MysqlUsers(Users[MySQLServer]):
@@ -33,11 +36,12 @@ class MysqlUsers(Users[MySQLServer]):
 
     def create(self) -> None:
         user = literal(self.first.username)
-        self.server.statement(
-            f"CREATE USER {user} IDENTIFIED BY {literal(self.first.password)}; "
-            f"CREATE DATABASE shop; CREATE TABLE shop.orders (number INT); "
-            f"GRANT SELECT ON shop.* TO {user}"
-        )
+        statements = [f"CREATE USER {user} IDENTIFIED BY {literal(self.first.password)}"]
+        statements += ["CREATE DATABASE shop"]
+        for table in _TABLES:
+            statements += [f"CREATE TABLE {table} (number INT)"]
+            statements += [f"GRANT SELECT ON {table} TO {user}"]
+        self.server.statement("; ".join(statements))
         if self.engine == "mysql" and not self.administered:
             self.server.statement(f"GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {user}")
 
@@ -58,6 +62,6 @@ class MysqlUsers(Users[MySQLServer]):
             self.server.connect(login) as session,
             session.cursor() as cursor,
         ):
-            cursor.execute("SELECT number FROM shop.orders")
+            cursor.execute(f"SELECT * FROM {', '.join(_TABLES)}")  # noqa: S608 -- all are ours
             return True
         return False

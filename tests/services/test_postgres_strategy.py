@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from testing.databases.postgresql import PostgreSQL
 
 
-_FIRST, *_OTHERS = POSTGRESQL
+_FIRST, *_ = POSTGRESQL
 
 
 class _Postgres(DatabaseSuite):
@@ -160,31 +160,16 @@ class TestAlternatingUsers(_Postgres):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("postgresql", [_FIRST], indirect=True)
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 class TestSingleUserAtAllPoints(_Postgres):
     mode = "single_user"
     administered = False
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("postgresql", [_FIRST], indirect=True)
+@pytest.mark.parametrize("postgresql", POSTGRESQL, indirect=True)
 class TestSingleUserByAnAdministratorAtAllPoints(_Postgres):
     mode = "single_user"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("postgresql", _OTHERS, indirect=True)
-class TestSingleUser(_Postgres):
-    mode = "single_user"
-    administered = False
-    most = 12
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("postgresql", _OTHERS, indirect=True)
-class TestSingleUserByAnAdministrator(_Postgres):
-    mode = "single_user"
-    most = 12
 
 
 @pytest.mark.slow
