@@ -67,7 +67,8 @@ class MysqlServer(Remote):
     """A server with an application's user and an administrator. It stores native hashes."""
 
     slots = None
-    issues = None
+    # The client sends each statement once. A repetition would forget the current password.
+    issues = "alter_user"
 
     def __init__(self, cloud: Cloud, user: str, engine: str) -> None:
         super().__init__(cloud)

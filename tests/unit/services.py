@@ -29,7 +29,7 @@ class Service(AnyService, Protocol):
 
     @property
     def issues(self) -> str | None:
-        """Return the name of the call that makes a credential; None: the strategy makes it."""
+        """Return the name of the call that its client never repeats: it may make a credential."""
 
     def unlisted(self) -> set[str]:
         """Return the credentials that the function made and cannot find again."""
