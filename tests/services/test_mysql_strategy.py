@@ -149,8 +149,8 @@ class TestSingleUser(_Strategy):
         super().test_an_answer_may_be_lost(begin)
 
     @pytest.mark.slow
-    def test_an_outage_is_no_rejection(self, begin: Begin) -> None:
-        super().test_an_outage_is_no_rejection(begin)
+    def test_an_outage_is_not_a_rejection(self, begin: Begin) -> None:
+        super().test_an_outage_is_not_a_rejection(begin)
 
 
 @pytest.mark.slow

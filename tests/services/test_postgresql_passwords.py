@@ -179,7 +179,9 @@ def test_no_log_has_a_password_that_was_hashed_here(
     assert found({planted}, postgresql.logs()) != set()
 
 
-def test_a_hash_is_no_password(app: str, administrator: Session, postgresql: PostgreSQL) -> None:
+def test_a_hash_is_not_accepted_as_a_password(
+    app: str, administrator: Session, postgresql: PostgreSQL
+) -> None:
     hashed = hash_password("a password", app, "md5")
     _alter(administrator, app, hashed)
     assert code_of(postgresql, Login(app, hashed)) == "28P01"

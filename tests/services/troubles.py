@@ -161,7 +161,7 @@ class Troubles:
         assert restarted
         self._recovers(rotation)
 
-    def test_a_full_server_is_no_rejection(self, users: Users[Any]) -> None:
+    def test_a_full_server_is_not_a_rejection(self, users: Users[Any]) -> None:
         rotation = rotated(users)
         with users.server.full():
             self._fails(rotation, ServiceUnavailable, "raise max_connections")

@@ -132,7 +132,7 @@ _TWICE: Final = "each_step_may_be_delivered_twice"
 _SECOND: Final = "a_second_delivery_may_run_at_any_point"
 _STOPS: Final = "a_rotation_may_stop_at_any_point"
 _LOST: Final = "an_answer_may_be_lost"
-_OUTAGE: Final = "an_outage_is_no_rejection"
+_OUTAGE: Final = "an_outage_is_not_a_rejection"
 _SHOWS: Final = "nothing_that_it_shows_has_a_secret"
 _OPERATORS: Final = "credentials_of_operators_stay"
 

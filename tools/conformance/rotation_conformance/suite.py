@@ -504,7 +504,7 @@ class Conformance:
             errors += [(error, False) for error in learned.errors]
         return errors
 
-    def test_an_outage_is_no_rejection(self, begin: Begin) -> None:
+    def test_an_outage_is_not_a_rejection(self, begin: Begin) -> None:
         rotation = self._steady(begin)
         strategy, service = _built(rotation), rotation.service
         if not isinstance(service, Outages) or not isinstance(strategy, Setter | Replacer | Issuer):
