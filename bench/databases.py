@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bench import functions
 from bench.measure import Usage, in_turn, median, ratio
 from bench.page import table
 from testing.databases.login import Login
+from testing.harness import functions
 from testing.harness.account import Secret
 from testing.harness.terraform import Terraform, checkout
 from testing.local_aws import local_aws

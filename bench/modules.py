@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from bench import functions
 from bench.measure import run
+from testing.harness import functions
 from testing.harness.terraform import copy_module
 from testing.local_aws import LocalAws, local_aws
 

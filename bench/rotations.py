@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import functions
 from bench.measure import Usage, in_turn, median, ratio
 from bench.page import table
+from testing.harness import functions
 from testing.harness.account import Secret, eventually
 from testing.harness.terraform import Terraform, checkout
 from testing.local_aws import local_aws

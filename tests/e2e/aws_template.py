@@ -1,16 +1,15 @@
 """A secret that a function of AWS's template rotates, and the steps that move it here."""
 
 import contextlib
-import io
 import json
 import os
 import shlex
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from testing.harness import functions
 from testing.harness.account import Aws, Secret, eventually
 from testing.harness.terraform import Terraform
 from tests.readme.blocks import REPOSITORY, block
@@ -25,7 +24,7 @@ import os
 import boto3
 
 
-def handler(event, _context):
+def lambda_handler(event, _context):
     client = boto3.client("secretsmanager")
     secret, token = event["SecretId"], event["ClientRequestToken"]
     labels = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
@@ -48,35 +47,11 @@ def unfinished(
 
     The block ends with the last step of the page: it deletes the function and its role.
     """
-    secrets, functions, iam = aws.client("secretsmanager"), aws.client("lambda"), aws.client("iam")
+    secrets = aws.client("secretsmanager")
     arn = secrets.create_secret(Name=_NAME, SecretString=json.dumps(current))["ARN"]
-    role = iam.create_role(
-        RoleName=_FUNCTION,
-        AssumeRolePolicyDocument=_allow(
-            "sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"}
-        ),
-    )["Role"]["Arn"]
-    iam.put_role_policy(
-        RoleName=_FUNCTION,
-        PolicyName=_FUNCTION,
-        PolicyDocument=_allow("secretsmanager:*", Resource=arn),
-    )
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("template.py", _CODE)
-    function = functions.create_function(
-        FunctionName=_FUNCTION,
-        Role=role,
-        Runtime="python3.13",
-        Handler="template.handler",
-        Code={"ZipFile": package.getvalue()},
-        Environment={"Variables": {"PENDING": json.dumps(pending)}},
-    )["FunctionArn"]
-    functions.add_permission(
-        FunctionName=_FUNCTION,
-        StatementId="rotation",
-        Action="lambda:InvokeFunction",
-        Principal="secretsmanager.amazonaws.com",
+    environment = {"PENDING": json.dumps(pending)}
+    function = functions.create(
+        aws, _FUNCTION, {"lambda_function.py": _CODE}, environment, ["secretsmanager:*"]
     )
     secrets.rotate_secret(
         SecretId=arn, RotationLambdaARN=function, RotationRules={"AutomaticallyAfterDays": 30}
@@ -86,14 +61,7 @@ def unfinished(
     try:
         yield secret
     finally:
-        functions.delete_function(FunctionName=_FUNCTION)
-        iam.delete_role_policy(RoleName=_FUNCTION, PolicyName=_FUNCTION)
-        iam.delete_role(RoleName=_FUNCTION)
-
-
-def _allow(action: str, **rest: object) -> str:
-    statement = {"Effect": "Allow", "Action": action, **rest}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        functions.delete(aws, _FUNCTION)
 
 
 def give_up_and_import(aws: Aws, terraform: Terraform) -> None:

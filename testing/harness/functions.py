@@ -1,4 +1,4 @@
-"""Creates a rotation function in the local AWS, for AWS's template and for an existing function."""
+"""Creates a rotation function that is not this module's: AWS's template, or an existing one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import zipfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from testing.local_aws import LocalAws
+    from testing.harness.account import Aws
 
 
 def create(
-    aws: LocalAws, name: str, code: Mapping[str, str], environment: Mapping[str, str]
+    aws: Aws,
+    name: str,
+    code: Mapping[str, str],
+    environment: Mapping[str, str],
+    actions: Sequence[str] = ("logs:*", "secretsmanager:*"),
 ) -> str:
     """Create a function that Secrets Manager may invoke, and return its ARN.
 
@@ -23,6 +27,7 @@ def create(
         name: the name of the function and of its role.
         code: the files; lambda_function.py has the function lambda_handler.
         environment: the variables of the function.
+        actions: what its role allows. Without a grant on logs, it leaves no log group behind.
     """
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
@@ -36,7 +41,7 @@ def create(
     aws.client("iam").put_role_policy(
         RoleName=name,
         PolicyName="rotation",
-        PolicyDocument=_policy(Action=["logs:*", "secretsmanager:*"], Resource="*"),
+        PolicyDocument=_policy(Action=list(actions), Resource="*"),
     )
     functions = aws.client("lambda")
     arn: str = functions.create_function(
@@ -55,6 +60,13 @@ def create(
         Principal="secretsmanager.amazonaws.com",
     )
     return arn
+
+
+def delete(aws: Aws, name: str) -> None:
+    """Delete a function that create made, and its role."""
+    aws.client("lambda").delete_function(FunctionName=name)
+    aws.client("iam").delete_role_policy(RoleName=name, PolicyName="rotation")
+    aws.client("iam").delete_role(RoleName=name)
 
 
 def _policy(**statement: object) -> str:
