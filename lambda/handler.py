@@ -20,7 +20,7 @@ from rotation.event import Event
 from rotation.log import Key
 from rotation.proof import Clock
 from rotation.secret import Secret
-from rotation.settings import OptionReader, Settings
+from rotation.settings import Settings
 from rotation.silence import Silence
 from rotation.strategies import build, source_of
 
@@ -135,7 +135,9 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
     )
     _denials.begin(sleep=clock.sleep, left=clock.left)
     if settings.audit is not None:
-        return _audit(settings, settings.audit, clock, record)
+        from rotation.audit import audit  # Only the package of an audit has it.
+
+        return audit(settings, settings.audit, build, _clients, clock, record)
     if settings.previous is not None:
         from rotation.previous import look  # Only a package that needs it has it.
 
@@ -159,30 +161,6 @@ def _run(event: object, context: Context, record: log.LogRecord) -> Outcome:
         give_up_after=settings.give_up_after,
     )
     return engine.run(request)
-
-
-def _audit(
-    settings: Settings, options: OptionReader, clock: Clock, record: log.LogRecord
-) -> Outcome:
-    from rotation.audit import Audit, AuditSettings  # Only the package of an audit has it.
-
-    audit = AuditSettings.parse(options)
-    record[Key.EVENT] = "audit"
-    record[Key.SECRET_ARN] = audit.secret_arn
-    findings = Audit(
-        clients=_clients,
-        clock=clock,
-        secret=Secret(_clients, audit.secret_arn, constants=settings.constants),
-        settings=audit,
-        strategy=build(settings.strategy, settings.options, _clients),
-        retires_previous=settings.previous is not None,
-    ).run()
-    if not findings:
-        return Outcome.CLEAN
-    record[Key.LEVEL] = "WARN"
-    record[Key.FINDINGS] = ",".join(sorted({one.kind for one in findings}))
-    record[Key.MESSAGE] = "\n".join(one.message for one in findings)
-    return Outcome.FINDINGS
 
 
 def _level(failure: RotationError | None) -> str:

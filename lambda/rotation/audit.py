@@ -18,21 +18,24 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rotation.attempt import digest
 from rotation.aws import ask, call
+from rotation.engine import Outcome
 from rotation.errors import ConfigurationError, CredentialRejected, RotationError
+from rotation.log import Key
 from rotation.ownership import parse_ours, require_ours
 from rotation.proof import LAG
 from rotation.response import parse_time
-from rotation.secret import Stage
+from rotation.secret import Secret, Stage
 from rotation.strategy import Issuer, Replacer, Setter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rotation.aws import Clients
+    from rotation.log import LogRecord
     from rotation.proof import Clock
     from rotation.response import Response
-    from rotation.secret import Description, Secret, Version
-    from rotation.settings import OptionReader
+    from rotation.secret import Description, Version
+    from rotation.settings import OptionReader, Settings
     from rotation.strategy import Credential, Generator, Issued
 
 # AWS copies a value within seconds, and promises no figure.
@@ -299,6 +302,38 @@ class Audit:
         except RotationError as error:
             message = f"The audit could not start a rotation. {error}"
             yield Finding(kind=Kind.NOT_ROTATED, message=message)
+
+
+def audit(  # noqa: PLR0913, PLR0917 -- the parts of the handler
+    settings: Settings,
+    options: OptionReader,
+    build: Callable[[str, OptionReader, Clients], Generator | Issuer],
+    clients: Clients,
+    clock: Clock,
+    record: LogRecord,
+) -> Outcome:
+    """Audit the secret that the options name, and write the findings into the record.
+
+    Raises:
+        RotationError: An option is wrong, or see Audit.run.
+    """
+    own = AuditSettings.parse(options)
+    record[Key.EVENT] = "audit"
+    record[Key.SECRET_ARN] = own.secret_arn
+    findings = Audit(
+        clients=clients,
+        clock=clock,
+        secret=Secret(clients, own.secret_arn, constants=settings.constants),
+        settings=own,
+        strategy=build(settings.strategy, settings.options, clients),
+        retires_previous=settings.previous is not None,
+    ).run()
+    if not findings:
+        return Outcome.CLEAN
+    record[Key.LEVEL] = "WARN"
+    record[Key.FINDINGS] = ",".join(sorted({one.kind for one in findings}))
+    record[Key.MESSAGE] = "\n".join(one.message for one in findings)
+    return Outcome.FINDINGS
 
 
 def _was_revoked(description: Description, current: Version) -> bool:

@@ -121,7 +121,8 @@ class SdkClients:
             denials: repeats denied calls of the function's role; None: nothing does.
         """
         self._denials = denials
-        self._create = _Botocore().create
+        # Another function with the parameters of boto3.client may take its place.
+        self.create: Callable[..., Any] = _Botocore().create
 
     @functools.cache  # noqa: B019 -- one object, which lives as long as the execution environment
     def __call__(self, service: str, /, *, attempts: int = _ATTEMPTS) -> Any:
@@ -147,10 +148,6 @@ class SdkClients:
             aws_secret_access_key=secret,
         )
 
-    def use_boto3(self) -> None:
-        """Make the next clients with boto3, which adds methods to some."""
-        self._create = _create_with_boto3
-
     def _make(self, service: str, *, attempts: int, **key: str) -> Any:
         from botocore.config import Config
 
@@ -159,7 +156,7 @@ class SdkClients:
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": attempts},
         )
-        return self._create(service, config=config, **key)
+        return self.create(service, config=config, **key)
 
 
 class _Botocore:
@@ -184,13 +181,6 @@ class _Botocore:
         loader = session.get_component("data_loader")
         loader.list_available_services = lambda _: self._services
         return session
-
-
-def _create_with_boto3(service: str, **options: Any) -> Any:
-    import boto3
-
-    client: Callable[..., Any] = boto3.client  # its stubs accept only literal names
-    return client(service, **options)
 
 
 def require_fields(client: Any, shape: str, fields: Iterable[str]) -> None:

@@ -124,12 +124,6 @@ class Response:
             raise self.refusal(name=name, given=value, allowed="a list of strings")
         return frozenset(items)
 
-    def require_unset(self, name: str, *, allowed: str) -> None:
-        """Require that a flag is absent or false."""
-        value = self._fields.get(name)
-        if value:
-            raise self.refusal(name=name, given=value, allowed=allowed)
-
     def refusal(self, *, name: str, given: object, allowed: str) -> ProtocolError:
         """Return the error about a wrong field."""
         return ProtocolError.malformed(

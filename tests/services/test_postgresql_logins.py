@@ -17,13 +17,12 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from rotation.services import NoReplyError
 from rotation.services.postgresql import SqlError, Stage, roles
 from rotation.services.postgresql.errors import call
 from rotation.services.postgresql.passwords import hash_password, scram_verifier
 from rotation.services.postgresql.quoting import quote_literal
 from rotation.services.postgresql.session import log_in
-from rotation.services.tls import UntrustedCertificateError
+from rotation.services.tls import NoReplyError, UntrustedCertificateError
 from testing.databases import Kind, Login, PgBouncer, PostgreSQL
 from testing.databases.versions import POSTGRESQL
 from tests.services.postgresql import (

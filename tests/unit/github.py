@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from rotation.services import NoReplyError
 from rotation.services.https import Reply
+from rotation.services.tls import NoReplyError
 from rotation.settings import OptionReader
 from tests.unit.bad_input import ABSENT, HEADER, Row
 

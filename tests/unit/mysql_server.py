@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.exceptions import ConnectionError as NotConnectedError
 
-from rotation.services import NoReplyError
 from rotation.services.mysql.packets import ServerError
 from rotation.services.mysql.passwords import native_hash
 from rotation.services.mysql.session import Version
+from rotation.services.tls import NoReplyError
 from rotation.settings import OptionReader
 from rotation.strategies.mysql import build
 from tests.unit.bad_input import ABSENT

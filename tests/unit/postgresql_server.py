@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.exceptions import ConnectionError as NotConnectedError
 
-from rotation.services import NoReplyError
 from rotation.services.postgresql import SqlError, Stage
 from rotation.services.postgresql.passwords import md5_hash
+from rotation.services.tls import NoReplyError
 from rotation.settings import OptionReader
 from rotation.strategies.postgres import build
 from tests.unit.databases import (

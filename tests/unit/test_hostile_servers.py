@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from rotation.services import NoReplyError
 from rotation.services.https import Https, Reply, parse_json
 from rotation.services.login import cql
-from rotation.services.tls import Limits
+from rotation.services.tls import Limits, NoReplyError
 from tests.unit.tls import serving
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from rotation.errors import (
     ServiceUnavailable,
 )
 from rotation.event import Step
-from rotation.services import NoReplyError
 from rotation.services.https import Reply
+from rotation.services.tls import NoReplyError
 from rotation_conformance.account import Side, client_error, lose_answer, refuse
 from rotation_conformance.rotator import assert_converged
 from tests.leaks.search import found, of_exception

@@ -42,8 +42,8 @@ _CORE = {
     "proof": {"errors", "strategy"},
     "ownership": {"attempt", "errors", "secret", "strategy"},
     "audit": {
-        *("attempt", "aws", "errors", "ownership", "proof", "response", "secret", "settings"),
-        "strategy",
+        *("attempt", "aws", "engine", "errors", "log", "ownership", "proof", "response", "secret"),
+        *("settings", "strategy"),
     },
     "issuing": {
         *("attempt", "aws", "errors", "event", "ownership", "proof", "secret"),

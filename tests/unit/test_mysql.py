@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from rotation.services import NoReplyError
 from rotation.services.mysql.ed25519 import public_key
 from rotation.services.mysql.packets import NoMysqlError, ServerError
 from rotation.services.mysql.plugins import PluginError
 from rotation.services.mysql.session import Place, TextError, Version, log_in
-from rotation.services.tls import Limits, NoTlsError, UntrustedCertificateError
+from rotation.services.tls import Limits, NoReplyError, NoTlsError, UntrustedCertificateError
 from tests.leaks.search import found, of_exception
 from tests.unit.mysql import (
     CAPABILITIES,

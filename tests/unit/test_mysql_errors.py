@@ -13,13 +13,13 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from rotation.services import NoReplyError
 from rotation.services.mysql.errors import log_in_error, statement_error
 from rotation.services.mysql.grants import PartialRevokeError
 from rotation.services.mysql.packets import NoMysqlError, ServerError
 from rotation.services.mysql.plugins import PluginError
 from rotation.services.mysql.session import TextError
 from rotation.services.tls import (
+    NoReplyError,
     NoTlsError,
     UnreadableCertificatesError,
     UntrustedCertificateError,

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rotation.services import NoReplyError
 from rotation.services.mysql.handshake import Greeting, ask_for_tls, authenticate
 from rotation.services.mysql.packets import NoMysqlError, Packets, ServerError
 from rotation.services.mysql.plugins import PluginError
 from rotation.services.mysql.session import Session, log_in
-from rotation.services.tls import Limits, NoTlsError, TooLongError
+from rotation.services.tls import Limits, NoReplyError, NoTlsError, TooLongError
 from tests.unit.mysql import (
     FAST,
     FULL,

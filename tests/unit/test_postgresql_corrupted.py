@@ -13,13 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rotation.services import NoReplyError
 from rotation.services.postgresql import MalformedReplyError, SqlError, UnsupportedLoginError
 from rotation.services.postgresql.authentication import authenticate
 from rotation.services.postgresql.messages import Messages
 from rotation.services.postgresql.scram import Client
 from rotation.services.postgresql.session import Session, log_in
-from rotation.services.tls import Limits
+from rotation.services.tls import Limits, NoReplyError
 from tests.unit.authority import Authority
 from tests.unit.postgresql import (
     ACCEPTED,

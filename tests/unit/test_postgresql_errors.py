@@ -14,7 +14,6 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from rotation.services import NoReplyError
 from rotation.services.postgresql import (
     MalformedReplyError,
     Place,
@@ -25,6 +24,7 @@ from rotation.services.postgresql import (
 )
 from rotation.services.postgresql.errors import call
 from rotation.services.tls import (
+    NoReplyError,
     NoTlsError,
     UnreadableCertificatesError,
     UntrustedCertificateError,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from rotation.services import NoReplyError
 from rotation.services.postgresql import (
     MalformedReplyError,
     Place,
@@ -23,7 +22,7 @@ from rotation.services.postgresql import (
 from rotation.services.postgresql.authentication import authenticate
 from rotation.services.postgresql.messages import Messages
 from rotation.services.postgresql.session import Session, log_in
-from rotation.services.tls import NoTlsError, UntrustedCertificateError
+from rotation.services.tls import NoReplyError, NoTlsError, UntrustedCertificateError
 from tests.leaks.search import found, of_exception
 from tests.unit.authority import Authority, self_signed
 from tests.unit.postgresql import (

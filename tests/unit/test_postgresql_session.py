@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from rotation.services import NoReplyError
 from rotation.services.postgresql import (
     MalformedReplyError,
     SqlError,
@@ -16,7 +15,7 @@ from rotation.services.postgresql import (
 )
 from rotation.services.postgresql.messages import Body
 from rotation.services.postgresql.session import log_in
-from rotation.services.tls import Limits
+from rotation.services.tls import Limits, NoReplyError
 from tests.leaks.search import found, of_exception
 from tests.unit.postgresql import (
     ACCEPTED,

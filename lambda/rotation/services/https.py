@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from rotation.services import NoReplyError
-from rotation.services.tls import LIMITS, Connection, Limits, TooLongError
+from rotation.services.tls import LIMITS, Connection, Limits, NoReplyError, TooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

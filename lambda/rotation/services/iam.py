@@ -83,7 +83,9 @@ def list_credentials(action: str, user_arn: str, effect: Callable[[], object]) -
         response = ask(action, user_arn, effect, known={"NoSuchEntity": absent})
     if response is None:
         raise PermissionDenied(action=action, resource=user_arn, cure=_PATH)
-    response.require_unset("IsTruncated", allowed="false, because two credentials fit on one page")
+    if response.optional_flag("IsTruncated"):
+        allowed = "false, because two credentials fit on one page"
+        raise response.refusal(name="IsTruncated", given=True, allowed=allowed)
     return response
 
 

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 _LARGEST_PORT: Final = 65535
 
 
+class NoReplyError(Exception):
+    """No reply arrived; `lost` says whether the request may have been carried out."""
+
+    def __init__(self, *, lost: bool) -> None:
+        super().__init__()
+        self.lost = lost
+
+
 class NoTlsError(OSError):
     """The server offers no TLS. Nothing secret was sent."""
 

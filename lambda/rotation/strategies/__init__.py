@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rotation.errors import ConfigurationError
 from rotation.settings import ENVIRONMENT_VARIABLE
@@ -30,10 +30,6 @@ CUSTOM_MODULE = "custom_strategy"
 CUSTOM_SOURCE = "rotation.custom.source_file"
 
 
-class _Build(Protocol):
-    def __call__(self, options: OptionReader, clients: Clients) -> Generator | Issuer: ...
-
-
 def build(name: str, options: OptionReader, clients: Clients) -> Generator | Issuer:
     """Build the strategy of that name. Only its own module is imported.
 
@@ -46,8 +42,8 @@ def build(name: str, options: OptionReader, clients: Clients) -> Generator | Iss
             given=name,
             allowed=f"one of {', '.join(REGISTRY)}",
         )
-    module_build: _Build = importlib.import_module(f"{__name__}.{name}").build
-    strategy = module_build(options, clients)
+    module = importlib.import_module(f"{__name__}.{name}")
+    strategy: Generator | Issuer = module.build(options, clients)
     options.end()
     return strategy
 

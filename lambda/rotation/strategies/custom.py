@@ -11,7 +11,7 @@ only the class and the line.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rotation.aws import SdkClients
 from rotation.errors import ConfigurationError
@@ -19,7 +19,7 @@ from rotation.strategies import CUSTOM_MODULE, CUSTOM_SOURCE
 from rotation.strategy import Generator, Issuer, Replacer, Setter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
     from rotation.aws import Clients
@@ -50,7 +50,7 @@ def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
     slots = options.optional_number("slots", least=2)
     their_options = options.part("options")
     if isinstance(clients, SdkClients):
-        clients.use_boto3()
+        clients.create = _create_with_boto3
     module = _module()
     if not hasattr(module, "build"):
         raise _incomplete(kind="file", missing=["build(options, clients)"])
@@ -65,6 +65,14 @@ def build(options: OptionReader, clients: Clients) -> Generator | Issuer:
     if isinstance(strategy, Issuer) and strategy.slots != slots:
         options.refuse("slots", slots, f"{strategy.slots or 'null'}, because the strategy says so")
     return strategy
+
+
+def _create_with_boto3(service: str, **options: Any) -> Any:  # noqa: ANN401 -- the client's
+    """Create a client with boto3, which adds methods to some."""
+    import boto3
+
+    client: Callable[..., Any] = boto3.client  # its stubs accept only literal names
+    return client(service, **options)
 
 
 def _module() -> ModuleType:

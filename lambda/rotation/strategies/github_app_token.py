@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _USERNAME = "x-access-token"
 _LEVEL = "read|write|admin"
+_PAGE = 100
 _NAME = "[0-9A-Za-z._-]{1,100}"
 
 
@@ -107,7 +108,7 @@ class GithubAppToken:
             ProtocolError: It has other repositories than the configured ones.
         """
         wanted = self._repositories
-        found = self._installation.repositories(_token(credential), most=len(wanted))
+        found = self._list_repositories(_token(credential), most=len(wanted))
         if found != wanted:
             raise errors.wrong_scope(
                 owner=self.owner,
@@ -119,6 +120,23 @@ class GithubAppToken:
         """Revoke a token. That takes the token itself."""
         if credential is not None:
             self._installation.revoke(_token(credential))
+
+    def _list_repositories(self, token: str, *, most: int) -> frozenset[str] | None:
+        """List the repositories of a token, in lower case; None: it has more than `most`.
+
+        https://docs.github.com/rest/apps/installations#list-repositories-accessible-to-the-app-installation
+        """
+        found: set[str] = set()
+        for page in range(1, most // _PAGE + 2):
+            path = f"/installation/repositories?per_page={_PAGE}&page={page}"
+            response = self._installation.get(path, token)
+            if response.number("total_count") > most:
+                return None
+            names = [one.text("name").lower() for one in response.parts("repositories")]
+            found.update(names)
+            if len(names) < _PAGE:
+                break
+        return frozenset(found)
 
 
 def _credential(owner: str, expires_at: str, value: Mapping[str, object]) -> Credential:

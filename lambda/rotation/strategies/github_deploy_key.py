@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from rotation.aws import ask
 from rotation.errors import ConfigurationError, CredentialRejected, ProtocolError, RotationError
@@ -52,16 +52,6 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 100
 
 
-class Authority(Protocol):
-    """Gives the token that adds and deletes the keys of the repository."""
-
-    def token(self) -> str:
-        """Return the token."""
-
-    def rejection(self) -> RotationError:
-        """Return the error for a token that GitHub rejects."""
-
-
 class TokenOfApp:
     """Requests a token of a GitHub App, for this repository alone."""
 
@@ -72,7 +62,7 @@ class TokenOfApp:
         self._token: str | None = None
 
     def token(self) -> str:
-        """Request it, once in a step."""
+        """Request the token, once in a step."""
         if self._token is None:
             self._token = self._installation.token(
                 repositories=[self._repository], permissions=_PERMISSIONS
@@ -156,13 +146,13 @@ class GithubDeployKey:
     def __init__(
         self,
         api: github.Api,
-        authority: Authority,
+        authority: TokenOfApp | TokenInSecret,
         *,
         key_type: str,
         read_only: bool,
         repository: str,
     ) -> None:
-        """Take the repository, and the authority over its keys; no request is sent."""
+        """Take the repository, and what gives the token to add and delete its keys; no request."""
         self._api = api
         self._authority = authority
         self._key_type = key_type
@@ -382,7 +372,7 @@ def build(options: OptionReader, clients: Clients, send: Send | None = None) -> 
     secret_arn = options.optional_text(
         "token_secret_arn", pattern=_SECRET_ARN, allowed="the ARN of a secret, or null"
     )
-    authority: Authority
+    authority: TokenOfApp | TokenInSecret
     if secret_arn is None:
         authority = TokenOfApp(github.installation(options, clients, api), repository)
     else:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Final
 from rotation.aws import call
 from rotation.errors import CredentialRejected, ProtocolError, RotationError, ServiceUnavailable
 from rotation.response import Response, parse_time
-from rotation.services import NoReplyError
 from rotation.services.github import errors
 from rotation.services.https import Https, parse_json
+from rotation.services.tls import NoReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -57,7 +57,6 @@ _GOOD_AHEAD: Final = _AHEAD_SECONDS - 10
 # https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 _PAUSE_SECONDS: Final = 60
 _LONGEST_PAUSE_SECONDS: Final = 86400
-_PAGE: Final = 100
 # The largest number that every JSON parser keeps exact.
 MOST: Final = 2**53 - 1
 _KEY_ARN: Final = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9A-Za-z-]+"
@@ -252,29 +251,20 @@ class Installation:
             self.revoke(token.value)
         raise error
 
-    def repositories(self, token: str, *, most: int) -> frozenset[str] | None:
-        """List the repositories of a token, in lower case; None: it has more than `most`.
+    def get(self, path: str, token: str) -> Response:
+        """Return what a token reads.
 
         Raises:
             CredentialRejected: GitHub rejects the token.
+            ConfigurationError: The App or its installation does not allow it.
         """
-        path = "/installation/repositories"
-        found: set[str] = set()
-        for page in range(1, most // _PAGE + 2):
-            request = f"GET {path}?per_page={_PAGE}&page={page}"
-            reply = self._api.ask(request, self.owner, bearer=token, handled={401, 403})
-            if reply.status == HTTPStatus.UNAUTHORIZED:
-                raise CredentialRejected(owner=self.owner, identity="the token")
-            if reply.status == HTTPStatus.FORBIDDEN:
-                raise self._reason(request, self._jwt(), reply, {})
-            response = self._api.read(reply, request, self.owner)
-            if response.number("total_count") > most:
-                return None
-            names = [one.text("name").lower() for one in response.parts("repositories")]
-            found.update(names)
-            if len(names) < _PAGE:
-                break
-        return frozenset(found)
+        request = f"GET {path}"
+        reply = self._api.ask(request, self.owner, bearer=token, handled={401, 403})
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            raise CredentialRejected(owner=self.owner, identity="the token")
+        if reply.status == HTTPStatus.FORBIDDEN:
+            raise self._reason(request, self._jwt(), reply, {})
+        return self._api.read(reply, request, self.owner)
 
     def revoke(self, token: str) -> None:
         """Revoke a token; it is a success if the token has expired or was revoked before.

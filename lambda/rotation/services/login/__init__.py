@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from rotation.errors import ProtocolError, ServiceUnavailable
-from rotation.services import NoReplyError
+from rotation.services.tls import NoReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

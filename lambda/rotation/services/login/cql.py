@@ -9,8 +9,7 @@ import struct
 from functools import partial
 from typing import Final
 
-from rotation.services import NoReplyError
-from rotation.services.tls import LIMITS, Connection, Limits
+from rotation.services.tls import LIMITS, Connection, Limits, NoReplyError
 
 _REQUEST: Final = 0x04
 _RESPONSE: Final = 0x84

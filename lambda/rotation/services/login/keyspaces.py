@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rotation.errors import ProtocolError
-from rotation.services import NoReplyError
 from rotation.services.login import RejectedError, cql, unavailable
+from rotation.services.tls import NoReplyError
 
 _PORT: Final = 9142
 _ACTION: Final = "Keyspaces' log-in"

@@ -15,12 +15,13 @@ from rotation.errors import (
     ProtocolError,
     ServiceUnavailable,
 )
-from rotation.services import NoReplyError, certificates
+from rotation.services import certificates
 from rotation.services.mysql.grants import PartialRevokeError
 from rotation.services.mysql.packets import NoMysqlError, ServerError
 from rotation.services.mysql.plugins import PluginError
 from rotation.services.mysql.session import TextError
 from rotation.services.tls import (
+    NoReplyError,
     NoTlsError,
     UnreadableCertificatesError,
     UntrustedCertificateError,

@@ -7,7 +7,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from rotation.services import NoReplyError
 from rotation.services.mysql.handshake import Greeting, ask_for_tls, authenticate
 from rotation.services.mysql.packets import (
     EOF,
@@ -22,6 +21,7 @@ from rotation.services.tls import (
     LIMITS,
     Connection,
     Limits,
+    NoReplyError,
     NoTlsError,
     UntrustedCertificateError,
 )

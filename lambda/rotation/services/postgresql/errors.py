@@ -15,7 +15,6 @@ from rotation.errors import (
     RotationError,
     ServiceUnavailable,
 )
-from rotation.services import NoReplyError
 from rotation.services.certificates import advice
 from rotation.services.postgresql import (
     MalformedReplyError,
@@ -27,6 +26,7 @@ from rotation.services.postgresql import (
 )
 from rotation.services.postgresql.quoting import quote_identifier
 from rotation.services.tls import (
+    NoReplyError,
     NoTlsError,
     UnreadableCertificatesError,
     UntrustedCertificateError,

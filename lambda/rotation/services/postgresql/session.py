@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Self
 
-from rotation.services import NoReplyError
 from rotation.services.postgresql import (
     MalformedReplyError,
     Place,
@@ -24,6 +23,7 @@ from rotation.services.tls import (
     LIMITS,
     Connection,
     Limits,
+    NoReplyError,
     NoTlsError,
     Plain,
     TooLongError,
