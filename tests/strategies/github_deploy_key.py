@@ -353,7 +353,6 @@ STRATEGY = RotatorUnderTest(
         "GET /repos/{owner}/{repo}/keys/{key_id}",
         "DELETE /repos/{owner}/{repo}/keys/{key_id}",
     ),
-    largest_package=43 * 1024,
     secret_fields=frozenset({"private_key"}),
     walks={"github-deploy-key": _Walk},
     grants=Grants(
