@@ -3,7 +3,7 @@
 from typing import Final
 
 from rotation import errors
-from testing.harness.account import Rotation, eventually, step_records
+from testing.harness.account import NeverHappenedError, Rotation, eventually, step_records
 from tests.faults.proxy import Fault, Proxy
 from tests.load.account import Account
 from tests.load.deployment import Deployed
@@ -32,7 +32,11 @@ def rotate(account: Account, deployed: Deployed) -> list[str]:
         deployed.send()
         return deployed.secret.has_rotated(rotation)
 
-    eventually("The rotation", rotated, patience=_PATIENCE_SECONDS)
+    try:
+        eventually("The rotation", rotated, patience=_PATIENCE_SECONDS)
+    except NeverHappenedError as error:
+        error.add_note(f"Its steps failed with {failures(account, deployed, rotation)}.")
+        raise
     deployed.require_converged(account.aws)
     return failures(account, deployed, rotation)
 
