@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import hypercorn.asyncio
+import hypercorn.asyncio.run
 import hypercorn.config
 import ministack.app
+from hypercorn.asyncio.tcp_server import TCPServer
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
 from ministack.services import iam
@@ -40,6 +42,17 @@ from testing.local_aws.switches import AWAKE, Current
 _GRACE_SECONDS: Final = 2
 _IDLE_SECONDS: Final = 600
 _ROUND_TRIP_SECONDS: Final = 0.02
+
+
+class _Server(TCPServer):
+    """Closes a connection as soon as the client has, and not only after the idle time.
+
+    A worker's pipe must have a number below 1024, because MiniStack waits for it with select().
+    """
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 def _create_administrator(access_key_id: str, secret_access_key: str) -> None:
@@ -134,6 +147,7 @@ async def _serve(socket: int) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
+    hypercorn.asyncio.run.TCPServer = _Server  # type: ignore[attr-defined]
     config = hypercorn.config.Config()
     config.bind = [f"fd://{socket}"]
     # If the server closed an idle connection while a request arrives, the response would be lost

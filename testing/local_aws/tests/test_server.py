@@ -3,11 +3,14 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -134,6 +137,16 @@ def test_nothing_listens_beyond_loopback(started: Started) -> None:
     invoke_a_function(started.environment)
 
     assert listening(descendants(started.process.pid)) == {_LOOPBACK}
+
+
+def test_a_connection_ends_when_the_client_closes_it(started: Started) -> None:
+    server = urlsplit(started.environment["AWS_ENDPOINT_URL"])
+    with contextlib.closing(HTTPConnection(server.netloc, timeout=30)) as connection:
+        connection.request("GET", "/_ministack/health")
+        connection.getresponse().read()
+        connection.sock.shutdown(socket.SHUT_WR)
+        # Otherwise the server would keep it for its idle time, which is longer than this timeout.
+        assert connection.sock.recv(1) == b""
 
 
 @pytest.mark.parametrize(
