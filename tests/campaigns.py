@@ -87,7 +87,7 @@ class Results:
         for code, record in self._records.items():
             record.parent.mkdir(parents=True, exist_ok=True)
             found = {**_expected(record), **cells[code]}
-            _beside(record).write_text(json.dumps(found))
+            _replace(_beside(record), json.dumps(found))
 
     def passed(self) -> list[str]:
         """Return the tests that need not run again."""
@@ -307,4 +307,11 @@ def _remarks(results: Sequence[Result], expected: Counter[str]) -> list[str]:
 def _write(page: Path, table: str) -> None:
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{table}{END}{after}")
+    _replace(page, f"{before}{BEGIN}{table}{END}{after}")
+
+
+def _replace(file: Path, text: str) -> None:
+    """Replace a file at once: a run that is killed meanwhile must not leave half of it."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
