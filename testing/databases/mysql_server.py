@@ -147,7 +147,7 @@ class MySQLServer:
         """
         if self._reserved is not None:
             return _rows(self._reserved, sql)
-        with self._superuser() as session:
+        with self.connect_superuser() as session:
             return _rows(session, sql)
 
     @contextlib.contextmanager
@@ -185,7 +185,7 @@ class MySQLServer:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                return self._superuser()
+                return self.connect_superuser()
             except OperationalError:
                 if time.monotonic() > deadline:
                     raise
@@ -239,7 +239,8 @@ class MySQLServer:
         self.process.give()
         self.statement(self._product.reload_certificate)
 
-    def _superuser(self) -> pymysql.Connection[Any]:
+    def connect_superuser(self) -> pymysql.Connection[Any]:
+        """Log in as the superuser, which accepts each certificate."""
         tls = ssl.create_default_context()
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE

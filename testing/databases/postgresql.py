@@ -165,14 +165,14 @@ class PostgreSQL:
         Raises:
             psycopg.Error: The server rejected the statement, or there is no server.
         """
-        with self._superuser(database) as session:
+        with self.connect_superuser(database) as session:
             cursor = session.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
     def hashed(self, login: Login) -> str:
         """Return the hash that libpq makes of a password, as the server is configured."""
         ((method,),) = self.statement("SHOW password_encryption")
-        with self._superuser("postgres") as session:
+        with self.connect_superuser() as session:
             return session.pgconn.encrypt_password(
                 login.password.encode(), login.username.encode(), method.encode()
             ).decode()
@@ -262,8 +262,9 @@ class PostgreSQL:
             return bool(self.statement("SELECT 1"))
         return False
 
-    def _superuser(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
-        # With an authority's file, libpq would verify the certificate.
+    def connect_superuser(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """Log in as the superuser, which accepts each certificate."""
+        # With an authority's file, libpq would verify it.
         options = {"sslmode": "require", "sslrootcert": str(self._folder / "none.pem")}
         return self.connect(self.superuser, database=database, **options)
 

@@ -27,6 +27,13 @@ class MysqlUsers(Users[MySQLServer]):
     strategy = mysql
 
     @property
+    def accounts(self) -> str:
+        users = "mysql.user" if self.engine == "mysql" else "mysql.global_priv"
+        grant = "CONCAT_WS(' ', host, user, db, table_name, table_priv)"
+        grants = f"SELECT SUM(CRC32({grant})) FROM mysql.tables_priv"  # noqa: S608 -- all are ours
+        return f"SELECT users.*, ({grants}) FROM {users} users"  # noqa: S608 -- all are ours
+
+    @property
     def engine(self) -> str:
         return self.server.product
 
@@ -55,7 +62,7 @@ class MysqlUsers(Users[MySQLServer]):
         names = f"{literal(self.first.username)}, {literal(self.clone)}"
         self.server.statement(f"DROP USER IF EXISTS {names}; DROP DATABASE IF EXISTS shop")
 
-    def works(self, value: Any) -> bool:  # noqa: ANN401 -- the JSON of a secret
+    def log_in(self, value: Any) -> bool:  # noqa: ANN401 -- the JSON of a secret
         login = Login(value["username"], value["password"])
         with (
             suppress(pymysql.OperationalError),

@@ -18,6 +18,12 @@ class PostgresqlUsers(Users[PostgreSQL]):
 
     strategy = postgres
     engine = "postgres"
+    accounts = """
+        SELECT r::text, rolvaliduntil < now() FROM pg_authid r
+        UNION ALL SELECT m::text, null FROM pg_auth_members m
+        UNION ALL SELECT s::text, null FROM pg_db_role_setting s
+        ORDER BY 1
+    """
 
     def create(self) -> None:
         user = quote_identifier(self.first.username)
@@ -35,7 +41,7 @@ class PostgresqlUsers(Users[PostgreSQL]):
         for name in (self.clone, self.first.username):
             self.server.statement(f"DROP ROLE IF EXISTS {quote_identifier(name)}")
 
-    def works(self, value: Any) -> bool:  # noqa: ANN401 -- the JSON of a secret
+    def log_in(self, value: Any) -> bool:  # noqa: ANN401 -- the JSON of a secret
         login = Login(value["username"], value["password"])
         with suppress(psycopg.OperationalError), self.server.connect(login) as session:
             row = session.execute("SELECT current_user").fetchone()

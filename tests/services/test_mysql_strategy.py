@@ -14,7 +14,7 @@ from rotation.services.mysql import session
 from rotation.strategies import mysql as strategy
 from rotation_conformance.rotator import assert_converged
 from tests.services.mysql_users import MysqlUsers
-from tests.services.users import DatabaseSuite, revoke, watched
+from tests.services.users import DatabaseSuite, require_forgetting, revoke, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +30,12 @@ class _Strategy(DatabaseSuite):
     def service(self, mysql_server: MySQLServer) -> Iterator[MysqlUsers]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(mysql_server.ca_file))
-            users = MysqlUsers(mysql_server, self.mode, administered=self.administered)
+            users = MysqlUsers(
+                mysql_server, self.mode, administered=self.administered, remembers=True
+            )
             yield users
             users.remove()
+            users.close()
 
 
 _EACH_MODE = pytest.mark.parametrize(
@@ -114,6 +117,12 @@ def test_a_delivery_goes_on_after_one_that_lambda_froze_under_the_lock(
     rotation.steps(token)
     assert_converged(rotation)
     users.remove()
+
+
+def test_a_log_in_is_remembered_only_while_the_accounts_stay_the_same(
+    mysql_server: MySQLServer,
+) -> None:
+    require_forgetting(MysqlUsers(mysql_server, "single_user", administered=False, remembers=True))
 
 
 def _rotated(

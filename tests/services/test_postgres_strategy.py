@@ -16,7 +16,7 @@ from rotation_conformance.rotator import assert_converged
 from testing.databases.login import Login
 from testing.databases.versions import POSTGRESQL
 from tests.services.postgresql_users import PostgresqlUsers
-from tests.services.users import DatabaseSuite, revoke
+from tests.services.users import DatabaseSuite, require_forgetting, revoke
 from tests.unit.revocations import assert_revoked, report, start
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ class _Postgres(DatabaseSuite):
     def service(self, postgresql: PostgreSQL) -> Iterator[PostgresqlUsers]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
-            users = PostgresqlUsers(postgresql, self.mode, administered=self.administered)
+            users = PostgresqlUsers(
+                postgresql, self.mode, administered=self.administered, remembers=True
+            )
             yield users
             users.remove()
+            users.close()
 
 
 @pytest.mark.parametrize("hashed", [True, False])
@@ -105,6 +108,16 @@ def test_a_superuser_has_no_second_user(alternating: PostgresqlUsers) -> None:
         rotation.steps(rotation.stage())
     found = alternating.server.statement("SELECT 1 FROM pg_roles WHERE rolname = 'app_clone'")
     assert found == []
+
+
+def test_a_log_in_is_remembered_only_while_the_accounts_stay_the_same(
+    postgresql: PostgreSQL,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
+        require_forgetting(
+            PostgresqlUsers(postgresql, "single_user", administered=False, remembers=True)
+        )
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -43,6 +43,7 @@ class Users(ServiceUnderTest, Generic[S]):
         administered: bool,
         first: Login = FIRST,
         options: Mapping[str, object] | None = None,
+        remembers: bool = False,
     ) -> None:
         """Take the server; nothing is made.
 
@@ -52,6 +53,8 @@ class Users(ServiceUnderTest, Generic[S]):
             administered: whether the function has an administrator.
             first: the first user, with its password before the first rotation.
             options: more options of the strategy.
+            remembers: whether to log in only once while the accounts stay the same. The suite looks
+                before each line of the strategy.
         """
         self.server = server
         self.mode = mode
@@ -59,6 +62,13 @@ class Users(ServiceUnderTest, Generic[S]):
         self.first = first
         self.clone = f"{first.username}_clone"
         self.options = dict(options or {})
+        self._remembers = remembers
+        self._results: dict[tuple[str, str], bool] = {}
+        self._superuser: Any = None
+
+    @abstractmethod
+    def log_in(self, value: Any) -> bool:  # noqa: ANN401 -- the JSON of a secret
+        """Say whether a log-in with this value succeeds, and may do what the application does."""
 
     @abstractmethod
     def create(self) -> None:
@@ -71,6 +81,11 @@ class Users(ServiceUnderTest, Generic[S]):
     @abstractmethod
     def remove(self) -> None:
         """Drop what is left of a test."""
+
+    @property
+    @abstractmethod
+    def accounts(self) -> str:
+        """A query of all that decides a log-in, besides the password."""
 
     @property
     @abstractmethod
@@ -124,6 +139,33 @@ class Users(ServiceUnderTest, Generic[S]):
         }
         return json.dumps(fields)
 
+    def works(self, value: Any) -> bool:  # noqa: ANN401 -- the JSON of a secret
+        accounts = self._accounts() if self._remembers else None
+        if accounts is None:
+            return self.log_in(value)
+        key = (json.dumps(value), accounts)
+        if key not in self._results:
+            self._results[key] = self.log_in(value)
+        return self._results[key]
+
+    def _accounts(self) -> str | None:
+        """Return the state of all accounts; None: the session is lost, or there is no server."""
+        try:
+            self._superuser = self._superuser or self.server.connect_superuser()
+            cursor = self._superuser.cursor()
+            cursor.execute(self.accounts)
+            return repr(cursor.fetchall())
+        except (psycopg.Error, pymysql.Error):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Close the session that sees the accounts."""
+        if self._superuser is not None:
+            with suppress(pymysql.Error):
+                self._superuser.close()
+            self._superuser = None
+
     def identity(self, value: Any) -> str:  # noqa: ANN401 -- the JSON of a secret
         return f"{value['username']} {value['password']}"
 
@@ -132,6 +174,23 @@ class Users(ServiceUnderTest, Generic[S]):
 
     def outage(self) -> AbstractContextManager[None]:
         return self.server.outage()
+
+
+def require_forgetting(users: Users[Any]) -> None:
+    """Require that users, who remember, see each change that an operator or an outage makes."""
+    users.rotation()
+    first = {"username": users.first.username, "password": users.first.password}
+    assert [users.works(first) for _ in range(2)] == [True, True]
+    users.set_password(replace(users.first, password="another password"))  # noqa: S106 -- a test's
+    assert not users.works(first)
+    users.set_password(users.first)
+    assert users.works(first)
+    with users.outage():
+        assert not users.works(first)
+    assert [users.works(first) for _ in range(2)] == [True, True]
+    users.remove()
+    assert not users.works(first)
+    users.close()
 
 
 def revoke(users: Users[Any]) -> None:
