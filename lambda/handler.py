@@ -10,7 +10,7 @@ import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rotation import log
 from rotation.aws import Denials, SdkClients, require_fields
@@ -23,6 +23,21 @@ from rotation.secret import Secret
 from rotation.settings import Settings
 from rotation.silence import Silence
 from rotation.strategies import build, source_of
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Context(Protocol):
+        """The members of Lambda's context object that the function uses.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+        """
+
+        aws_request_id: str
+
+        def get_remaining_time_in_millis(self) -> int:
+            """Return the milliseconds until Lambda stops the invocation."""
+
 
 # At DEBUG the SDK logs each request and response with the values, and Lambda's runtime sets every
 # logger to the function's level:
@@ -51,18 +66,6 @@ def _runtime_has_own_descriptor() -> bool:
 
 
 _silence = Silence(lasting=_runtime_has_own_descriptor())
-
-
-class Context(Protocol):
-    """The members of Lambda's context object that the function uses.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
-    """
-
-    aws_request_id: str
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda stops the invocation."""
 
 
 def lambda_handler(event: object, context: Context) -> None:

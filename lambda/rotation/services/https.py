@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rotation.services.tls import LIMITS, Connection, Limits, NoReplyError, TooLongError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPResponse
+    from typing import Protocol
+
+    class Send(Protocol):
+        """Sends one request, once, and follows no redirect."""
+
+        def __call__(
+            self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
+        ) -> Reply:
+            """Send a request.
+
+            Raises:
+                NoReplyError: No reply arrived.
+            """
+
 
 _PORT: Final = 443
 _PART_BYTES: Final = 65536
@@ -23,19 +37,6 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-
-
-class Send(Protocol):
-    """Sends one request, once, and follows no redirect."""
-
-    def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
-    ) -> Reply:
-        """Send a request.
-
-        Raises:
-            NoReplyError: No reply arrived.
-        """
 
 
 class Https:

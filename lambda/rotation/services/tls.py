@@ -10,7 +10,7 @@ import io
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from rotation.aws import CONNECT_SECONDS, LONGEST_ATTEMPT_SECONDS
 
@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
     from ssl import SSLContext, SSLSocket
+    from typing import Protocol
+
+    class Plain(Protocol):
+        """A connection before TLS, within the same limits. Trust nothing that it receives."""
+
+        def sendall(self, data: bytes) -> None:
+            """Send all of the bytes.
+
+            Raises:
+                OSError: The connection was lost, or the time is over.
+            """
+
+        def read(self, count: int) -> bytes:
+            """Read exactly `count` bytes.
+
+            Raises:
+                OSError: The connection ended before, or the time is over.
+                TooLongError: That is more than the limit.
+            """
 
 
 _LARGEST_PORT: Final = 65535
@@ -63,25 +82,6 @@ class Limits:
 
 
 LIMITS: Final = Limits()
-
-
-class Plain(Protocol):
-    """A connection before TLS, within the same limits. Nothing that it receives can be trusted."""
-
-    def sendall(self, data: bytes) -> None:
-        """Send all of the bytes.
-
-        Raises:
-            OSError: The connection was lost, or the time is over.
-        """
-
-    def read(self, count: int) -> bytes:
-        """Read exactly `count` bytes.
-
-        Raises:
-            OSError: The connection ended before, or the time is over.
-            TooLongError: That is more than the limit.
-        """
 
 
 class Connection:

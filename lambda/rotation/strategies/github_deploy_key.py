@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
@@ -33,8 +34,6 @@ from rotation.strategy import Credential, Issued, Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from rotation.aws import Clients
     from rotation.response import Response
@@ -59,15 +58,13 @@ class TokenOfApp:
         """Take the App's installation; no request is sent."""
         self._installation = installation
         self._repository = repository.partition("/")[2]
-        self._token: str | None = None
 
+    @cached_property
     def token(self) -> str:
-        """Request the token, once in a step."""
-        if self._token is None:
-            self._token = self._installation.token(
-                repositories=[self._repository], permissions=_PERMISSIONS
-            ).value
-        return self._token
+        """The token, which is requested once in a step."""
+        return self._installation.token(
+            repositories=[self._repository], permissions=_PERMISSIONS
+        ).value
 
     def rejection(self) -> RotationError:
         """Return an error that is retried: GitHub may not know such a new token everywhere yet."""
@@ -82,13 +79,6 @@ class TokenInSecret:
         self._clients = clients
         self._secret_arn = secret_arn
         self._service = service
-        self._token: str | None = None
-
-    def token(self) -> str:
-        """Read it, once in a step: it is rotated as well."""
-        if self._token is None:
-            self._token = self._read()
-        return self._token
 
     def rejection(self) -> RotationError:
         """Return an error that says where to put a valid token."""
@@ -98,7 +88,9 @@ class TokenInSecret:
             "token_secret_arn or api_url in the variable rotation, then rotate again."
         )
 
-    def _read(self) -> str:
+    @cached_property
+    def token(self) -> str:
+        """The token, which is read once in a step: it is rotated as well."""
         absent = ConfigurationError(
             f"{self._secret_arn} must have a token, as plain text or as the string token of a JSON "
             "object. Found: no token. Put one there, or correct token_secret_arn in the variable "
@@ -107,7 +99,7 @@ class TokenInSecret:
         response = ask(
             "secretsmanager:GetSecretValue",
             self._secret_arn,
-            self._get_secret_value,
+            lambda: self._clients("secretsmanager").get_secret_value(SecretId=self._secret_arn),
             known={"ResourceNotFoundException": absent},
         )
         text = response.optional_text("SecretString") or ""
@@ -118,10 +110,6 @@ class TokenInSecret:
         if isinstance(token, str) and re.fullmatch(github.TOKEN, token):
             return token
         raise absent
-
-    def _get_secret_value(self) -> object:
-        client: SecretsManagerClient = self._clients("secretsmanager")
-        return client.get_secret_value(SecretId=self._secret_arn)
 
 
 class GithubDeployKey:
@@ -287,7 +275,7 @@ class GithubDeployKey:
         reply = self._api.ask(
             request,
             self.owner,
-            bearer=self._authority.token(),
+            bearer=self._authority.token,
             body=body,
             handled={HTTPStatus.UNAUTHORIZED, *handled},
         )

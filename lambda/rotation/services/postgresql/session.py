@@ -25,13 +25,14 @@ from rotation.services.tls import (
     Limits,
     NoReplyError,
     NoTlsError,
-    Plain,
     TooLongError,
     UntrustedCertificateError,
 )
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from rotation.services.tls import Plain
 
 # 3.0, and the number that requests TLS instead.
 _VERSION: Final = (196608).to_bytes(4, "big")
