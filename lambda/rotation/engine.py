@@ -14,7 +14,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rotation.aws import STORING_SECONDS
+from rotation.aws import LONGEST_ATTEMPT_SECONDS, STORING_SECONDS
 from rotation.errors import AlreadyStored, RotationError
 from rotation.event import Step, WatcherRequest
 from rotation.ownership import kept_fields
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from rotation.revocation import Revocation
     from rotation.secret import Description, Secret
     from rotation.setting import Setting
+
+# A repetition reads again, before it issues and stores.
+_REPEATING_SECONDS = LONGEST_ATTEMPT_SECONDS + STORING_SECONDS
 
 
 class Outcome(StrEnum):
@@ -75,6 +78,7 @@ class Engine:
         self._minimum_overlap = minimum_overlap
         self._revocable = revocable
         self._give_up_after = give_up_after
+        self._began = clock.now()
 
     def run(self, event: Event) -> Outcome:
         """Carry out one step.
@@ -89,7 +93,7 @@ class Engine:
                 failure = error
             # Secrets Manager may repeat a step that failed, and so may we: after a rate limit, or
             # when another invocation is over.
-            if failure.pause is None or self._clock.left() < failure.pause + STORING_SECONDS:
+            if failure.pause is None or self._clock.left() < failure.pause + _REPEATING_SECONDS:
                 raise failure
             self._clock.sleep(failure.pause)
 
@@ -132,6 +136,7 @@ class Engine:
                 describe=pending.describe,
                 current=current,
                 clock=self._clock,
+                began=self._began,
                 minimum_overlap=self._minimum_overlap,
                 revokes=lambda description: self._revokes(pending, event, description),
             ).run()

@@ -71,6 +71,8 @@ class Issuing:
     # The version that is AWSCURRENT.
     current: Stored | None
     clock: Clock
+    # When the invocation began.
+    began: datetime
     # How long a credential stays valid after its successor became current.
     minimum_overlap: timedelta
     # Whether a responder has requested to end older credentials before that.
@@ -91,10 +93,13 @@ class Issuing:
                 self.issuer.retire(issued, None)
             # The attempt made that credential and no other.
             earlier = None
-            self._require_same(found.description, self.describe())
+            now, before = self.describe(), found.description
+            if (now.record, now.stages) != (before.record, before.stages):
+                raise NotYet.labels(secret=self.secret.arn, pause=_LABELS_SECONDS)
         attempt = self._begin(found.held, [*published, *orphans])
         credential: Credential | None = None
         try:
+            attempt = self._with_newcomers(attempt, found.held)
             for issued, value in published.items():
                 self.issuer.retire(issued, value)
             # Recording and making room took time.
@@ -118,10 +123,17 @@ class Issuing:
     def _look(self) -> _Found:
         """Read all that decides. If there is a record, it comes last.
 
-        So no other invocation begins between this read and the record of this attempt.
+        So no other invocation begins between this read and the record of this attempt. A retry may
+        come at once. If it saw neither the record of a crashed try nor the credential, its own
+        record would replace the one that explains that credential. So the reads wait until they
+        show all that was true when the invocation began.
         """
+        first = None
+        if self.issuer.slots is None:
+            first = self.describe()
+        else:
+            self.clock.sleep(max(0, (self.began + LAG - self.clock.now()).total_seconds()))
         began = self.clock.now()
-        first = self.describe() if self.issuer.slots is None else None
         held = self.issuer.inventory()
         previous = None
         if sort_out(self._facts(held, None)).leftovers():
@@ -135,10 +147,6 @@ class Issuing:
             raise NotYet.labels(secret=self.secret.arn, pause=_LABELS_SECONDS)
         earlier = self._earlier_attempt(description, began)
         return _Found(held=held, previous=previous, description=description, earlier=earlier)
-
-    def _require_same(self, before: Description, after: Description) -> None:
-        if (before.record, before.stages) != (after.record, after.stages):
-            raise NotYet.labels(secret=self.secret.arn, pause=_LABELS_SECONDS)
 
     def _earlier_attempt(self, description: Description, began: datetime) -> Attempt | None:
         """Return what an earlier try for this owner recorded, which must be over.
@@ -309,9 +317,12 @@ class Issuing:
             present=frozenset(present),
         )
         self._record(attempt)
+        return attempt
+
+    def _with_newcomers(self, attempt: Attempt, held: Sequence[Issued]) -> Attempt:
+        """Record what someone made between the list and the record."""
         if self.issuer.slots is None:
             return attempt
-        # Someone may have made a credential between the list and the record.
         newcomers = {one.identity for one in self.issuer.inventory()}
         newcomers -= {one.identity for one in held}
         if newcomers:

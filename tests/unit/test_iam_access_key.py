@@ -117,7 +117,7 @@ def test_a_first_key_that_is_never_accepted_is_not_stored() -> None:
 
 
 def test_a_key_that_settles_too_late_is_out_of_time() -> None:
-    rotation = dataclasses.replace(_settling("steady", 60), timeout=50)
+    rotation = dataclasses.replace(_settling("steady", 60), timeout=60)
     token = rotation.stage()
     rotation.step(Step.CREATE, token)
     with pytest.raises(OutOfTime, match=r"needs 60 s.* lower settling_seconds"):

@@ -5,28 +5,40 @@ from __future__ import annotations
 import dataclasses
 from contextlib import suppress
 from datetime import timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.attempt import TAG
 from rotation.errors import (
     ConfigurationError,
     ForeignCredential,
     NotYet,
     OutOfTime,
+    RotationError,
     ServiceUnavailable,
     TooSoon,
 )
 from rotation.event import Step
-from rotation_conformance.account import Killed, Side, interpose, kill, stale
+from rotation.proof import LAG
+from rotation_conformance.account import (
+    Killed,
+    Side,
+    each_stale,
+    interpose,
+    kill,
+    refuse,
+    stale,
+)
 from rotation_conformance.rotator import RETRY_SECONDS, assert_converged, assert_foreign_untouched
 from tests.strategies.iam_access_key import iam_access_key, iam_strategy
 from tests.unit.cloud import Cloud
+from tests.unit.rotator import converge
 from tests.unit.subject import USER
 from tests.unit.subjects import GENERATOR, SUBJECTS, prepared
 
 if TYPE_CHECKING:
-    from rotation.errors import RotationError
     from tests.unit.rotator import Rotation
 
 _WAYS_OUT = "Delete a credential .*, set rotation.iam_access_key.adopted_access_key_id .* another"
@@ -108,7 +120,7 @@ def test_a_key_made_by_an_operator_after_the_retry_began_is_foreign() -> None:
     """The retry waits for the list, and IAM refuses it. The record keeps its time."""
     rotation = prepared("iam_access_key", "one_current")
     token = _die(rotation, "create_access_key", Side.BEFORE)
-    rotation.cloud.time.advance(10)
+    rotation.cloud.time.advance(20)
     rotation.cloud.fuse.arm(interpose("create_access_key", lambda: rotation.cloud.add_key(USER)))
     with pytest.raises(ServiceUnavailable, match="iam:CreateAccessKey"):
         rotation.step(Step.CREATE, token)
@@ -141,6 +153,49 @@ def test_a_retry_may_list_a_key_whose_record_does_not_show_yet(lag: float) -> No
     for _ in range(3):
         rotation.rotate()
     assert_converged(rotation)
+
+
+@pytest.mark.parametrize("state", ["empty", "one_current"])
+def test_a_retry_at_once_finds_the_lost_key_although_all_reads_are_old(state: str) -> None:
+    """Neither the list nor the tags show what the first try did."""
+    rotation = prepared("iam_access_key", state)
+    token = _die(rotation, "create_access_key", Side.AFTER)
+    rotation.cloud.fuse.arm(each_stale(rotation.cloud, repeat(LAG.total_seconds())))
+    with suppress(RotationError):
+        rotation.steps(token)
+    rotation.cloud.fuse.arm()
+    rotation.cloud.read_lag = 0
+    converge(rotation, token, succeeded=False)
+
+
+def test_a_list_that_fails_after_the_record_makes_no_retry_wait() -> None:
+    rehearsal = prepared("iam_access_key", "one_current")
+    rehearsal.step(Step.CREATE, rehearsal.stage())
+    calls = rehearsal.cloud.fuse.calls
+    record = calls.index("tag_resource")
+    assert calls[record + 1] == "list_access_keys"
+    rotation = prepared("iam_access_key", "one_current")
+    before = rotation.secret.tags[TAG]
+    token = rotation.stage()
+    rotation.cloud.fuse.arm(refuse(record + 2, "Throttling"))
+    with pytest.raises(ServiceUnavailable, match="iam:ListAccessKeys"):
+        rotation.step(Step.CREATE, token)
+    assert rotation.secret.tags[TAG] == before
+
+
+def test_a_wait_for_the_lease_leaves_time_for_what_comes_after_it() -> None:
+    """Else the retry would wait for nothing, and its error would hide the cause."""
+    outcomes = set()
+    for tenth in range(150):
+        rotation = prepared("iam_access_key", "one_current")
+        token = _die(rotation, "create_access_key", Side.BEFORE)
+        rotation.cloud.time.advance(30)
+        rotation = dataclasses.replace(rotation, timeout=100 + tenth / 10)
+        try:
+            outcomes.add(str(rotation.step(Step.CREATE, token)))
+        except RotationError as error:
+            outcomes.add(type(error).__name__)
+    assert outcomes == {"NotYet", "done"}
 
 
 def test_a_key_is_issued_once_if_another_delivery_ends_while_an_orphan_is_deleted() -> None:
