@@ -21,7 +21,6 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
@@ -59,9 +58,8 @@ class TokenOfApp:
         self._installation = installation
         self._repository = repository.partition("/")[2]
 
-    @cached_property
     def token(self) -> str:
-        """The token, which is requested once in a step."""
+        """Request the token."""
         return self._installation.token(
             repositories=[self._repository], permissions=_PERMISSIONS
         ).value
@@ -88,9 +86,8 @@ class TokenInSecret:
             "token_secret_arn or api_url in the variable rotation, then rotate again."
         )
 
-    @cached_property
     def token(self) -> str:
-        """The token, which is read once in a step: it is rotated as well."""
+        """Read the token."""
         absent = ConfigurationError(
             f"{self._secret_arn} must have a token, as plain text or as the string token of a JSON "
             "object. Found: no token. Put one there, or correct token_secret_arn in the variable "
@@ -147,6 +144,7 @@ class GithubDeployKey:
         self._read_only = read_only
         self._repository = repository
         self.owner = _owner(api.url, repository)
+        self._token = ""
 
     def parse(self, value: Value) -> Credential | None:
         """Recognise a key pair of any repository."""
@@ -272,10 +270,12 @@ class GithubDeployKey:
         body: Mapping[str, object] | None = None,
         handled: Collection[int] = (),
     ) -> Reply:
+        # Once in a step: the token in a secret is rotated as well.
+        self._token = self._token or self._authority.token()
         reply = self._api.ask(
             request,
             self.owner,
-            bearer=self._authority.token,
+            bearer=self._token,
             body=body,
             handled={HTTPStatus.UNAUTHORIZED, *handled},
         )
