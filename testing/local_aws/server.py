@@ -37,7 +37,7 @@ from testing.local_aws.server_config import (
     SWITCHES_PATH,
     ServerConfig,
 )
-from testing.local_aws.switches import AWAKE, Current
+from testing.local_aws.switches import LONGEST_SLEEP, Current
 
 _GRACE_SECONDS: Final = 2
 _IDLE_SECONDS: Final = 600
@@ -84,11 +84,14 @@ async def _body(receive: Any) -> bytes:
 async def _serve_switches(receive: Any, send: Any) -> None:
     try:
         Current.switches = Current.switches.changed(json.loads(await _body(receive) or b"{}"))
-        awake = Path(os.environ["TMPDIR"]) / AWAKE
-        if Current.switches.functions_sleep:
-            awake.unlink(missing_ok=True)
+        file = Path(os.environ["TMPDIR"]) / LONGEST_SLEEP
+        longest = Current.switches.functions_longest_sleep
+        if longest is None:
+            file.unlink(missing_ok=True)
         else:
-            awake.touch()
+            new = file.with_suffix(".new")
+            new.write_text(str(longest))
+            new.replace(file)
         status, text = 200, json.dumps(dataclasses.asdict(Current.switches))
     except ValueError as error:
         status, text = 400, str(error)

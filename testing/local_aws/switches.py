@@ -7,7 +7,7 @@ from typing import Final
 
 # The file in the server's temporary folder by which functions know that they do not sleep. Their
 # processes run already when a test changes the switch.
-AWAKE: Final = "functions-do-not-sleep"
+LONGEST_SLEEP: Final = "functions-longest-sleep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class Switches:
     function_endpoint_url: str = ""
     """The AWS endpoint of function workers that start from now on; empty for this server."""
 
-    functions_sleep: bool = True
-    """Whether time.sleep waits in a function; if not, it returns at once."""
+    functions_longest_sleep: float | None = None
+    """The longest time that time.sleep waits in a function, in seconds; None: as long as asked."""
 
     throttled_share: float = 0.0
     """The share of the functions' calls to Secrets Manager and IAM that are throttled."""

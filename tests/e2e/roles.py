@@ -131,7 +131,7 @@ def granted(aws: Aws, role: str) -> set[Grant]:
 @contextlib.contextmanager
 def denied_at_once(aws: Aws) -> Iterator[None]:
     """Skip the pauses after which a function repeats a denied call; a real account can't."""
-    with aws.switched(functions_sleep=False) if isinstance(aws, LocalAws) else nullcontext():
+    with aws.switched(functions_longest_sleep=0) if isinstance(aws, LocalAws) else nullcontext():
         yield
 
 

@@ -118,7 +118,9 @@ def search(sample: Rotators, database_servers: Servers, *, runs_slow: bool) -> S
     mysql = database_servers.get(create_mysql, "8.0.31") if "mysql" in names else None
     with (
         local_github(tls=True) as github,
-        local_aws(rotation_attempts=1, trusted=github.certificate) as aws,
+        local_aws(
+            rotation_attempts=1, functions_longest_sleep=1, trusted=github.certificate
+        ) as aws,
         local_logins(aws, *github.trusted) as logins,
         checkout() as folder,
         app(aws, github, "octo-org/reports") as described,

@@ -59,7 +59,7 @@ def denied(action: str) -> Failure:
         document = {"Version": "2012-10-17", "Statement": [statement]}
         iam.put_role_policy(**inline, PolicyDocument=json.dumps(document))
         # Without the pauses after which the function repeats a denied call.
-        with deployed.aws.switched(functions_sleep=False):
+        with deployed.aws.switched(functions_longest_sleep=0):
             rotation = deployed.secret.rotate()
             assert deployed.failure(rotation) == "PermissionDenied"
         iam.delete_role_policy(**inline)

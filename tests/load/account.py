@@ -99,7 +99,11 @@ def account(sample: Rotators, *, runs_slow: bool) -> Iterator[Account]:
     with (
         local_github(tls=True) as github,
         local_aws(
-            rotation_attempts=10, rotation_retry_seconds=0.2, trusted=github.certificate
+            rotation_attempts=10,
+            rotation_retry_seconds=0.2,
+            # Reads are up to date here, so that nothing has to wait for them.
+            functions_longest_sleep=1,
+            trusted=github.certificate,
         ) as local,
         local_logins(local, *github.trusted) as logins,
         checkout() as folder,

@@ -150,7 +150,7 @@ def test_a_wrong_report_cancels_the_rotation_and_changes_nothing(
 ) -> None:
     keys = applied.keys()
     # The list shows no version, so that the report names none.
-    with applied.aws.switched(functions_sleep=False):
+    with applied.aws.switched(functions_longest_sleep=0):
         responder.run(block("run", "report").replace("'AWSCURRENT'", "'NOWHERE'"))
         (failure,) = eventually(
             "The failure", lambda: [one for one in _records(applied) if one["outcome"] == "failed"]

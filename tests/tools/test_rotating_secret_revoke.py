@@ -79,7 +79,7 @@ def estate(
 ) -> Iterator[Estate]:
     """A key that has rotated twice, and other secrets whose rotation doesn't carry a report out."""
     folder = install(repository / "tools" / "rotating_secret", tmp_path_factory.mktemp("tool"))
-    with local_aws(rotation_attempts=1, functions_sleep=False) as aws:
+    with local_aws(rotation_attempts=1, functions_longest_sleep=0) as aws:
         iam, secrets = aws.client("iam"), aws.client("secretsmanager")
         trust = allow("sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"})
         role = iam.create_role(RoleName="rotator", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -290,7 +290,7 @@ def test_the_command_needs_each_action_of_the_policy(
     for action in sorted(others, key=lambda one: one != "secretsmanager:TagResource"):
         _allow(estate.aws, without(policy, action))
         # The function waits, so that the rotation runs when the command reads the log.
-        with estate.aws.switched(functions_sleep=True):
+        with estate.aws.switched(functions_longest_sleep=None):
             assert main(["revoke", NAME, "--leaked", "current"]) == 3
         # AWS requires it of the caller of RotateSecret.
         denied = action.replace("lambda:InvokeFunction", "secretsmanager:RotateSecret")

@@ -142,6 +142,8 @@ def harness(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Harness]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    # Nothing changes while the function waits.
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     with mock_aws():
         yield Harness(boto3.client("secretsmanager"), boto3.client("iam"), monkeypatch, capsys)
 
@@ -307,10 +309,7 @@ def test_an_audit_writes_one_record(harness: Harness) -> None:
     assert record["secret_arn"] == harness.arn
 
 
-def test_the_record_of_an_audit_has_its_findings(
-    harness: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+def test_the_record_of_an_audit_has_its_findings(harness: Harness) -> None:
     harness.configure(FEW_SLOTS, audit={"secret_arn": harness.arn, "rotates": False})
     handler.lambda_handler({}, harness.context)
     (record,) = harness.records()
@@ -334,7 +333,6 @@ def _look(harness: Harness) -> Record:
 
 
 def test_a_look_at_the_previous_credential_writes_a_record(harness: Harness) -> None:
-    harness.patch.setattr(time, "sleep", lambda _seconds: None)
     harness.configure(FEW_SLOTS, previous_credential=_PREVIOUS)
     harness.rotate()
     previous = harness.current()["AccessKeyId"]

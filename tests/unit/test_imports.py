@@ -202,7 +202,9 @@ def _names_of_services() -> set[str]:
     names -= _NOT_NAMES
     for module in outside:
         for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and "_clients" in ast.unparse(node.func):
+            if isinstance(node, ast.Call) and re.search(
+                r"_clients(\.of)?$", ast.unparse(node.func)
+            ):
                 names.add(str(ast.literal_eval(node.args[0])))
     return names - {"secretsmanager"}
 

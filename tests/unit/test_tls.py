@@ -18,7 +18,6 @@ from rotation.services.tls import (
     Connection,
     Limits,
     NoTlsError,
-    Plain,
     TooLongError,
     UnreadableCertificatesError,
     UntrustedCertificateError,
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
+
+    from rotation.services.tls import Plain
 
 _LIMITS: Final = Limits(seconds=60)
 

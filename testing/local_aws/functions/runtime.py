@@ -13,7 +13,7 @@ from typing import Any, Final
 from ministack.core import lambda_runtime
 
 from testing.local_aws.patching import Function, Json, around
-from testing.local_aws.switches import AWAKE
+from testing.local_aws.switches import LONGEST_SLEEP
 
 _LEVEL: Final = "AWS_LAMBDA_LOG_LEVEL"
 _LONGEST_SECONDS: Final = 5
@@ -23,11 +23,15 @@ lambda_runtime._PYTHON_WORKER_SCRIPT = (
 import logging, os, time
 logging.basicConfig(level=os.environ.get("{_LEVEL}"))
 
-def _sleep_unless_awake(seconds, *, _sleep=time.sleep, _path=os.environ["TMPDIR"] + "/{AWAKE}"):
-    if not os.path.exists(_path):
-        _sleep(seconds)
+def _sleep(seconds, *, _sleep=time.sleep, _path=os.environ["TMPDIR"] + "/{LONGEST_SLEEP}"):
+    try:
+        with open(_path) as file:
+            seconds = min(seconds, float(file.read()))
+    except FileNotFoundError:
+        pass
+    _sleep(seconds)
 
-time.sleep = _sleep_unless_awake
+time.sleep = _sleep
 """
     + lambda_runtime._PYTHON_WORKER_SCRIPT
 )

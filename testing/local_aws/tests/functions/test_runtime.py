@@ -51,6 +51,6 @@ def test_a_switch_lets_a_sleep_return_at_once(
 ) -> None:
     arn, rotator = create_secret(Tags=[{"Key": "sleep", "Value": "3600"}]), create_rotator()
     monthly = {"AutomaticallyAfterDays": 30}
-    with local.switched(functions_sleep=False):
+    with local.switched(functions_longest_sleep=0):
         secrets.rotate_secret(SecretId=arn, RotationLambdaARN=rotator.arn, RotationRules=monthly)
         assert [record["step"] for record in rotator.records(4)][-1] == "finishSecret"
