@@ -200,7 +200,7 @@ def applied(
     (root / "override.tf").write_text(OVERRIDE)
     tool = install(repository / "tools" / "rotating_secret", tmp_path_factory.mktemp("tool"))
     with ExitStack() as stack:
-        aws = stack.enter_context(local_aws(rotation_attempts=1))
+        aws = stack.enter_context(local_aws(rotation_attempts=1, functions_longest_sleep=1))
         # Not the AWS settings of the developer.
         inherited = {name: terraform_env[name] for name in terraform_env if name[:4] != "AWS_"}
         environment = {

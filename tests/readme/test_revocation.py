@@ -77,7 +77,7 @@ def applied(
     events = block("plan", "revocation-events").replace("revocation = {\n", _BOTH)
     (root / "override.tf").write_text(_OVERRIDE.format(events))
     with ExitStack() as stack:
-        aws = stack.enter_context(local_aws(rotation_attempts=1))
+        aws = stack.enter_context(local_aws(rotation_attempts=1, functions_longest_sleep=1))
         inherited = {name: terraform_env[name] for name in terraform_env if name[:4] != "AWS_"}
         environment = {
             **inherited,

@@ -141,7 +141,7 @@ IDLE: Final = zipped({"handler.py": "def lambda_handler(event, context): pass"})
 @pytest.fixture(scope="module")
 def estate(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     folder = install(repository / "tools" / "rotating_secret", tmp_path_factory.mktemp("tool"))
-    with local_aws(rotation_attempts=1) as aws:
+    with local_aws(rotation_attempts=1, functions_longest_sleep=1) as aws:
         iam = aws.client("iam")
         services = ["lambda.amazonaws.com", "scheduler.amazonaws.com"]
         trust = allow("sts:AssumeRole", Principal={"Service": services})

@@ -243,7 +243,9 @@ def before(
         # The path of a plugin's socket has at most 100 characters: tmp_path is too deep.
         tempfile.TemporaryDirectory(prefix="upgrade-") as temporary,
         local_github(tls=True) as github,
-        local_aws(rotation_retry_seconds=0.2, trusted=github.certificate) as aws,
+        local_aws(
+            rotation_retry_seconds=0.2, functions_longest_sleep=1, trusted=github.certificate
+        ) as aws,
         local_logins(aws, *github.trusted) as logins,
         local_redis(*github.trusted) as redis,
         app(aws, github, REPOSITORY) as github_app,
