@@ -266,9 +266,10 @@ def applied(
                 return Deployed(aws=aws, outputs=outputs[name], secret=secret)
 
             of_strategies = {one.name: deployed(one.name) for one in rotators}
-            for one in of_strategies.values():
-                # From now on each user has two keys, so that a rotation must remove one.
-                one.secret.rotate_and_wait()
+            # From now on each user has two keys, so that a rotation must remove one.
+            rotations = [(one.secret, one.secret.rotate()) for one in of_strategies.values()]
+            for secret, rotation in rotations:
+                secret.wait_for(rotation)
             shared = {name: outputs[name] for name in ("key_arn", "outsider", "reader", "user")}
             assert shared["reader"] == RESPONDER
             yield Estate(
