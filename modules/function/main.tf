@@ -18,7 +18,7 @@ locals {
   _unused = setsubtract(["api.py", "audit.py", "giving_up.py", "issuing.py", "previous.py", "revocation.py", "setting.py", "users.py"], var.core)
   _paths  = setsubtract(local._found, [for name in local._unused : "rotation/${name}"])
 
-  # A third of the code is docstrings, comments, and imports for the type checker. They become empty lines, so that a traceback
+  # A third of the code is docstrings, comments, and what only a type checker reads. They become empty lines, so that a traceback
   # has the source's line numbers. A tab is smaller than four spaces, in the package and in the state.
   # Each pattern begins with a fixed text or takes a whole line, which is five times as fast as to look at each character.
   _parts   = { for path in local._paths : path => split("if TYPE_CHECKING:\n", file("${local._source}/${path}")) }

@@ -43,8 +43,7 @@ def create(
         PolicyName="rotation",
         PolicyDocument=_policy(Action=list(actions), Resource="*"),
     )
-    functions = aws.client("lambda")
-    arn: str = functions.create_function(
+    arn: str = aws.client("lambda").create_function(
         FunctionName=name,
         Code={"ZipFile": package.getvalue()},
         Environment={"Variables": dict(environment)},
@@ -53,13 +52,19 @@ def create(
         Runtime="python3.13",
         Timeout=60,
     )["FunctionArn"]
-    functions.add_permission(
+    permit(aws, name)
+    return arn
+
+
+def permit(aws: Aws, name: str, **source: str) -> None:
+    """Let Secrets Manager invoke a function, from this source only if one is given."""
+    aws.client("lambda").add_permission(
         FunctionName=name,
         StatementId="rotation",
         Action="lambda:InvokeFunction",
         Principal="secretsmanager.amazonaws.com",
+        **source,
     )
-    return arn
 
 
 def delete(aws: Aws, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
-# The file in the server's temporary folder by which functions know that they do not sleep. Their
+# The file in the server's temporary folder from which functions read how long they may sleep. Their
 # processes run already when a test changes the switch.
 LONGEST_SLEEP: Final = "functions-longest-sleep"
 

@@ -27,7 +27,7 @@ class MysqlUsers(Users[MySQLServer]):
     strategy = mysql
 
     @property
-    def accounts(self) -> str:
+    def accounts_query(self) -> str:
         users = "mysql.user" if self.engine == "mysql" else "mysql.global_priv"
         grant = "CONCAT_WS(' ', host, user, db, table_name, table_priv)"
         grants = f"SELECT SUM(CRC32({grant})) FROM mysql.tables_priv"  # noqa: S608 -- all are ours

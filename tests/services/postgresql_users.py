@@ -18,7 +18,7 @@ class PostgresqlUsers(Users[PostgreSQL]):
 
     strategy = postgres
     engine = "postgres"
-    accounts = """
+    accounts_query = """
         SELECT r::text, rolvaliduntil < now() FROM pg_authid r
         UNION ALL SELECT m::text, null FROM pg_auth_members m
         UNION ALL SELECT s::text, null FROM pg_db_role_setting s

@@ -113,11 +113,9 @@ def test_a_superuser_has_no_second_user(alternating: PostgresqlUsers) -> None:
 def test_a_log_in_is_remembered_only_while_the_accounts_stay_the_same(
     postgresql: PostgreSQL,
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(postgresql.ca_file))
-        require_forgetting(
-            PostgresqlUsers(postgresql, "single_user", administered=False, remembers=True)
-        )
+    require_forgetting(
+        PostgresqlUsers(postgresql, "single_user", administered=False, remembers=True)
+    )
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ class Users(ServiceUnderTest, Generic[S]):
 
     @property
     @abstractmethod
-    def accounts(self) -> str:
+    def accounts_query(self) -> str:
         """A query of all that decides a log-in, besides the password."""
 
     @property
@@ -153,7 +153,7 @@ class Users(ServiceUnderTest, Generic[S]):
         try:
             self._superuser = self._superuser or self.server.connect_superuser()
             cursor = self._superuser.cursor()
-            cursor.execute(self.accounts)
+            cursor.execute(self.accounts_query)
             return repr(cursor.fetchall())
         except (psycopg.Error, pymysql.Error):
             self.close()

@@ -16,6 +16,7 @@ import pytest
 from rotating_secret.cli import main
 from rotating_secret.secret import default_function_name
 from testing.harness.account import eventually
+from testing.harness.functions import permit
 from testing.local_aws import LocalAws, local_aws
 from testing.local_aws.launch import ACCOUNT_ID, REGION
 from tests.policies import faults
@@ -50,8 +51,7 @@ class Estate:
     terminal: Terminal
 
     def add_function(self, name: str, package: bytes, **variables: str) -> str:
-        functions = self.aws.client("lambda")
-        arn = functions.create_function(
+        arn = self.aws.client("lambda").create_function(
             FunctionName=name,
             Role=self.role,
             Runtime="python3.13",
@@ -60,13 +60,7 @@ class Estate:
             Code={"ZipFile": package},
             Environment={"Variables": variables},
         )["FunctionArn"]
-        functions.add_permission(
-            FunctionName=name,
-            StatementId="rotation",
-            Action="lambda:InvokeFunction",
-            Principal="secretsmanager.amazonaws.com",
-            SourceAccount=ACCOUNT_ID,
-        )
+        permit(self.aws, name, SourceAccount=ACCOUNT_ID)
         return str(arn)
 
     def add(
